@@ -1,0 +1,57 @@
+# sysnare_room(NAME [ROOMS room...] [LIBS target...]): one folder, one library.
+#
+# Every *.cc of the folder (and of its subfolders) is compiled into sysnare_NAME, except *_test.cc,
+# which become NAME_test. ROOMS are the arrows of the layer table in docs/design.md; a test compares
+# the two. Include paths start at src/, so `#include "base/result.h"` names room and file.
+
+# Without a build type CMake compiles with no flags at all: give people the optimised build.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_program(SYSNARE_CCACHE ccache)
+if(SYSNARE_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${SYSNARE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${SYSNARE_CCACHE}")
+endif()
+
+add_library(sysnare_flags INTERFACE)
+target_compile_options(sysnare_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Wimplicit-fallthrough -Wformat=2 -Werror -fstack-protector-strong)
+target_include_directories(sysnare_flags INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
+if(SYSNARE_SANITIZE)
+  target_compile_options(sysnare_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(sysnare_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT SYSNARE_SANITIZE)
+  target_compile_definitions(sysnare_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+
+function(sysnare_room name)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    set(kind PUBLIC)
+    add_library(sysnare_${name} STATIC ${sources})
+  else()
+    set(kind INTERFACE)
+    add_library(sysnare_${name} INTERFACE)
+  endif()
+  target_link_libraries(sysnare_${name} ${kind} sysnare_flags)
+  foreach(room IN LISTS ARG_ROOMS)
+    target_link_libraries(sysnare_${name} ${kind} sysnare_${room})
+  endforeach()
+  target_link_libraries(sysnare_${name} ${kind} ${ARG_LIBS})
+  if(tests AND SYSNARE_TESTS)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE sysnare_${name} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE SYSNARE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME unit.${name} COMMAND ${name}_test)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit)
+  endif()
+endfunction()

@@ -1,0 +1,37 @@
+#pragma once
+// How are whole files read and written? Bounded on the way in, all or nothing on the way out.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sysnare {
+
+/// Largest profile, evidence or table file that we read: real ones are below 1 MB, and a bound
+/// keeps a hostile path (/dev/zero, a FIFO that never ends) from taking the machine's memory.
+inline constexpr std::size_t kMaxTextFile = 128u << 20;
+
+/// Reads all of `path` ("-" is standard input).
+///
+/// Errors: kNotFound, kNoPermission, kSystem; kLimit when it holds more than `limit` bytes.
+Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxTextFile);
+
+/// Writes `text` to a temporary file beside `path`, then renames it over `path`; on failure the
+/// old file is untouched. "-" writes to standard output. A path that exists and is no regular file
+/// (/dev/stdout, a FIFO) is written in place. `mode` is subject to the umask.
+Result<void> write_file_atomic(const std::string& path, std::string_view text,
+                               unsigned mode = 0666);
+
+/// Writes all of `text` to `fd`, through short writes and EINTR.
+Result<void> write_all(int fd, std::string_view text);
+
+/// Lower-case hex SHA-256 of `bytes`.
+std::string sha256_hex(std::string_view bytes);
+
+/// Lower-case hex SHA-256 of the file behind `fd`, read with pread in bounded pieces.
+Result<std::string> sha256_file(const std::string& path);
+
+}  // namespace sysnare

@@ -1,0 +1,65 @@
+#include "base/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sysnare::json {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Json, RefusesWhatIsNotJsonWithFileAndLine) {
+  struct Case {
+    const char* why;
+    std::string text;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"empty file", "", "f:1: not JSON"},
+      {"cut in half", "{\n\"a\": [1,\n", "f:3: not JSON"},
+      {"two documents", "{} {}", "f:1: not JSON"},
+      {"equal keys", "{\"a\": 1,\n \"a\": 2}", "f:2: key \"a\" stands twice"},
+      {"too deep", std::string(100, '['), "nested deeper than 64"},
+      {"an escape sequence in a key is not sent to the terminal",
+       "{\"\\u001b[2J\": 1, \"\\u001b[2J\": 1}", "\\x1b[2J"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const auto value = parse(c.text, "f");
+    ASSERT_FALSE(value.has_value());
+    EXPECT_EQ(value.error().code, Errc::kBadInput);
+    EXPECT_THAT(value.error().message, HasSubstr(c.expected));
+  }
+}
+
+TEST(Json, NamesThePathAndTheAllowedValues) {
+  const auto value = parse("{\n \"calls\": [\n  {\"nr\": \"x\"}, {\"nr\": 9, \"big\": 1e30}]}", "f");
+  ASSERT_TRUE(value.has_value());
+  const Cursor top(*value, "f");
+  const auto items = top.at("calls")->items();
+  ASSERT_TRUE(items.has_value());
+  EXPECT_EQ((*items)[0].at("nr")->u64(0, 5).error().message,
+            "f:3: calls[0].nr: a whole number from 0 to 5 is needed here, not \"x\"");
+  EXPECT_THAT((*items)[1].at("nr")->u64(0, 5).error().message, HasSubstr("not 9"));
+  EXPECT_FALSE((*items)[1].at("big")->u64().has_value());
+  EXPECT_THAT((*items)[1].at("none").error().message, HasSubstr("calls[1]: \"none\" is missing"));
+  EXPECT_THAT(top.items().error().message, HasSubstr("top level: an array is needed here"));
+}
+
+TEST(Json, ReadsWholeNumbersExactly) {
+  const auto value = parse("[18446744073709551615, 0, -1, \"0xffffffffffffffff\"]", "f");
+  ASSERT_TRUE(value.has_value());
+  const auto items = Cursor(*value, "f").items();
+  EXPECT_EQ((*items)[0].u64().value(), UINT64_MAX);
+  EXPECT_EQ((*items)[1].u64().value(), 0u);
+  EXPECT_FALSE((*items)[2].u64().has_value());
+  EXPECT_EQ((*items)[3].u64_or_hex().value(), UINT64_MAX);
+}
+
+TEST(Json, QuotesWhatItIsGiven) {
+  EXPECT_EQ(quote("a\"\n"), "\"a\\\"\\n\"");
+  EXPECT_EQ(quote("\xff"), "\"\xef\xbf\xbd\"");
+}
+
+}  // namespace
+}  // namespace sysnare::json

@@ -1,0 +1,73 @@
+#include "cli/verb.h"
+
+#include <fmt/core.h>
+#include <sys/wait.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/text.h"
+
+namespace sysnare::cli {
+
+void complain(std::string_view verb, std::string_view message) {
+  fmt::print(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, message);
+}
+
+void complain(std::string_view verb, const Error& error) { complain(verb, error.message); }
+
+std::string unknown_word(std::string_view what, std::string_view word,
+                         const std::vector<std::string_view>& allowed) {
+  const std::string_view near = nearest(word, allowed);
+  std::string text = fmt::format("unknown {} \"{}\"", what, printable(word));
+  if (!near.empty()) text += fmt::format(", did you mean \"{}\"?", near);
+  return text;
+}
+
+std::string join_and(std::span<const std::string> words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " and " : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+int shell_status(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return kSignalBase + WTERMSIG(wait_status);
+  return WEXITSTATUS(wait_status);
+}
+
+Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command) {
+  Parsed parsed;
+  if (takes_command) app.prefix_command();
+  // CLI11 takes its words from the back.
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    parsed.leave = true;
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    complain(app.get_name(), fmt::format("{}; `sysnare {} --help` lists the options", error.what(),
+                                         app.get_name()));
+    parsed.leave = true;
+    parsed.status = usage_status;
+    return parsed;
+  }
+  if (takes_command) {
+    parsed.command = app.remaining();
+    if (!parsed.command.empty() && parsed.command.front() == "--") {
+      parsed.command.erase(parsed.command.begin());
+    } else if (!parsed.command.empty() && parsed.command.front().starts_with("-")) {
+      complain(app.get_name(), fmt::format("unknown option {}; `sysnare {} --help` lists the options",
+                                           printable(parsed.command.front()), app.get_name()));
+      parsed.leave = true;
+      parsed.status = usage_status;
+    }
+  }
+  return parsed;
+}
+
+}  // namespace sysnare::cli

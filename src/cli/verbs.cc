@@ -1,0 +1,53 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "cli/verb.h"
+
+namespace sysnare::cli {
+namespace {
+
+constexpr Verb kVerbs[] = {
+    {"syscalls", "print the reference table of system calls", verb_syscalls},
+};
+
+void print_help() {
+  fmt::print(
+      "sysnare tells exactly which system calls a program needs, allows only those,\n"
+      "and sets a trip wire around it.\n\n"
+      "usage: sysnare VERB [options] [-- COMMAND...]\n\n"
+      "verbs:\n");
+  for (const Verb& verb : kVerbs) fmt::print("  {:<10} {}\n", verb.name, verb.summary);
+  fmt::print("\n`sysnare VERB --help` says more. `sysnare --version` prints the version.\n");
+}
+
+}  // namespace
+
+std::span<const Verb> verbs() { return kVerbs; }
+
+int run(const Words& words) {
+  if (words.empty()) {
+    print_help();
+    return kUsageError;
+  }
+  const std::string& first = words.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    print_help();
+    return kOk;
+  }
+  if (first == "--version" || first == "-V") {
+    fmt::print("sysnare {}\n", SYSNARE_VERSION);
+    return kOk;
+  }
+  const auto found = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                  [&](const Verb& verb) { return verb.name == first; });
+  if (found == std::end(kVerbs)) {
+    std::vector<std::string_view> names;
+    for (const Verb& verb : kVerbs) names.push_back(verb.name);
+    complain("", unknown_word("verb", first, names) + "; `sysnare --help` lists the verbs");
+    return kUsageError;
+  }
+  return found->run(Words(words.begin() + 1, words.end()));
+}
+
+}  // namespace sysnare::cli

@@ -1,0 +1,104 @@
+#pragma once
+// What was seen or proven of a program's calls, and how is it kept in a file?
+//
+// Evidence is neither a profile (decided) nor a filter (compiled). The file, *.evidence.json, is
+// described in docs/reference/evidence.md.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "arch/abi.h"
+#include "base/result.h"
+
+namespace sysnare {
+
+/// Schema number that we write. Older ones are read; a newer one is refused with a sentence.
+inline constexpr std::uint64_t kEvidenceSchema = 1;
+
+/// Where a call comes from.
+enum class Origin : std::uint8_t {
+  kLaunch,       ///< the exec by which our own launcher became the program
+  kApplication,  ///< the program and its children
+  kRuntime,      ///< a container runtime between loading the filter and exec
+  kScan,         ///< static analysis
+  kIoUring,      ///< an io_uring operation, which no filter sees
+};
+std::string_view origin_name(Origin origin);  ///< "launch", "application", …
+std::optional<Origin> origin_by_name(std::string_view name);
+
+/// The executable that evidence is about.
+struct ProgramIdentity {
+  std::string path;
+  std::string sha256;    ///< of the file; empty when it could not be read
+  std::string build_id;  ///< GNU build-id in hex, else Go's build id as "go:…", else empty
+  auto operator<=>(const ProgramIdentity&) const = default;
+};
+
+/// A calling instruction.
+struct Site {
+  std::string module;        ///< path of the mapped object; "[anon]", "[vdso]" as in /proc/PID/maps
+  std::string module_key;    ///< build id as in ProgramIdentity, else "sha256:…", else empty
+  std::uint64_t offset = 0;  ///< file offset of the instruction
+  auto operator<=>(const Site&) const = default;
+};
+
+/// A code path that made the call, innermost frame first; inlined frames as frames of their own.
+struct Stack {
+  std::vector<std::string> frames;
+  std::uint64_t count = 0;
+  bool truncated = false;
+  auto operator<=>(const Stack&) const = default;
+};
+
+/// All that is known about one (ABI, number, origin).
+struct CallEvidence {
+  Call call;
+  Origin origin = Origin::kApplication;
+  std::uint64_t count = 0;
+  std::map<std::string, std::uint64_t> errors;  ///< errno name -> how often
+  std::uint64_t total_ns = 0;                   ///< wall time spent in the call
+  std::uint64_t max_ns = 0;
+  std::uint64_t runs_seen = 0;                  ///< in how many of the runs it came
+  std::uint64_t first_run = 0;                  ///< 1-based number of the run that showed it first
+  std::map<Site, std::uint64_t> sites;          ///< optional: calling instruction -> how often
+  std::vector<Stack> stacks;                    ///< optional: sorted by count, then frames
+  /// Optional: argument index -> values seen; an index that took too many values is absent.
+  std::map<unsigned, std::vector<std::uint64_t>> args;
+
+  [[nodiscard]] std::uint64_t error_count() const;
+};
+
+struct Evidence {
+  ProgramIdentity program;
+  std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
+  std::string recorder;              ///< "ptrace", "ebpf", "scan"
+  std::uint64_t runs = 1;
+  std::uint64_t last_new_run = 1;    ///< the last run (1-based) in which a call came first
+  std::uint64_t lost = 0;            ///< calls known to have been made and not recorded
+  std::uint64_t unresolved_sites = 0;
+  std::vector<std::string> notes;    ///< what the recorder has to say: "the program's own ptrace failed"
+  std::vector<CallEvidence> calls;   ///< sorted by (ABI, number, origin), no two equal
+
+  /// The record of (call, origin), made when missing; keeps `calls` sorted. Cost: a binary search.
+  CallEvidence& record(Call call, Origin origin);
+  [[nodiscard]] const CallEvidence* find(Call call, Origin origin) const;
+  [[nodiscard]] std::uint64_t observed() const;  ///< sum of all counts
+};
+
+/// Adds `more` (later runs of the same workload) to `into`: counts add up, runs too.
+void merge_evidence(Evidence& into, const Evidence& more);
+
+/// The text of the file; equal evidence gives equal bytes.
+std::string write_evidence(const Evidence& evidence);
+
+/// Reads the file's text. Errors: kBadInput naming file, line, JSON path, value and what is allowed;
+/// a newer schema says which program version is needed.
+Result<Evidence> parse_evidence(std::string_view text, std::string_view file_name);
+Result<Evidence> load_evidence(const std::string& path);
+
+}  // namespace sysnare

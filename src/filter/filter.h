@@ -1,0 +1,54 @@
+#pragma once
+// How does a profile become a seccomp filter, and is the filter right?
+//
+// Source: kernel/seccomp.c seccomp_check_filter() and seccomp_is_const_allow(), net/core/filter.c
+// bpf_check_classic(), Linux 6.18. Not modelled: stacked filters, TSYNC.
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "profile/resolve.h"
+
+namespace sysnare {
+
+/// The outcome of one call. A refusal is a verdict, not an Error.
+struct Verdict {
+  ActionValue action;
+  std::uint32_t steps = 0;  ///< instructions executed
+};
+
+/// Runs `program` on `call`.
+///
+/// Errors: kBadInput when the kernel would refuse to load `program`.
+/// Cost: at most one step per instruction; allocates only on failure.
+Result<Verdict> simulate(std::span<const sock_filter> program, const seccomp_data& call);
+
+/// kBadInput, with the instruction, when the kernel would refuse to load `program`.
+Result<void> check_program(std::span<const sock_filter> program);
+
+/// A filter that was proven equal to its profile.
+struct Filter {
+  std::vector<sock_filter> program;
+  std::uint32_t worst_steps = 0;  ///< longest path, in instructions
+};
+
+/// Compiles `profile` and proves the result before returning it (no switch to skip).
+///
+/// Errors: kLimit past BPF_MAXINSNS (4096) instructions.
+Result<Filter> compile(const ResolvedProfile& profile);
+
+/// Compares `program` with evaluate() over every number of every listed and unlisted ABI and every
+/// class of argument values. Errors: kBadInput with one witness call on which they differ.
+Result<void> verify(std::span<const sock_filter> program, const ResolvedProfile& profile);
+
+/// Readable text of a filter, one line an instruction: names, ABIs, argument names, labels.
+/// Errors: as check_program.
+Result<std::string> disassemble(std::span<const sock_filter> program);
+
+}  // namespace sysnare

@@ -1,0 +1,38 @@
+#pragma once
+// What did the program call? The seam between `trace` and whatever watches the kernel.
+//
+// Every recorder passes the contract tests in tests/live/recorder_contract_test.cc.
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "evidence/evidence.h"
+
+namespace sysnare {
+
+struct RecordOptions {
+  std::vector<std::string> command;  ///< launch this, or
+  std::vector<pid_t> attach;         ///< attach to these with all their threads
+  bool stacks = false;               ///< keep the code path of each call
+  bool sites = false;                ///< keep the calling instruction of each call
+  bool follow = true;                ///< children too
+};
+
+struct Recording {
+  Evidence evidence;
+  int wait_status = 0;           ///< of the launched command, as waitpid gives it
+  bool detached = false;         ///< ended by a signal to us, with the tracees still running
+  std::string exec_error;        ///< set when the command could not be executed; one sentence
+  int exit_code_of_failure = 0;  ///< 126 or 127 in that case
+};
+
+/// Watches until the command and everything it started has ended, or until SIGINT/SIGTERM/SIGHUP
+/// (attach: detach; launch: the signal goes to the command).
+Result<Recording> record_ptrace(const RecordOptions& options);
+
+}  // namespace sysnare
