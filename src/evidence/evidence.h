@@ -20,6 +20,14 @@ namespace sysnare {
 /// Schema number that we write. Older ones are read; a newer one is refused with a sentence.
 inline constexpr std::uint64_t kEvidenceSchema = 1;
 
+/// Most code paths kept for one call, the frequent ones first: enough to read, and a recursive
+/// program has no end of them.
+inline constexpr std::size_t kMaxStacks = 32;
+/// Most values of one argument that still count as a set; past it the index is absent.
+inline constexpr std::size_t kMaxArgValues = 64;
+/// Most notes in one file: each is a kind of trouble, and there are few kinds.
+inline constexpr std::size_t kMaxNotes = 64;
+
 /// Where a call comes from.
 enum class Origin : std::uint8_t {
   kLaunch,       ///< the exec by which our own launcher became the program
@@ -63,10 +71,10 @@ struct CallEvidence {
   std::map<std::string, std::uint64_t> errors;  ///< errno name -> how often
   std::uint64_t total_ns = 0;                   ///< wall time spent in the call
   std::uint64_t max_ns = 0;
-  std::uint64_t runs_seen = 0;                  ///< in how many of the runs it came
-  std::uint64_t first_run = 0;                  ///< 1-based number of the run that showed it first
-  std::map<Site, std::uint64_t> sites;          ///< optional: calling instruction -> how often
-  std::vector<Stack> stacks;                    ///< optional: sorted by count, then frames
+  std::uint64_t runs_seen = 0;          ///< in how many of the runs it came
+  std::uint64_t first_run = 0;          ///< 1-based number of the run that showed it first
+  std::map<Site, std::uint64_t> sites;  ///< optional: calling instruction -> how often
+  std::vector<Stack> stacks;            ///< optional: sorted by count, then frames
   /// Optional: argument index -> values seen; an index that took too many values is absent.
   std::map<unsigned, std::vector<std::uint64_t>> args;
 
@@ -78,26 +86,36 @@ struct Evidence {
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
   std::string recorder;              ///< "ptrace", "ebpf", "scan"
   std::uint64_t runs = 1;
-  std::uint64_t last_new_run = 1;    ///< the last run (1-based) in which a call came first
-  std::uint64_t lost = 0;            ///< calls known to have been made and not recorded
+  std::uint64_t last_new_run = 1;  ///< the last run (1-based) in which a call came first
+  std::uint64_t lost = 0;          ///< calls known to have been made and not recorded
   std::uint64_t unresolved_sites = 0;
-  std::vector<std::string> notes;    ///< what the recorder has to say: "the program's own ptrace failed"
-  std::vector<CallEvidence> calls;   ///< sorted by (ABI, number, origin), no two equal
+  std::vector<std::string>
+      notes;  ///< what the recorder has to say: "the program's own ptrace failed"
+  std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
 
-  /// The record of (call, origin), made when missing; keeps `calls` sorted. Cost: a binary search.
+  /// The record of (call, origin), made when missing; keeps `calls` sorted. The reference holds
+  /// until the next record() of another call. Cost: a binary search.
   CallEvidence& record(Call call, Origin origin);
   [[nodiscard]] const CallEvidence* find(Call call, Origin origin) const;
   [[nodiscard]] std::uint64_t observed() const;  ///< sum of all counts
 };
 
-/// Adds `more` (later runs of the same workload) to `into`: counts add up, runs too.
+/// Appends `note` unless it is there already.
+void add_note(Evidence& evidence, std::string note);
+
+/// Most frequent first, equal counts by their frames.
+void sort_stacks(std::vector<Stack>& stacks);
+
+/// Adds `more` (later runs of the same workload) to `into`, which holds a run at least: counts and
+/// runs add up (and stay at 2^64-1 where they would wrap), runs of `more` are numbered on.
 void merge_evidence(Evidence& into, const Evidence& more);
 
-/// The text of the file; equal evidence gives equal bytes.
+/// The text of the file; equal evidence gives equal bytes. Whole numbers above 2^53 are written as
+/// hex strings: many readers keep numbers as doubles.
 std::string write_evidence(const Evidence& evidence);
 
-/// Reads the file's text. Errors: kBadInput naming file, line, JSON path, value and what is allowed;
-/// a newer schema says which program version is needed.
+/// Reads the file's text. Errors: kBadInput naming file, line, JSON path, value and what is
+/// allowed; a newer schema says which program version is needed.
 Result<Evidence> parse_evidence(std::string_view text, std::string_view file_name);
 Result<Evidence> load_evidence(const std::string& path);
 

@@ -1,0 +1,165 @@
+#include "evidence/evidence.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+constexpr std::array<std::string_view, 5> kOriginNames = {"launch", "application", "runtime",
+                                                          "scan", "io_uring"};
+
+/// Counts come from files too: a sum that does not fit stays at the top rather than wrap to a small
+/// number that would read as "hardly ever".
+void add(std::uint64_t& sum, std::uint64_t more) {
+  if (__builtin_add_overflow(sum, more, &sum)) sum = UINT64_MAX;
+}
+
+bool before(const CallEvidence& entry, const std::pair<Call, Origin>& key) {
+  return std::pair(entry.call, entry.origin) < key;
+}
+
+void merge_stacks(std::vector<Stack>& into, const std::vector<Stack>& more) {
+  for (const Stack& stack : more) {
+    const auto same = std::find_if(into.begin(), into.end(), [&](const Stack& each) {
+      return each.frames == stack.frames && each.truncated == stack.truncated;
+    });
+    if (same == into.end()) {
+      into.push_back(stack);
+    } else {
+      add(same->count, stack.count);
+    }
+  }
+  sort_stacks(into);
+  if (into.size() > kMaxStacks) into.resize(kMaxStacks);
+}
+
+/// A set of values is worth something only when it is closed: an index that one side has no set for
+/// (not recorded, or too many values) has none in the sum.
+void merge_args(CallEvidence& into, const CallEvidence& more) {
+  for (auto entry = into.args.begin(); entry != into.args.end();) {
+    const auto other = more.args.find(entry->first);
+    if (other == more.args.end()) {
+      entry = into.args.erase(entry);
+      continue;
+    }
+    std::vector<std::uint64_t> both;
+    std::set_union(entry->second.begin(), entry->second.end(), other->second.begin(),
+                   other->second.end(), std::back_inserter(both));
+    if (both.size() > kMaxArgValues) {
+      entry = into.args.erase(entry);
+      continue;
+    }
+    entry->second = std::move(both);
+    ++entry;
+  }
+}
+
+void merge_call(CallEvidence& into, const CallEvidence& more) {
+  add(into.count, more.count);
+  for (const auto& [name, count] : more.errors) add(into.errors[name], count);
+  add(into.total_ns, more.total_ns);
+  into.max_ns = std::max(into.max_ns, more.max_ns);
+  add(into.runs_seen, more.runs_seen);
+  for (const auto& [site, count] : more.sites) add(into.sites[site], count);
+  merge_stacks(into.stacks, more.stacks);
+  merge_args(into, more);
+}
+
+/// A sentence about the second program, when it is another than ours.
+void merge_program(Evidence& into, const Evidence& more) {
+  if (more.program == into.program || more.program.path.empty()) return;
+  if (into.program.path.empty()) {
+    into.program = more.program;
+    return;
+  }
+  const bool same_path = into.program.path == more.program.path;
+  add_note(into,
+           fmt::format("holds runs of {} too{}{}",
+                       same_path ? "another build of " + more.program.path : more.program.path,
+                       more.program.sha256.empty() ? "" : ", sha256 ", more.program.sha256));
+}
+
+}  // namespace
+
+std::string_view origin_name(Origin origin) {
+  return kOriginNames[static_cast<std::size_t>(origin)];
+}
+
+std::optional<Origin> origin_by_name(std::string_view name) {
+  const auto found = std::find(kOriginNames.begin(), kOriginNames.end(), name);
+  if (found == kOriginNames.end()) return std::nullopt;
+  return static_cast<Origin>(found - kOriginNames.begin());
+}
+
+std::uint64_t CallEvidence::error_count() const {
+  std::uint64_t sum = 0;
+  for (const auto& [name, times] : errors) add(sum, times);
+  return sum;
+}
+
+CallEvidence& Evidence::record(Call call, Origin origin) {
+  const std::pair key(call, origin);
+  auto at = std::lower_bound(calls.begin(), calls.end(), key, before);
+  if (at == calls.end() || at->call != call || at->origin != origin) {
+    CallEvidence fresh;
+    fresh.call = call;
+    fresh.origin = origin;
+    at = calls.insert(at, std::move(fresh));
+  }
+  return *at;
+}
+
+const CallEvidence* Evidence::find(Call call, Origin origin) const {
+  const auto at = std::lower_bound(calls.begin(), calls.end(), std::pair(call, origin), before);
+  if (at == calls.end() || at->call != call || at->origin != origin) return nullptr;
+  return &*at;
+}
+
+std::uint64_t Evidence::observed() const {
+  std::uint64_t sum = 0;
+  for (const CallEvidence& call : calls) add(sum, call.count);
+  return sum;
+}
+
+void add_note(Evidence& evidence, std::string note) {
+  if (std::find(evidence.notes.begin(), evidence.notes.end(), note) != evidence.notes.end()) return;
+  if (evidence.notes.size() < kMaxNotes) evidence.notes.push_back(std::move(note));
+}
+
+void sort_stacks(std::vector<Stack>& stacks) {
+  std::sort(stacks.begin(), stacks.end(), [](const Stack& a, const Stack& b) {
+    if (a.count != b.count) return a.count > b.count;
+    return std::tie(a.frames, a.truncated) < std::tie(b.frames, b.truncated);
+  });
+}
+
+void merge_evidence(Evidence& into, const Evidence& more) {
+  merge_program(into, more);
+  if (into.command.empty()) into.command = more.command;
+  if (into.recorder.empty()) into.recorder = more.recorder;
+  const std::vector<std::string_view> recorders = split(into.recorder, '+');
+  if (std::find(recorders.begin(), recorders.end(), more.recorder) == recorders.end() &&
+      !more.recorder.empty()) {
+    into.recorder += "+" + more.recorder;
+  }
+  const std::uint64_t runs_before = into.runs;
+  for (const CallEvidence& call : more.calls) {
+    if (into.find(call.call, call.origin) != nullptr) {
+      merge_call(into.record(call.call, call.origin), call);
+      continue;
+    }
+    CallEvidence& fresh = into.record(call.call, call.origin);
+    fresh = call;
+    add(fresh.first_run, runs_before);
+    into.last_new_run = std::max(into.last_new_run, fresh.first_run);
+  }
+  add(into.runs, more.runs);
+  add(into.lost, more.lost);
+  add(into.unresolved_sites, more.unresolved_sites);
+  for (const std::string& note : more.notes) add_note(into, note);
+}
+
+}  // namespace sysnare

@@ -1,0 +1,345 @@
+// The evidence file: docs/reference/evidence.md describes every key.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "evidence/evidence.h"
+
+namespace sysnare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The largest integer that a double holds exactly together with all below it.
+constexpr std::uint64_t kMaxPlain = (1ull << 53) - 1;
+constexpr unsigned kArgCount = 6;
+
+Json number(std::uint64_t value) { return value <= kMaxPlain ? Json(value) : Json(hex(value)); }
+
+Json call_json(const CallEvidence& call) {
+  Json json;
+  json["abi"] = abi_name(call.call.abi);
+  json["nr"] = call.call.nr;
+  json["name"] = call_label(call.call);
+  json["origin"] = origin_name(call.origin);
+  json["count"] = number(call.count);
+  json["errors"] = Json::object();
+  for (const auto& [name, count] : call.errors) json["errors"][name] = number(count);
+  json["total_ns"] = number(call.total_ns);
+  json["max_ns"] = number(call.max_ns);
+  json["runs_seen"] = number(call.runs_seen);
+  json["first_run"] = number(call.first_run);
+  if (!call.sites.empty()) {
+    json["sites"] = Json::array();
+    for (const auto& [site, count] : call.sites) {
+      json["sites"].push_back({{"module", site.module},
+                               {"module_key", site.module_key},
+                               {"offset", hex(site.offset)},
+                               {"count", number(count)}});
+    }
+  }
+  if (!call.stacks.empty()) {
+    json["stacks"] = Json::array();
+    for (const Stack& stack : call.stacks) {
+      json["stacks"].push_back({{"frames", stack.frames},
+                                {"count", number(stack.count)},
+                                {"truncated", stack.truncated}});
+    }
+  }
+  if (!call.args.empty()) {
+    json["args"] = Json::object();
+    for (const auto& [index, values] : call.args) {
+      Json list = Json::array();
+      for (std::uint64_t value : values) list.push_back(hex(value));
+      json["args"][std::to_string(index)] = std::move(list);
+    }
+  }
+  return json;
+}
+
+// Readers. Each takes the cursor of its object, fills `out` and gives the first mistake.
+
+using json::Cursor;
+
+/// An optional number; missing means 0.
+Result<void> read_number(const Cursor& object, std::string_view key, std::uint64_t& out,
+                         std::uint64_t high = UINT64_MAX) {
+  if (!object.has(key)) return {};
+  Result<Cursor> at = object.at(key);
+  if (!at) return propagate(at);
+  Result<std::uint64_t> value = at->u64_or_hex();
+  if (!value) return propagate(value);
+  if (*value > high) return at->fail("{} is above {}", *value, high);
+  out = *value;
+  return {};
+}
+
+Result<void> read_text(const Cursor& object, std::string_view key, std::string& out) {
+  if (!object.has(key)) return {};
+  Result<Cursor> at = object.at(key);
+  if (!at) return propagate(at);
+  Result<std::string> text = at->string();
+  if (!text) return propagate(text);
+  out = std::move(*text);
+  return {};
+}
+
+Result<void> read_texts(const Cursor& object, std::string_view key, std::vector<std::string>& out) {
+  if (!object.has(key)) return {};
+  Result<Cursor> at = object.at(key);
+  if (!at) return propagate(at);
+  Result<std::vector<std::string>> texts = at->strings();
+  if (!texts) return propagate(texts);
+  out = std::move(*texts);
+  return {};
+}
+
+/// The elements of an optional array.
+Result<std::vector<Cursor>> read_items(const Cursor& object, std::string_view key) {
+  if (!object.has(key)) return std::vector<Cursor>();
+  Result<Cursor> at = object.at(key);
+  if (!at) return propagate(at);
+  return at->items();
+}
+
+/// The members of an optional object.
+Result<std::vector<std::pair<std::string, Cursor>>> read_members(const Cursor& object,
+                                                                 std::string_view key) {
+  if (!object.has(key)) return std::vector<std::pair<std::string, Cursor>>();
+  Result<Cursor> at = object.at(key);
+  if (!at) return propagate(at);
+  return at->members();
+}
+
+bool is_errno_label(std::string_view name) {
+  constexpr std::string_view kNameless = "errno_";
+  if (name.starts_with(kNameless)) return parse_u64(name.substr(kNameless.size())).has_value();
+  return errno_by_name(name).has_value();
+}
+
+Result<void> read_errors(const Cursor& object, CallEvidence& out) {
+  auto members = read_members(object, "errors");
+  if (!members) return propagate(members);
+  for (const auto& [name, at] : *members) {
+    if (!is_errno_label(name)) return at.fail("\"{}\" is no errno", printable(name));
+    Result<std::uint64_t> count = at.u64_or_hex();
+    if (!count) return propagate(count);
+    out.errors[name] = *count;
+  }
+  return {};
+}
+
+Result<void> read_sites(const Cursor& object, CallEvidence& out) {
+  Result<std::vector<Cursor>> items = read_items(object, "sites");
+  if (!items) return propagate(items);
+  for (const Cursor& item : *items) {
+    Result<Cursor> module = item.at("module");
+    if (!module) return propagate(module);
+    Site site;
+    std::uint64_t count = 0;
+    Result<void> read = read_text(item, "module", site.module);
+    if (read) read = read_text(item, "module_key", site.module_key);
+    if (read) read = read_number(item, "offset", site.offset);
+    if (read) read = read_number(item, "count", count);
+    if (!read) return propagate(read);
+    if (!out.sites.emplace(site, count).second) return item.fail("the site stands twice");
+  }
+  return {};
+}
+
+Result<void> read_stacks(const Cursor& object, CallEvidence& out) {
+  Result<std::vector<Cursor>> items = read_items(object, "stacks");
+  if (!items) return propagate(items);
+  if (items->size() > kMaxStacks) {
+    return object.fail("{} stacks, at most {} are kept", items->size(), kMaxStacks);
+  }
+  for (const Cursor& item : *items) {
+    Stack stack;
+    Result<void> read = read_texts(item, "frames", stack.frames);
+    if (read) read = read_number(item, "count", stack.count);
+    if (!read) return propagate(read);
+    if (item.has("truncated")) {
+      Result<bool> truncated = item.at("truncated")->boolean();
+      if (!truncated) return propagate(truncated);
+      stack.truncated = *truncated;
+    }
+    out.stacks.push_back(std::move(stack));
+  }
+  sort_stacks(out.stacks);
+  return {};
+}
+
+Result<void> read_args(const Cursor& object, CallEvidence& out) {
+  auto members = read_members(object, "args");
+  if (!members) return propagate(members);
+  for (const auto& [key, at] : *members) {
+    const auto index = parse_u64(key);
+    if (!index || *index >= kArgCount) {
+      return at.fail("argument \"{}\" is not within 0 to {}", printable(key), kArgCount - 1);
+    }
+    Result<std::vector<Cursor>> items = at.items();
+    if (!items) return propagate(items);
+    std::set<std::uint64_t> values;
+    for (const Cursor& item : *items) {
+      Result<std::uint64_t> value = item.u64_or_hex();
+      if (!value) return propagate(value);
+      values.insert(*value);
+    }
+    if (values.size() > kMaxArgValues) {
+      return at.fail("{} values, a set has at most {}", values.size(), kMaxArgValues);
+    }
+    const auto place =
+        out.args.try_emplace(static_cast<unsigned>(*index), values.begin(), values.end());
+    if (!place.second) return at.fail("argument {} stands twice", *index);
+  }
+  return {};
+}
+
+/// ABI and number, held against the name where there is one: a file that contradicts itself would
+/// otherwise allow a call that its reader never saw in it.
+Result<Call> read_call(const Cursor& object) {
+  Result<Cursor> abi_at = object.at("abi");
+  if (!abi_at) return propagate(abi_at);
+  Result<std::string> abi_text = abi_at->string();
+  if (!abi_text) return propagate(abi_text);
+  const auto abi = abi_by_name(*abi_text);
+  if (!abi) return abi_at->fail("\"{}\" is no ABI", printable(*abi_text));
+  Result<Cursor> nr_at = object.at("nr");
+  if (!nr_at) return propagate(nr_at);
+  Result<std::uint64_t> nr = nr_at->u64(0, UINT32_MAX);
+  if (!nr) return propagate(nr);
+  const Call call{*abi, static_cast<std::uint32_t>(*nr)};
+  const bool x32_bit = (call.nr & kX32Bit) != 0;
+  if ((*abi == Abi::kX32 && !x32_bit) || (*abi == Abi::kX86_64 && x32_bit)) {
+    return nr_at->fail("{} is no {} number: the bit {:#x} is set for x32 and only there", *nr,
+                       abi_name(*abi), kX32Bit);
+  }
+  if (object.has("name")) {
+    std::string name;
+    Result<void> read = read_text(object, "name", name);
+    if (!read) return propagate(read);
+    const std::string_view known = syscall_name(call);
+    if (!known.empty() && known != name) {
+      return object.at("name")->fail("{} number {} is {}, not \"{}\"", abi_name(*abi), *nr, known,
+                                     printable(name));
+    }
+  }
+  return call;
+}
+
+Result<void> read_entry(const Cursor& object, Evidence& evidence) {
+  Result<Call> call = read_call(object);
+  if (!call) return propagate(call);
+  Origin origin = Origin::kApplication;
+  if (object.has("origin")) {
+    const Result<Cursor> at = object.at("origin");
+    Result<std::string> text = at->string();
+    if (!text) return propagate(text);
+    const auto known = origin_by_name(*text);
+    if (!known) {
+      return at->fail("\"{}\" is no origin: there are launch, application, runtime, scan, io_uring",
+                      printable(*text));
+    }
+    origin = *known;
+  }
+  if (evidence.find(*call, origin) != nullptr) {
+    return object.fail("{} of {} with origin {} stands twice", call_label(*call),
+                       abi_name(call->abi), origin_name(origin));
+  }
+  CallEvidence entry;
+  entry.call = *call;
+  entry.origin = origin;
+  Result<void> read = read_number(object, "count", entry.count);
+  if (read) read = read_errors(object, entry);
+  if (read) read = read_number(object, "total_ns", entry.total_ns);
+  if (read) read = read_number(object, "max_ns", entry.max_ns);
+  if (read) read = read_number(object, "runs_seen", entry.runs_seen, evidence.runs);
+  if (read) read = read_number(object, "first_run", entry.first_run, evidence.runs);
+  if (read) read = read_sites(object, entry);
+  if (read) read = read_stacks(object, entry);
+  if (read) read = read_args(object, entry);
+  if (!read) return propagate(read);
+  evidence.record(*call, origin) = std::move(entry);
+  return {};
+}
+
+Result<void> read_schema(const Cursor& top) {
+  Result<Cursor> at = top.at("schema");
+  if (!at) return propagate(at, "no evidence file");
+  Result<std::uint64_t> schema = at->u64(1);
+  if (!schema) return propagate(schema);
+  if (*schema > kEvidenceSchema) {
+    return at->fail(
+        "this is evidence of schema {}, and this sysnare reads up to {}: use a newer one", *schema,
+        kEvidenceSchema);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string write_evidence(const Evidence& evidence) {
+  Json json;
+  json["schema"] = kEvidenceSchema;
+  json["program"] = {{"path", evidence.program.path},
+                     {"sha256", evidence.program.sha256},
+                     {"build_id", evidence.program.build_id}};
+  json["command"] = evidence.command;
+  json["recorder"] = evidence.recorder;
+  json["runs"] = number(evidence.runs);
+  json["last_new_run"] = number(evidence.last_new_run);
+  json["observed"] = number(evidence.observed());
+  json["lost"] = number(evidence.lost);
+  json["unresolved_sites"] = number(evidence.unresolved_sites);
+  json["notes"] = evidence.notes;
+  json["calls"] = Json::array();
+  for (const CallEvidence& call : evidence.calls) json["calls"].push_back(call_json(call));
+  // argv and paths are bytes; what is no UTF-8 becomes U+FFFD.
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Evidence> parse_evidence(std::string_view text, std::string_view file_name) {
+  Result<json::Value> value = json::parse(text, file_name);
+  if (!value) return propagate(value);
+  const Cursor top(*value, file_name);
+  Result<void> read = read_schema(top);
+  if (!read) return propagate(read);
+  Evidence evidence;
+  if (top.has("program")) {
+    const Cursor program = *top.at("program");
+    if (!program.is_object()) return program.fail("an object is needed here");
+    read = read_text(program, "path", evidence.program.path);
+    if (read) read = read_text(program, "sha256", evidence.program.sha256);
+    if (read) read = read_text(program, "build_id", evidence.program.build_id);
+  }
+  if (read) read = read_texts(top, "command", evidence.command);
+  if (read) read = read_text(top, "recorder", evidence.recorder);
+  if (read) read = read_number(top, "runs", evidence.runs);
+  if (read) read = read_number(top, "last_new_run", evidence.last_new_run, evidence.runs);
+  if (read) read = read_number(top, "lost", evidence.lost);
+  if (read) read = read_number(top, "unresolved_sites", evidence.unresolved_sites);
+  if (read) read = read_texts(top, "notes", evidence.notes);
+  if (!read) return propagate(read);
+  Result<Cursor> calls = top.at("calls");
+  if (!calls) return propagate(calls);
+  Result<std::vector<Cursor>> entries = calls->items();
+  if (!entries) return propagate(entries);
+  for (const Cursor& entry : *entries) {
+    read = read_entry(entry, evidence);
+    if (!read) return propagate(read);
+  }
+  return evidence;
+}
+
+Result<Evidence> load_evidence(const std::string& path) {
+  Result<std::string> text = read_file(path);
+  if (!text) return propagate(text);
+  return parse_evidence(*text, path);
+}
+
+}  // namespace sysnare

@@ -1,0 +1,270 @@
+#include "evidence/evidence.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "arch/syscalls.h"
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Call call_of(std::string_view name, Abi abi = Abi::kX86_64) {
+  return {abi, *syscall_nr(abi, name)};
+}
+
+/// One run in which each of `names` came once.
+Evidence run_of(const std::vector<std::string>& names) {
+  Evidence evidence;
+  evidence.program.path = "/bin/x";
+  evidence.recorder = "ptrace";
+  for (const std::string& name : names) {
+    CallEvidence& call = evidence.record(call_of(name), Origin::kApplication);
+    call.count = 1;
+    call.runs_seen = 1;
+    call.first_run = 1;
+  }
+  return evidence;
+}
+
+TEST(Evidence, KeepsCallsSortedAndUnequal) {
+  Evidence evidence;
+  evidence.record(call_of("write"), Origin::kApplication).count = 1;
+  evidence.record(call_of("read"), Origin::kApplication).count = 2;
+  evidence.record(call_of("read"), Origin::kLaunch).count = 3;
+  evidence.record(call_of("write", Abi::kI386), Origin::kApplication).count = 4;
+  evidence.record(call_of("read"), Origin::kApplication).count += 10;
+  std::vector<std::uint64_t> counts;
+  for (const CallEvidence& call : evidence.calls) counts.push_back(call.count);
+  EXPECT_THAT(counts, ElementsAre(3, 12, 1, 4));
+  EXPECT_EQ(evidence.observed(), 20u);
+  EXPECT_EQ(evidence.find(call_of("close"), Origin::kApplication), nullptr);
+  EXPECT_EQ(evidence.find(call_of("write"), Origin::kApplication)->count, 1u);
+}
+
+TEST(Evidence, MergeNumbersTheRunsOn) {
+  Evidence all = run_of({"read", "write"});
+  merge_evidence(all, run_of({"read"}));
+  merge_evidence(all, run_of({"read", "close"}));
+  merge_evidence(all, run_of({"write"}));
+  EXPECT_EQ(all.runs, 4u);
+  EXPECT_EQ(all.last_new_run, 3u);
+  const CallEvidence* read = all.find(call_of("read"), Origin::kApplication);
+  EXPECT_EQ(std::tuple(read->count, read->runs_seen, read->first_run), std::tuple(3u, 3u, 1u));
+  const CallEvidence* close = all.find(call_of("close"), Origin::kApplication);
+  EXPECT_EQ(std::tuple(close->count, close->runs_seen, close->first_run), std::tuple(1u, 1u, 3u));
+
+  // Two merged files merged again: what came first in run 3 of the second comes in run 4 + 3.
+  Evidence twice = all;
+  Evidence second = run_of({"write"});
+  merge_evidence(second, run_of({"write"}));
+  merge_evidence(second, run_of({"mkdir"}));
+  merge_evidence(twice, second);
+  EXPECT_EQ(twice.runs, 7u);
+  EXPECT_EQ(twice.last_new_run, 7u);
+  EXPECT_EQ(twice.find(call_of("mkdir"), Origin::kApplication)->first_run, 7u);
+}
+
+TEST(Evidence, MergeAddsWhatHangsOnACall) {
+  Evidence a = run_of({"openat"});
+  Evidence b = run_of({"openat"});
+  CallEvidence& left = a.calls[0];
+  CallEvidence& right = b.calls[0];
+  left.errors = {{"ENOENT", 2}};
+  right.errors = {{"ENOENT", 1}, {"EACCES", 4}};
+  left.max_ns = 7;
+  right.max_ns = 5;
+  left.total_ns = 10;
+  right.total_ns = 5;
+  left.sites = {{Site{"libc", "", 16}, 1}};
+  right.sites = {{Site{"libc", "", 16}, 1}, {Site{"libc", "", 8}, 1}};
+  left.stacks = {{{"open", "main"}, 1, false}};
+  right.stacks = {{{"open", "f"}, 2, false}, {{"open", "main"}, 2, false}};
+  left.args = {{0, {1, 2}}, {1, {5}}, {2, {1}}};
+  right.args = {{0, {2, 3}}, {2, {}}};
+  for (std::uint64_t value = 100; value < 100 + kMaxArgValues; ++value) {
+    right.args[2].push_back(value);
+  }
+  a.lost = 1;
+  b.lost = 2;
+  b.notes = {"n"};
+  merge_evidence(a, b);
+  merge_evidence(a, run_of({}));
+  const CallEvidence& sum = a.calls[0];
+  EXPECT_EQ(sum.error_count(), 7u);
+  EXPECT_EQ(sum.errors.at("ENOENT"), 3u);
+  EXPECT_EQ(sum.max_ns, 7u);
+  EXPECT_EQ(sum.total_ns, 15u);
+  EXPECT_EQ(sum.sites.at(Site{"libc", "", 16}), 2u);
+  EXPECT_EQ(sum.sites.size(), 2u);
+  ASSERT_EQ(sum.stacks.size(), 2u);
+  EXPECT_THAT(sum.stacks[0].frames, ElementsAre("open", "main"));
+  EXPECT_EQ(sum.stacks[0].count, 3u);
+  ASSERT_EQ(sum.args.size(), 1u) << "a set missing on one side or grown too large is no set";
+  EXPECT_THAT(sum.args.at(0), ElementsAre(1, 2, 3));
+  EXPECT_EQ(a.lost, 3u);
+  EXPECT_THAT(a.notes, ElementsAre("n"));
+}
+
+TEST(Evidence, SumsThatDoNotFitStayAtTheTop) {
+  Evidence a = run_of({"read"});
+  a.calls[0].count = UINT64_MAX - 1;
+  a.calls[0].errors = {{"EIO", UINT64_MAX}, {"EBADF", 2}};
+  a.runs = UINT64_MAX;
+  a.lost = UINT64_MAX;
+  merge_evidence(a, a);
+  EXPECT_EQ(a.calls[0].count, UINT64_MAX);
+  EXPECT_EQ(a.calls[0].error_count(), UINT64_MAX);
+  EXPECT_EQ(a.runs, UINT64_MAX);
+  EXPECT_EQ(a.lost, UINT64_MAX);
+}
+
+TEST(Evidence, SaysWhenTwoProgramsAreMixed) {
+  Evidence a = run_of({"read"});
+  Evidence b = run_of({"read"});
+  b.program = {"/bin/y", "ab", ""};
+  merge_evidence(a, b);
+  EXPECT_EQ(a.program.path, "/bin/x");
+  EXPECT_THAT(a.notes, ElementsAre("holds runs of /bin/y too, sha256 ab"));
+}
+
+TEST(EvidenceFile, GivesBackWhatWasWritten) {
+  Evidence evidence = run_of({"read", "openat"});
+  evidence.program = {"/bin/x", "00ff", "go:abc"};
+  evidence.command = {"x", "with \"quotes\"\n"};
+  evidence.runs = 3;
+  evidence.last_new_run = 2;
+  evidence.lost = (1ull << 53) - 1;
+  evidence.unresolved_sites = 4;
+  evidence.notes = {"one", "two"};
+  CallEvidence& call = evidence.record(call_of("openat"), Origin::kApplication);
+  call.count = 1ull << 53;
+  call.errors = {{"ENOENT", 3}, {"errno_600", 1}};
+  call.total_ns = UINT64_MAX;
+  call.max_ns = 9;
+  call.runs_seen = 3;
+  call.first_run = 2;
+  call.sites = {{Site{"/lib/libc.so.6", "ab", 0xfffffffffffffff0}, 7}, {Site{"[anon]", "", 1}, 1}};
+  call.stacks = {{{"write", "main"}, 2, true}, {{"f"}, 1, false}};
+  call.args = {{0, {0, UINT64_MAX}}, {5, {}}};
+  const CallEvidence expected = call;
+  evidence.record({Abi::kI386, 5000}, Origin::kScan).count = 1;  // moves what `call` refers to
+  const std::string text = write_evidence(evidence);
+  EXPECT_THAT(text, HasSubstr("\"lost\": 9007199254740991,"));
+  EXPECT_THAT(text, HasSubstr("\"count\": \"0x20000000000000\""));
+  EXPECT_THAT(text, HasSubstr("\"name\": \"syscall_0x1388\""));
+  const auto back = parse_evidence(text, "f");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(write_evidence(*back), text);
+  const CallEvidence* got = back->find(call_of("openat"), Origin::kApplication);
+  ASSERT_NE(got, nullptr);
+  EXPECT_EQ(got->count, expected.count);
+  EXPECT_EQ(got->errors, expected.errors);
+  EXPECT_EQ(got->sites, expected.sites);
+  EXPECT_EQ(got->stacks, expected.stacks);
+  EXPECT_EQ(got->args, expected.args);
+  EXPECT_EQ(back->command, evidence.command);
+  EXPECT_EQ(back->program, evidence.program);
+}
+
+TEST(EvidenceFile, EveryCutIsRefusedInOneSentence) {
+  Evidence evidence = run_of({"read"});
+  evidence.calls[0].sites = {{Site{"m", "k", 1}, 1}};
+  const std::string text = write_evidence(evidence);
+  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+    const auto cut = parse_evidence(text.substr(0, length), "f");
+    ASSERT_FALSE(cut.has_value()) << length;
+    ASSERT_EQ(cut.error().code, Errc::kBadInput);
+    ASSERT_THAT(cut.error().message, ::testing::StartsWith("f:"));
+  }
+}
+
+TEST(EvidenceFile, NamesTheMistake) {
+  struct Case {
+    const char* why;
+    std::string text;
+    const char* expected;
+  };
+  const auto with = [](std::string entry) {
+    return "{\"schema\": 1, \"runs\": 2,\n \"calls\": [\n" + entry + "]}";
+  };
+  const std::string read = R"({"abi": "x86_64", "nr": 0, "name": "read")";
+  const Case cases[] = {
+      {"a profile", R"({"defaultAction": "SCMP_ACT_ERRNO"})",
+       "no evidence file: f:1: top level: \"schema\" is missing"},
+      {"an array", "[]", "f:1: top level: an object is needed"},
+      {"newer", R"({"schema": 2, "calls": []})",
+       "f:1: schema: this is evidence of schema 2, and this sysnare reads up to 1"},
+      {"schema 0", R"({"schema": 0, "calls": []})", "f:1: schema: a whole number from 1"},
+      {"schema as text", R"({"schema": "1", "calls": []})", "f:1: schema: a whole number"},
+      {"no calls", R"({"schema": 1})", "f:1: top level: \"calls\" is missing"},
+      {"program is a text", R"({"schema": 1, "program": "x", "calls": []})",
+       "f:1: program: an object"},
+      {"negative", R"({"schema": 1, "lost": -1, "calls": []})", "f:1: lost: a whole number"},
+      {"a fraction", R"({"schema": 1, "runs": 1.5, "calls": []})", "f:1: runs: a whole number"},
+      {"too large", R"({"schema": 1, "runs": 18446744073709551616, "calls": []})", "f:1: runs:"},
+      {"last_new_run past runs", R"({"schema": 1, "runs": 2, "last_new_run": 3, "calls": []})",
+       "f:1: last_new_run: 3 is above 2"},
+      {"calls is an object", R"({"schema": 1, "calls": {}})", "f:1: calls: an array is needed"},
+      {"a call is a number", with("7"), "f:3: calls[0]: an object is needed"},
+      {"no abi", with(R"({"nr": 0})"), "f:3: calls[0]: \"abi\" is missing"},
+      {"unknown abi", with(R"({"abi": "vax", "nr": 0})"), "f:3: calls[0].abi: \"vax\" is no ABI"},
+      {"no nr", with(R"({"abi": "x86_64"})"), "f:3: calls[0]: \"nr\" is missing"},
+      {"nr past 32 bits", with(R"({"abi": "x86_64", "nr": 4294967296})"), "from 0 to 4294967295"},
+      {"x32 bit in x86_64", with(R"({"abi": "x86_64", "nr": 1073741824})"), "is no x86_64 number"},
+      {"x32 without its bit", with(R"({"abi": "x32", "nr": 0})"), "is no x32 number"},
+      {"name against number", with(R"({"abi": "x86_64", "nr": 1, "name": "mkdir"})"),
+       "f:3: calls[0].name: x86_64 number 1 is write, not \"mkdir\""},
+      {"twice", with(read + "},\n" + read + "}"),
+       "f:4: calls[1]: read of x86_64 with origin application stands twice"},
+      {"origin", with(read + R"(, "origin": "moon"})"),
+       "f:3: calls[0].origin: \"moon\" is no origin"},
+      {"count as text", with(read + R"(, "count": "many"})"),
+       "f:3: calls[0].count: a whole number or"},
+      {"no errno", with(read + R"(, "errors": {"EWHAT": 1}})"), "\"EWHAT\" is no errno"},
+      {"errors a list", with(read + R"(, "errors": []})"), "calls[0].errors: an object"},
+      {"errors count", with(read + R"(, "errors": {"EIO": -1}})"), "calls[0].errors.EIO: a whole"},
+      {"seen in more runs than there were", with(read + R"(, "runs_seen": 3})"),
+       "calls[0].runs_seen: 3 is above 2"},
+      {"argument 6", with(read + R"(, "args": {"6": []}})"), "argument \"6\" is not within 0 to 5"},
+      {"argument value", with(read + R"(, "args": {"0": ["x"]}})"), "calls[0].args.0[0]: a whole"},
+      {"argument twice under two spellings", with(read + R"(, "args": {"0": [], "0x0": []}})"),
+       "argument 0 stands twice"},
+      {"site without module", with(read + R"(, "sites": [{}]})"), "calls[0].sites[0]: \"module\""},
+      {"site twice", with(read + R"(, "sites": [{"module": "m"}, {"module": "m"}]})"),
+       "sites[1]: the site stands twice"},
+      {"frames", with(read + R"(, "stacks": [{"frames": [1]}]})"), "stacks[0].frames[0]: a string"},
+      {"truncated", with(read + R"(, "stacks": [{"truncated": 1}]})"),
+       "stacks[0].truncated: true or"},
+      {"control bytes are shown, not sent", with(R"({"abi": "\u001b[2J", "nr": 0})"), "\\x1b[2J"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const auto evidence = parse_evidence(c.text, "f");
+    ASSERT_FALSE(evidence.has_value());
+    EXPECT_EQ(evidence.error().code, Errc::kBadInput);
+    EXPECT_THAT(evidence.error().message, HasSubstr(c.expected));
+  }
+}
+
+TEST(EvidenceFile, ReadsTheLeastThereCanBe) {
+  const auto evidence = parse_evidence(
+      R"({"schema": 1, "later_key": {}, "calls": [{"abi": "amd64", "nr": 0, "count": "0x10"}]})",
+      "f");
+  ASSERT_TRUE(evidence.has_value()) << evidence.error().message;
+  EXPECT_EQ(evidence->find(call_of("read"), Origin::kApplication)->count, 16u);
+  EXPECT_EQ(evidence->runs, 1u);
+}
+
+TEST(EvidenceFile, MissingFileIsNamed) {
+  const auto evidence = load_evidence("/nonexistent/x.evidence.json");
+  ASSERT_FALSE(evidence.has_value());
+  EXPECT_EQ(evidence.error().code, Errc::kNotFound);
+  EXPECT_THAT(evidence.error().message, HasSubstr("/nonexistent/x.evidence.json"));
+}
+
+}  // namespace
+}  // namespace sysnare
