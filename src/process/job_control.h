@@ -10,11 +10,14 @@
 
 #include <vector>
 
+#include "base/fd.h"
+#include "process/launch.h"
+
 namespace sysnare {
 
-/// While it lives: SIGINT, SIGQUIT, SIGTSTP, SIGTTIN and SIGTTOU are ignored by us, SIGTERM and
-/// SIGHUP are kept for `forward`. The launched child gets the dispositions and the mask from before
-/// (Launch restores them).
+/// While it lives: SIGTSTP, SIGTTIN and SIGTTOU are ignored by us; SIGINT, SIGQUIT, SIGTERM and
+/// SIGHUP are blocked and read by take_signals(). Hand before() to LaunchSpec::signals, so that the
+/// child starts with what was there before. The destructor puts everything back.
 class JobControl {
  public:
   JobControl();
@@ -22,17 +25,20 @@ class JobControl {
   JobControl(const JobControl&) = delete;
   JobControl& operator=(const JobControl&) = delete;
 
-  /// Signals that came for us since the last call, to hand on to the child (SIGTERM, SIGHUP, and
-  /// SIGINT/SIGQUIT sent to us alone rather than by the terminal).
+  /// Signals that came for us since the last call, to hand on to the child. What the terminal sent
+  /// is left out: the kernel has sent it to the whole process group.
   std::vector<int> take_signals();
+  [[nodiscard]] const SignalState& before() const { return before_; }
   /// A descriptor that is readable when take_signals() has something (signalfd).
-  [[nodiscard]] int fd() const;
+  [[nodiscard]] int fd() const { return fd_.get(); }
   /// The child stopped by `signal`: stop ourselves the same way; returns when we are continued.
+  /// Only job control's own signals are mirrored: after SIGSTOP to the child alone nobody would
+  /// ever continue us.
   void mirror_stop(int signal);
 
  private:
-  sigset_t old_mask_{};
-  int fd_ = -1;
+  SignalState before_;
+  Fd fd_;
 };
 
 }  // namespace sysnare

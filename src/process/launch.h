@@ -2,17 +2,19 @@
 // How does a program start under a filter, with nothing but execve allowed to it?
 //
 // The child is made by clone(CLONE_FILES | SIGCHLD): an address space of its own, but our table of
-// file descriptors until exec. So the listener that seccomp(2) returns in the child is ours at once,
-// and the child needs no call to hand it over; what it has to tell (the listener's number, the errno
-// of a failed step) it stores in a shared page. exec gives the child a table of its own and drops
-// the close-on-exec listener. CLONE_VM is not needed, and avoided: a core dump of the child would
-// take the parent with it before Linux 5.16. docs/adr/ has the whole story.
+// file descriptors until exec. So the listener that seccomp(2) returns in the child is ours at
+// once, and the child needs no call to hand it over; what it has to tell (the listener's number,
+// the errno of a failed step) it stores in a shared page. exec gives the child a table of its own
+// and drops the close-on-exec listener. CLONE_VM is not needed, and avoided: a core dump of the
+// child would take the parent with it before Linux 5.16. docs/adr/ has the whole story.
 //
 // Source: seccomp(2), seccomp_unotify(2), ptrace(2), clone(2); kernel/seccomp.c, Linux 6.18.
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <sys/types.h>
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -24,14 +26,23 @@
 
 namespace sysnare {
 
+/// Which signals a process blocks and ignores: what a program inherits over exec.
+struct SignalState {
+  sigset_t mask{};
+  std::bitset<65> ignored;  ///< by signal number
+  /// The calling thread's mask and the process's dispositions, as they are now.
+  static SignalState now();
+};
+
 struct LaunchSpec {
-  std::vector<std::string> argv;          ///< argv[0] is looked up in PATH, as execvp does
+  std::vector<std::string> argv;                  ///< argv[0] is looked up in PATH, as execvp does
   std::vector<std::vector<sock_filter>> filters;  ///< loaded in order, the last one with `listener`
-  bool listener = false;                  ///< ask for a user-notification listener
-  std::uint64_t filter_flags = 0;         ///< further SECCOMP_FILTER_FLAG_*
-  bool no_new_privs = true;               ///< false needs CAP_SYS_ADMIN
-  bool ptrace = false;                    ///< seize the child before it goes on
-  std::uint64_t ptrace_options = 0;       ///< PTRACE_O_*
+  bool listener = false;                          ///< ask for a user-notification listener
+  std::uint64_t filter_flags = 0;                 ///< further SECCOMP_FILTER_FLAG_*
+  bool no_new_privs = true;                       ///< false needs CAP_SYS_ADMIN
+  bool ptrace = false;                            ///< seize the child before it goes on
+  std::uint64_t ptrace_options = 0;               ///< PTRACE_O_*
+  SignalState signals = SignalState::now();  ///< what the program starts with (JobControl::before)
 };
 
 /// What became of the child's exec.
@@ -46,8 +57,8 @@ struct ExecOutcome {
   int sys_errno = 0;
 };
 
-/// A child between clone and exec, then the running program. Move-only; does not kill on destruction
-/// once released (an unreleased child is killed and reaped).
+/// A child between clone and exec, then the running program. Move-only; does not kill on
+/// destruction once released (an unreleased child is killed and reaped).
 class Launch {
  public:
   /// Makes the child, which waits for release(); with `ptrace` it is already seized.
@@ -67,10 +78,12 @@ class Launch {
   /// Lets the child go on: load its filters, then execve.
   Result<void> release();
   /// After release(): the listener's descriptor, taken out of the shared table as soon as the child
-  /// has it; waits for that. Invalid Fd without `listener`. Errors: the child's prctl or seccomp failed.
+  /// has it; waits for that. Invalid Fd without `listener`. Errors: the child's prctl or seccomp
+  /// failed.
   Result<Fd> take_listener();
-  /// What the exec came to, as far as the child has said; kRunning while it has said nothing. Call it
-  /// after the child's death or exec was seen. Never blocks.
+  /// What the exec came to, as far as it can be seen now; kRunning while the child has said
+  /// nothing. Never blocks. kKilled is told apart from the death of the running program only until
+  /// the child is reaped: ask at PTRACE_EVENT_EXIT or after waitid(WNOWAIT).
   [[nodiscard]] ExecOutcome outcome() const;
 
  private:

@@ -33,10 +33,10 @@ struct Mapping {
 Result<std::vector<Mapping>> read_maps(pid_t pid);
 
 struct Place {
-  std::string module;       ///< path as mapped; "[anon]" for anonymous memory, "[unknown]" unmapped
-  std::string module_key;   ///< GNU build-id, else "go:ID", else "sha256:HEX", else empty
-  std::uint64_t offset = 0; ///< file offset (address where there is no file)
-  std::string symbol;       ///< function, demangled; empty when unknown
+  std::string module;      ///< path as mapped; "[anon]" for anonymous memory, "[unknown]" unmapped
+  std::string module_key;  ///< GNU build-id, else "go:ID", else "sha256:HEX", else empty
+  std::uint64_t offset = 0;  ///< file offset (address where there is no file)
+  std::string symbol;        ///< function, demangled; empty when unknown
   std::uint64_t symbol_offset = 0;
 };
 
