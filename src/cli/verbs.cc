@@ -8,6 +8,7 @@ namespace sysnare::cli {
 namespace {
 
 constexpr Verb kVerbs[] = {
+    {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
 };
 
