@@ -108,10 +108,12 @@ std::string why_path(std::string_view profile_path) {
   return std::string(profile_path) + ".why.json";
 }
 
-std::string write_why(const Learned& learned, const std::vector<Evidence>& evidence) {
+std::string write_why(const Learned& learned, const std::vector<Evidence>& evidence,
+                      std::string_view profile_text) {
   const Evidence& all = learned.merged;
   Json json;
   json["schema"] = kWhySchema;
+  json["profile_sha256"] = sha256_hex(profile_text);
   json["program"] = program_json(all.program);
   json["command"] = all.command;
   json["runs"] = number(all.runs);
@@ -158,7 +160,8 @@ Result<Why> parse_why(std::string_view text, std::string_view file_name) {
     if (read) read = read_text(*program, "build_id", why.program.build_id);
     if (!read) return propagate(read);
   }
-  Result<void> read = read_number(root, "runs", why.runs);
+  Result<void> read = read_text(root, "profile_sha256", why.profile_sha256);
+  if (read) read = read_number(root, "runs", why.runs);
   if (read) read = read_number(root, "lost", why.lost);
   if (!read) return propagate(read);
   Result<Cursor> calls = root.at("calls");

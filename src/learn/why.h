@@ -24,11 +24,13 @@ inline constexpr std::uint64_t kWhySchema = 1;
 /// The side file of the profile `path`: "allow.json" -> "allow.json.why.json".
 std::string why_path(std::string_view profile_path);
 
-/// The text of the side file; equal input gives equal bytes.
-std::string write_why(const Learned& learned, const std::vector<Evidence>& evidence);
+/// The text of the side file of the profile `profile_text`; equal input gives equal bytes.
+std::string write_why(const Learned& learned, const std::vector<Evidence>& evidence,
+                      std::string_view profile_text);
 
 /// What a reader of the side file needs of it.
 struct Why {
+  std::string profile_sha256;  ///< of the profile as it was written; another: edited since
   ProgramIdentity program;
   std::uint64_t runs = 0;
   std::uint64_t lost = 0;
