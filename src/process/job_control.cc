@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kForwarded[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 constexpr int kStops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+constexpr int kChanged[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGCHLD};
 
 sigset_t set_of(std::span<const int> signals) {
   sigset_t set;
@@ -26,10 +27,12 @@ JobControl::JobControl() : before_(SignalState::now()) {
   ::sigprocmask(SIG_BLOCK, &forwarded, nullptr);
   fd_.reset(::signalfd(-1, &forwarded, SFD_CLOEXEC | SFD_NONBLOCK));
   for (int signal : kStops) ::signal(signal, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);
 }
 
 JobControl::~JobControl() {
-  for (int signal : kStops) {
+  for (int signal : kChanged) {
     ::signal(signal, before_.ignored[static_cast<std::size_t>(signal)] ? SIG_IGN : SIG_DFL);
   }
   ::sigprocmask(SIG_SETMASK, &before_.mask, nullptr);

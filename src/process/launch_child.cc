@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "process/isa_syscall.h"
 
@@ -29,6 +30,9 @@ struct KernelSigaction {
 
 constexpr int kLastSignal = 64;
 constexpr long kSigsetBytes = 8;
+/// How long an exec may wait for its supervisor's answer. Far above what any takes; it only ends
+/// what would else hang for ever.
+constexpr long kExecDeadlineSeconds = 30;
 
 long address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
@@ -49,6 +53,20 @@ void wait_for_release(const ChildPlan& plan) {
     raw_syscall(SYS_futex, address(&plan.tells->released), FUTEX_WAIT, 0, 0);
   }
   raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, 0);
+}
+
+/// From the listener's creation until exec we hold the listener ourselves. Should the supervisor be
+/// killed in between, an execve that is NOTIFY would wait for an answer that nobody can give. The
+/// timer ends that; exec deletes it (timer_create(2)), so the program never sees it.
+void arm_exec_deadline() {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  int timer = 0;
+  if (raw_syscall(SYS_timer_create, CLOCK_MONOTONIC, address(&event), address(&timer)) < 0) return;
+  itimerspec when{};
+  when.it_value.tv_sec = kExecDeadlineSeconds;
+  raw_syscall(SYS_timer_settime, timer, 0, address(&when), 0);
 }
 
 void restore_signals(const ChildPlan& plan) {
@@ -73,6 +91,7 @@ void run_child(const ChildPlan& plan) {
     const long done = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (done < 0) stop_with(tells, kStepFilterFailed, done);
   }
+  if (plan.listener) arm_exec_deadline();
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, address(&plan.signal_mask), 0, kSigsetBytes);
   for (unsigned i = 0; i < plan.filter_count; ++i) {
     const bool last = i + 1 == plan.filter_count;
