@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "elf/image.h"
 
 namespace sysnare {
 
@@ -17,5 +18,8 @@ struct ElfIdentity {
 
 /// Errors: kNotFound, kNoPermission; kBadInput for a file that is no ELF image or a damaged one.
 Result<ElfIdentity> elf_identity(const std::string& path);
+
+/// The same for an image that is open already.
+Result<ElfIdentity> elf_identity(const ElfImage& image);
 
 }  // namespace sysnare

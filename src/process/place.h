@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,19 @@ struct Mapping {
 /// Errors: kNotFound when the process is gone, kNoPermission when it is not ours.
 Result<std::vector<Mapping>> read_maps(pid_t pid);
 
+/// The mapping that holds `address`, empty when none does. Cheap where the kernel answers for one
+/// address (PROCMAP_QUERY, Linux 6.11), else as read_maps(). Errors: the same.
+Result<std::optional<Mapping>> find_mapping(pid_t pid, std::uint64_t address);
+
+class ModuleCache;
+
 struct Place {
   std::string module;      ///< path as mapped; "[anon]" for anonymous memory, "[unknown]" unmapped
   std::string module_key;  ///< GNU build-id, else "go:ID", else "sha256:HEX", else empty
   std::uint64_t offset = 0;  ///< file offset (address where there is no file)
   std::string symbol;        ///< function, demangled; empty when unknown
   std::uint64_t symbol_offset = 0;
+  bool deleted = false;  ///< the file was unlinked, or never had a name (memfd)
 };
 
 /// "libc.so.6+0xf1234 (__mkdir+0x7)", for people.
@@ -48,6 +56,8 @@ std::string place_label(const Place& place);
 class Places {
  public:
   Places();
+  /// Shares opened objects with others of one caller (an Unwinder).
+  explicit Places(std::shared_ptr<ModuleCache> modules);
   ~Places();
   Places(const Places&) = delete;
   Places& operator=(const Places&) = delete;
