@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/fd.h"
 
@@ -25,9 +27,7 @@ class Sha256 {
   Sha256() : context_(EVP_MD_CTX_new()) {
     EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
   }
-  void add(std::string_view bytes) {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
+  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
   std::string hex() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
@@ -53,6 +53,93 @@ ssize_t read_some(int fd, char* buffer, std::size_t size) {
   } while (got < 0 && errno == EINTR);
   return got;
 }
+
+/// Whether `path` exists and is neither a regular file nor a folder: it is then written in place.
+/// Errors: it is a folder.
+Result<bool> is_special(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return false;
+  if (S_ISDIR(info.st_mode)) return fail_errno(EISDIR, "cannot write {}", path);
+  return true;
+}
+
+/// Through a symbolic link the file it points to is replaced, not the link.
+std::string target_of(const std::string& path) {
+  std::string target = path;
+  if (char* real = ::realpath(path.c_str(), nullptr); real != nullptr) {
+    target = real;
+    ::free(real);
+  }
+  return target;
+}
+
+/// Text that is on the disk under a temporary name; removed unless commit() renames it.
+class PendingFile {
+ public:
+  /// What cannot be renamed over (standard output, a FIFO) waits in memory for commit().
+  static Result<PendingFile> write(const std::string& path, std::string_view text, unsigned mode) {
+    PendingFile pending;
+    pending.path_ = path;
+    Result<bool> special = path == "-" ? Result<bool>(true) : is_special(path);
+    if (!special) return propagate(special);
+    if (*special) {
+      pending.in_place_ = text;
+      return pending;
+    }
+    pending.target_ = target_of(path);
+    pending.temporary_ = pending.target_ + ".XXXXXX";
+    Fd file(::mkostemp(pending.temporary_.data(), O_CLOEXEC));
+    if (!file) {
+      const int why = errno;
+      pending.temporary_.clear();
+      return fail_errno(why, "cannot write {}", path);
+    }
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    Result<void> done = write_all(file.get(), text);
+    if (done && ::fchmod(file.get(), mode & ~mask) != 0) done = fail_errno(errno, "fchmod");
+    if (done && ::fsync(file.get()) != 0 && errno != EINVAL) done = fail_errno(errno, "fsync");
+    if (!done) return propagate(done, "cannot write {}", path);
+    return pending;
+  }
+
+  PendingFile(PendingFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        target_(std::move(other.target_)),
+        temporary_(std::exchange(other.temporary_, {})),
+        in_place_(std::move(other.in_place_)) {}
+  PendingFile& operator=(PendingFile&&) = delete;
+  ~PendingFile() {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+
+  Result<void> commit() {
+    if (!temporary_.empty()) {
+      if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+        return fail_errno(errno, "cannot write {}: rename", path_);
+      }
+      temporary_.clear();
+      return {};
+    }
+    if (path_ == "-") {
+      Result<void> done = write_all(STDOUT_FILENO, in_place_);
+      if (!done) return propagate(done, "standard output");
+      return {};
+    }
+    Fd file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!file) return fail_errno(errno, "cannot write {}", path_);
+    Result<void> done = write_all(file.get(), in_place_);
+    if (!done) return propagate(done, "{}", path_);
+    return {};
+  }
+
+ private:
+  PendingFile() = default;
+  std::string path_;
+  std::string target_;
+  std::string temporary_;
+  std::string in_place_;
+};
 
 }  // namespace
 
@@ -88,39 +175,37 @@ Result<void> write_all(int fd, std::string_view text) {
 }
 
 Result<void> write_file_atomic(const std::string& path, std::string_view text, unsigned mode) {
-  if (path == "-") {
-    Result<void> done = write_all(STDOUT_FILENO, text);
-    if (!done) return propagate(done, "standard output");
+  Result<PendingFile> pending = PendingFile::write(path, text, mode);
+  if (!pending) return propagate(pending);
+  return pending->commit();
+}
+
+Result<void> write_files_atomic(const std::vector<FileText>& files, unsigned mode) {
+  std::vector<PendingFile> pending;
+  for (const FileText& file : files) {
+    Result<PendingFile> one = PendingFile::write(file.path, file.text, mode);
+    if (!one) return propagate(one);
+    pending.push_back(std::move(*one));
+  }
+  for (PendingFile& one : pending) {
+    if (Result<void> done = one.commit(); !done) return done;
+  }
+  return {};
+}
+
+Result<void> check_writable(const std::string& path) {
+  if (path == "-") return {};
+  if (path.empty()) return fail(Errc::kUsage, "an empty file name");
+  if (Result<bool> special = is_special(path); !special || *special) {
+    if (!special) return propagate(special);
+    // Not opened: a FIFO would hold us until somebody reads it.
+    if (::access(path.c_str(), W_OK) != 0) return fail_errno(errno, "cannot write {}", path);
     return {};
   }
-  struct stat old {};
-  if (::stat(path.c_str(), &old) == 0 && !S_ISREG(old.st_mode)) {
-    if (S_ISDIR(old.st_mode)) return fail_errno(EISDIR, "cannot write {}", path);
-    Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (!file) return fail_errno(errno, "cannot write {}", path);
-    Result<void> done = write_all(file.get(), text);
-    if (!done) return propagate(done, "{}", path);
-    return {};
-  }
-  // Through a symbolic link the file it points to is replaced, not the link.
-  std::string target = path;
-  if (char* real = ::realpath(path.c_str(), nullptr); real != nullptr) {
-    target = real;
-    ::free(real);
-  }
-  std::string temporary = target + ".XXXXXX";
+  std::string temporary = target_of(path) + ".XXXXXX";
   Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!file) return fail_errno(errno, "cannot write {}", path);
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  Result<void> done = write_all(file.get(), text);
-  if (done && ::fchmod(file.get(), mode & ~mask) != 0) done = fail_errno(errno, "fchmod");
-  if (done && ::fsync(file.get()) != 0 && errno != EINVAL) done = fail_errno(errno, "fsync");
-  if (done && ::rename(temporary.c_str(), target.c_str()) != 0) done = fail_errno(errno, "rename");
-  if (!done) {
-    ::unlink(temporary.c_str());
-    return propagate(done, "cannot write {}", path);
-  }
+  ::unlink(temporary.c_str());
   return {};
 }
 

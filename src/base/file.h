@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -24,6 +25,19 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxT
 /// (/dev/stdout, a FIFO) is written in place. `mode` is subject to the umask.
 Result<void> write_file_atomic(const std::string& path, std::string_view text,
                                unsigned mode = 0666);
+
+/// Whether write_file_atomic(path) would get as far as the rename: tried by making and removing a
+/// temporary file beside `path`. For work that takes long before there is something to write.
+/// Errors: as write_file_atomic, kUsage for an empty path.
+Result<void> check_writable(const std::string& path);
+
+struct FileText {
+  std::string path;
+  std::string text;
+};
+/// Writes several files as write_file_atomic does, and renames none before all are on the disk:
+/// when one cannot be written, all the old ones are untouched. They are renamed in the order given.
+Result<void> write_files_atomic(const std::vector<FileText>& files, unsigned mode = 0666);
 
 /// Writes all of `text` to `fd`, through short writes and EINTR.
 Result<void> write_all(int fd, std::string_view text);

@@ -43,6 +43,29 @@ TEST_F(FileTest, ReplacesTheTargetOfALinkAndNotTheLink) {
   EXPECT_EQ(read_file(dir_ + "/real").value(), "two");
 }
 
+TEST_F(FileTest, WritesSeveralFilesOrNone) {
+  ASSERT_TRUE(write_file_atomic(dir_ + "/a", "old").has_value());
+  EXPECT_FALSE(write_files_atomic({{dir_ + "/a", "new"}, {dir_ + "/none/b", "new"}}).has_value());
+  EXPECT_EQ(read_file(dir_ + "/a").value(), "old");
+  EXPECT_TRUE(write_files_atomic({{dir_ + "/a", "new"}, {dir_ + "/b", "newer"}}).has_value());
+  EXPECT_EQ(read_file(dir_ + "/a").value(), "new");
+  EXPECT_EQ(read_file(dir_ + "/b").value(), "newer");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_), {}), 2) << "nothing left over";
+}
+
+TEST_F(FileTest, TellsBeforehandWhetherAFileCanBeWritten) {
+  EXPECT_TRUE(check_writable(dir_ + "/new").has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(dir_)) << "asking leaves nothing behind";
+  EXPECT_TRUE(check_writable("-").has_value());
+  EXPECT_TRUE(check_writable("/dev/null").has_value());
+  EXPECT_FALSE(check_writable(dir_).has_value()) << "a folder";
+  EXPECT_FALSE(check_writable("").has_value());
+  EXPECT_FALSE(check_writable(dir_ + "/none/out.json").has_value());
+  ASSERT_TRUE(write_file_atomic(dir_ + "/old", "kept").has_value());
+  EXPECT_TRUE(check_writable(dir_ + "/old").has_value());
+  EXPECT_EQ(read_file(dir_ + "/old").value(), "kept");
+}
+
 TEST_F(FileTest, ReadsNoMoreThanItsLimit) {
   const auto text = read_file("/dev/zero", 1000);
   ASSERT_FALSE(text.has_value());

@@ -42,6 +42,7 @@ std::vector<int> JobControl::take_signals() {
   std::vector<int> signals;
   signalfd_siginfo info{};
   while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    last_signal_ = static_cast<int>(info.ssi_signo);
     // SI_KERNEL: the terminal's driver, which signals the whole foreground group.
     if (info.ssi_code != SI_KERNEL) signals.push_back(static_cast<int>(info.ssi_signo));
   }
