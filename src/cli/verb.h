@@ -68,6 +68,7 @@ std::string join_and(std::span<const std::string> words);
 /// The status of a launched program as a shell would give it: its own, or 128 + signal.
 int shell_status(int wait_status);
 
+int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
 int verb_syscalls(const Words& words);
 

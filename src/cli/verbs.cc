@@ -8,6 +8,7 @@ namespace sysnare::cli {
 namespace {
 
 constexpr Verb kVerbs[] = {
+    {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},
     {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
 };
