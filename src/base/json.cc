@@ -289,6 +289,42 @@ Result<Cursor> Cursor::at(std::string_view key) const {
   return child(*value, path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key));
 }
 
+Result<void> Cursor::read(std::string_view key, std::string& out) const {
+  if (!has(key)) return {};
+  Result<std::string> text = at(key)->string();
+  if (!text) return propagate(text);
+  out = std::move(*text);
+  return {};
+}
+
+Result<void> Cursor::read(std::string_view key, std::vector<std::string>& out) const {
+  if (!has(key)) return {};
+  Result<std::vector<std::string>> texts = at(key)->strings();
+  if (!texts) return propagate(texts);
+  out = std::move(*texts);
+  return {};
+}
+
+Result<void> Cursor::read(std::string_view key, std::uint64_t& out, std::uint64_t high) const {
+  if (!has(key)) return {};
+  const Result<Cursor> member = at(key);
+  Result<std::uint64_t> value = member->u64_or_hex();
+  if (!value) return propagate(value);
+  if (*value > high) return member->fail("{} is above {}", *value, high);
+  out = *value;
+  return {};
+}
+
+Result<std::vector<Cursor>> Cursor::items_of(std::string_view key) const {
+  if (!has(key)) return std::vector<Cursor>();
+  return at(key)->items();
+}
+
+Result<std::vector<std::pair<std::string, Cursor>>> Cursor::members_of(std::string_view key) const {
+  if (!has(key)) return std::vector<std::pair<std::string, Cursor>>();
+  return at(key)->members();
+}
+
 std::string quote(std::string_view text) {
   return Library(std::string(text)).dump(-1, ' ', false, Library::error_handler_t::replace);
 }

@@ -29,7 +29,8 @@ using Object = std::vector<std::pair<std::string, Value>>;  ///< in the order of
 /// A JSON value with the line it starts on.
 class Value {
  public:
-  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>
+  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Array,
+               Object>
       data = nullptr;
   std::uint32_t line = 0;
 
@@ -44,8 +45,8 @@ class Value {
 Result<Value> parse(std::string_view text, std::string_view name);
 
 /// A value together with file name and path, for readers: each getter either gives the typed value
-/// or an Error "FILE:LINE: PATH: what is allowed, not what is there". Cheap to copy: holds pointers;
-/// the Value and the name must outlive it.
+/// or an Error "FILE:LINE: PATH: what is allowed, not what is there". Cheap to copy: holds
+/// pointers; the Value and the name must outlive it.
 class Cursor {
  public:
   Cursor(const Value& value, std::string_view name) : value_(&value), name_(name) {}
@@ -74,6 +75,17 @@ class Cursor {
   [[nodiscard]] Result<Cursor> at(std::string_view key) const;
   /// Whether this is an object with a member `key` that is not null.
   [[nodiscard]] bool has(std::string_view key) const;
+
+  /// Optional members: `out` stays as it is where `key` is missing or null.
+  /// Errors: kBadInput for another type, or a number above `high`.
+  Result<void> read(std::string_view key, std::string& out) const;
+  Result<void> read(std::string_view key, std::vector<std::string>& out) const;
+  Result<void> read(std::string_view key, std::uint64_t& out,
+                    std::uint64_t high = UINT64_MAX) const;
+  /// The elements or members behind an optional `key`; none where it is missing or null.
+  [[nodiscard]] Result<std::vector<Cursor>> items_of(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<std::pair<std::string, Cursor>>> members_of(
+      std::string_view key) const;
 
   /// An Error that stands at this value: "FILE:LINE: PATH: " and the text.
   template <typename... Args>

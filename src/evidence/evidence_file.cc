@@ -66,56 +66,6 @@ Json call_json(const CallEvidence& call) {
 
 using json::Cursor;
 
-/// An optional number; missing means 0.
-Result<void> read_number(const Cursor& object, std::string_view key, std::uint64_t& out,
-                         std::uint64_t high = UINT64_MAX) {
-  if (!object.has(key)) return {};
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  Result<std::uint64_t> value = at->u64_or_hex();
-  if (!value) return propagate(value);
-  if (*value > high) return at->fail("{} is above {}", *value, high);
-  out = *value;
-  return {};
-}
-
-Result<void> read_text(const Cursor& object, std::string_view key, std::string& out) {
-  if (!object.has(key)) return {};
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  Result<std::string> text = at->string();
-  if (!text) return propagate(text);
-  out = std::move(*text);
-  return {};
-}
-
-Result<void> read_texts(const Cursor& object, std::string_view key, std::vector<std::string>& out) {
-  if (!object.has(key)) return {};
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  Result<std::vector<std::string>> texts = at->strings();
-  if (!texts) return propagate(texts);
-  out = std::move(*texts);
-  return {};
-}
-
-/// The elements of an optional array.
-Result<std::vector<Cursor>> read_items(const Cursor& object, std::string_view key) {
-  if (!object.has(key)) return std::vector<Cursor>();
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  return at->items();
-}
-
-/// The members of an optional object.
-Result<std::vector<std::pair<std::string, Cursor>>> read_members(const Cursor& object,
-                                                                 std::string_view key) {
-  if (!object.has(key)) return std::vector<std::pair<std::string, Cursor>>();
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  return at->members();
-}
-
 bool is_errno_label(std::string_view name) {
   constexpr std::string_view kNameless = "errno_";
   if (name.starts_with(kNameless)) return parse_u64(name.substr(kNameless.size())).has_value();
@@ -123,7 +73,7 @@ bool is_errno_label(std::string_view name) {
 }
 
 Result<void> read_errors(const Cursor& object, CallEvidence& out) {
-  auto members = read_members(object, "errors");
+  auto members = object.members_of("errors");
   if (!members) return propagate(members);
   for (const auto& [name, at] : *members) {
     if (!is_errno_label(name)) return at.fail("\"{}\" is no errno", printable(name));
@@ -135,17 +85,17 @@ Result<void> read_errors(const Cursor& object, CallEvidence& out) {
 }
 
 Result<void> read_sites(const Cursor& object, CallEvidence& out) {
-  Result<std::vector<Cursor>> items = read_items(object, "sites");
+  Result<std::vector<Cursor>> items = object.items_of("sites");
   if (!items) return propagate(items);
   for (const Cursor& item : *items) {
     Result<Cursor> module = item.at("module");
     if (!module) return propagate(module);
     Site site;
     std::uint64_t count = 0;
-    Result<void> read = read_text(item, "module", site.module);
-    if (read) read = read_text(item, "module_key", site.module_key);
-    if (read) read = read_number(item, "offset", site.offset);
-    if (read) read = read_number(item, "count", count);
+    Result<void> read = item.read("module", site.module);
+    if (read) read = item.read("module_key", site.module_key);
+    if (read) read = item.read("offset", site.offset);
+    if (read) read = item.read("count", count);
     if (!read) return propagate(read);
     if (!out.sites.emplace(site, count).second) return item.fail("the site stands twice");
   }
@@ -153,15 +103,15 @@ Result<void> read_sites(const Cursor& object, CallEvidence& out) {
 }
 
 Result<void> read_stacks(const Cursor& object, CallEvidence& out) {
-  Result<std::vector<Cursor>> items = read_items(object, "stacks");
+  Result<std::vector<Cursor>> items = object.items_of("stacks");
   if (!items) return propagate(items);
   if (items->size() > kMaxStacks) {
     return object.fail("{} stacks, at most {} are kept", items->size(), kMaxStacks);
   }
   for (const Cursor& item : *items) {
     Stack stack;
-    Result<void> read = read_texts(item, "frames", stack.frames);
-    if (read) read = read_number(item, "count", stack.count);
+    Result<void> read = item.read("frames", stack.frames);
+    if (read) read = item.read("count", stack.count);
     if (!read) return propagate(read);
     if (item.has("truncated")) {
       Result<bool> truncated = item.at("truncated")->boolean();
@@ -175,7 +125,7 @@ Result<void> read_stacks(const Cursor& object, CallEvidence& out) {
 }
 
 Result<void> read_args(const Cursor& object, CallEvidence& out) {
-  auto members = read_members(object, "args");
+  auto members = object.members_of("args");
   if (!members) return propagate(members);
   for (const auto& [key, at] : *members) {
     const auto index = parse_u64(key);
@@ -221,7 +171,7 @@ Result<Call> read_call(const Cursor& object) {
   }
   if (object.has("name")) {
     std::string name;
-    Result<void> read = read_text(object, "name", name);
+    Result<void> read = object.read("name", name);
     if (!read) return propagate(read);
     const std::string_view known = syscall_name(call);
     if (!known.empty() && known != name) {
@@ -254,12 +204,12 @@ Result<void> read_entry(const Cursor& object, Evidence& evidence) {
   CallEvidence entry;
   entry.call = *call;
   entry.origin = origin;
-  Result<void> read = read_number(object, "count", entry.count);
+  Result<void> read = object.read("count", entry.count);
   if (read) read = read_errors(object, entry);
-  if (read) read = read_number(object, "total_ns", entry.total_ns);
-  if (read) read = read_number(object, "max_ns", entry.max_ns);
-  if (read) read = read_number(object, "runs_seen", entry.runs_seen, evidence.runs);
-  if (read) read = read_number(object, "first_run", entry.first_run, evidence.runs);
+  if (read) read = object.read("total_ns", entry.total_ns);
+  if (read) read = object.read("max_ns", entry.max_ns);
+  if (read) read = object.read("runs_seen", entry.runs_seen, evidence.runs);
+  if (read) read = object.read("first_run", entry.first_run, evidence.runs);
   if (read) read = read_sites(object, entry);
   if (read) read = read_stacks(object, entry);
   if (read) read = read_args(object, entry);
@@ -313,17 +263,17 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (top.has("program")) {
     const Cursor program = *top.at("program");
     if (!program.is_object()) return program.fail("an object is needed here");
-    read = read_text(program, "path", evidence.program.path);
-    if (read) read = read_text(program, "sha256", evidence.program.sha256);
-    if (read) read = read_text(program, "build_id", evidence.program.build_id);
+    read = program.read("path", evidence.program.path);
+    if (read) read = program.read("sha256", evidence.program.sha256);
+    if (read) read = program.read("build_id", evidence.program.build_id);
   }
-  if (read) read = read_texts(top, "command", evidence.command);
-  if (read) read = read_text(top, "recorder", evidence.recorder);
-  if (read) read = read_number(top, "runs", evidence.runs);
-  if (read) read = read_number(top, "last_new_run", evidence.last_new_run, evidence.runs);
-  if (read) read = read_number(top, "lost", evidence.lost);
-  if (read) read = read_number(top, "unresolved_sites", evidence.unresolved_sites);
-  if (read) read = read_texts(top, "notes", evidence.notes);
+  if (read) read = top.read("command", evidence.command);
+  if (read) read = top.read("recorder", evidence.recorder);
+  if (read) read = top.read("runs", evidence.runs);
+  if (read) read = top.read("last_new_run", evidence.last_new_run, evidence.runs);
+  if (read) read = top.read("lost", evidence.lost);
+  if (read) read = top.read("unresolved_sites", evidence.unresolved_sites);
+  if (read) read = top.read("notes", evidence.notes);
   if (!read) return propagate(read);
   Result<Cursor> calls = top.at("calls");
   if (!calls) return propagate(calls);

@@ -56,26 +56,6 @@ Json reason_json(const Reason& reason) {
 
 using json::Cursor;
 
-Result<void> read_text(const Cursor& object, std::string_view key, std::string& out) {
-  if (!object.has(key)) return {};
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  Result<std::string> text = at->string();
-  if (!text) return propagate(text);
-  out = std::move(*text);
-  return {};
-}
-
-Result<void> read_number(const Cursor& object, std::string_view key, std::uint64_t& out) {
-  if (!object.has(key)) return {};
-  Result<Cursor> at = object.at(key);
-  if (!at) return propagate(at);
-  Result<std::uint64_t> value = at->u64_or_hex();
-  if (!value) return propagate(value);
-  out = *value;
-  return {};
-}
-
 Result<void> read_call(const Cursor& item, Why& why) {
   Result<Cursor> name_at = item.at("name");
   if (!name_at) return propagate(name_at);
@@ -155,14 +135,14 @@ Result<Why> parse_why(std::string_view text, std::string_view file_name) {
   if (root.has("program")) {
     Result<Cursor> program = root.at("program");
     if (!program) return propagate(program);
-    Result<void> read = read_text(*program, "path", why.program.path);
-    if (read) read = read_text(*program, "sha256", why.program.sha256);
-    if (read) read = read_text(*program, "build_id", why.program.build_id);
+    Result<void> read = program->read("path", why.program.path);
+    if (read) read = program->read("sha256", why.program.sha256);
+    if (read) read = program->read("build_id", why.program.build_id);
     if (!read) return propagate(read);
   }
-  Result<void> read = read_text(root, "profile_sha256", why.profile_sha256);
-  if (read) read = read_number(root, "runs", why.runs);
-  if (read) read = read_number(root, "lost", why.lost);
+  Result<void> read = root.read("profile_sha256", why.profile_sha256);
+  if (read) read = root.read("runs", why.runs);
+  if (read) read = root.read("lost", why.lost);
   if (!read) return propagate(read);
   Result<Cursor> calls = root.at("calls");
   if (!calls) return propagate(calls);
