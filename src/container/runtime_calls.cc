@@ -1,0 +1,119 @@
+#include "container/runtime_calls.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+enum class Runtime : unsigned char { kCrun, kRunc };
+enum class When : unsigned char { kAlways, kWithoutNoNewPrivs };
+
+struct LayerData {
+  Runtime runtime;
+  When when;
+  const char* label;
+  const char* reason;
+  std::span<const char* const> calls;
+};
+
+// crun is one thread. It closes what it no longer needs and execs.
+constexpr const char* kCrun[] = {"close", "execve"};
+
+// crun drops capabilities and ids after loading the filter, and tells its parent that it is ready.
+constexpr const char* kCrunPrivileges[] = {
+    "capset", "prctl", "rt_sigaction", "rt_sigprocmask", "setresgid", "setresuid", "write",
+};
+
+// runc opens the exec fifo and writes a byte to it, then walks /proc/self/fd to mark every
+// descriptor close-on-exec (fstatfs proves that this is procfs). getpid and epoll_ctl may fail
+// without harm, but a profile that kills instead of failing would kill there.
+constexpr const char* kRunc[] = {
+    "close",      "epoll_ctl", "execve", "fcntl", "fstatfs",
+    "getdents64", "getpid",    "openat", "read",  "write",
+};
+
+// runc is a Go program, and only the thread that loads the filter is under it until exec. That
+// thread is locked (LockOSThread): it neither makes threads nor runs other goroutines, but it waits
+// and wakes (futex), may collect garbage (mmap, munmap, madvise, epoll_pwait when the world starts
+// again, tgkill and getpid to preempt the others) and be preempted itself (rt_sigreturn); it backs
+// off by sched_yield and nanosleep, and reads the clock by a call where the vDSO has none.
+// Source: runtime/{proc,lock_futex,os_linux,signal_unix,mem_linux,netpoll_epoll}.go of Go 1.19.
+// Of these futex, getpid and rt_sigreturn were seen; each of the others is rare, and a start that
+// fails once in a thousand is worse than one that always fails.
+constexpr const char* kRuncGo[] = {
+    "clock_gettime", "epoll_pwait", "futex",        "getpid",      "madvise", "mmap",
+    "munmap",        "nanosleep",   "rt_sigreturn", "sched_yield", "tgkill",
+};
+
+// runc checks the working directory and the program, makes the standard descriptors the user's,
+// and drops capabilities, groups and ids.
+constexpr const char* kRuncPrivileges[] = {
+    "capget",  "capset",     "chdir", "faccessat2", "fchown",    "fstat",  "getcwd",
+    "getppid", "newfstatat", "prctl", "setgid",     "setgroups", "setuid",
+};
+
+constexpr LayerData kLayers[] = {
+    {Runtime::kCrun, When::kAlways, "crun",
+     "made by crun between loading the filter and exec; measured on crun 1.8.1", kCrun},
+    {Runtime::kCrun, When::kWithoutNoNewPrivs, "crun without no_new_privs",
+     "made by crun, which drops its privileges under the filter; measured on crun 1.8.1",
+     kCrunPrivileges},
+    {Runtime::kRunc, When::kAlways, "runc",
+     "made by runc between loading the filter and exec; measured on runc 1.1.5", kRunc},
+    {Runtime::kRunc, When::kAlways, "runc: Go",
+     "runc's Go runtime can make it between loading the filter and exec, in some starts only; "
+     "measured on runc 1.1.5 and read in the source of Go 1.19",
+     kRuncGo},
+    {Runtime::kRunc, When::kWithoutNoNewPrivs, "runc without no_new_privs",
+     "made by runc, which drops its privileges under the filter; measured on runc 1.1.5",
+     kRuncPrivileges},
+};
+
+struct Engine {
+  std::string_view name;
+  bool crun;
+  bool runc;
+};
+
+// docker's other runtimes (--add-runtime) and podman's --runtime are said by naming the runtime.
+constexpr Engine kEngines[] = {
+    {"crun", true, false},        {"docker", false, true},      {"podman", true, true},
+    {"podman+crun", true, false}, {"podman+runc", false, true}, {"runc", false, true},
+};
+
+}  // namespace
+
+const std::vector<std::string_view>& runtime_names() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all;
+    for (const Engine& engine : kEngines) all.push_back(engine.name);
+    return all;
+  }();
+  return names;
+}
+
+Result<std::vector<RuntimeCalls>> runtime_calls(std::string_view runtime, bool no_new_privileges) {
+  const auto* engine = std::find_if(std::begin(kEngines), std::end(kEngines),
+                                    [&](const Engine& each) { return each.name == runtime; });
+  if (engine == std::end(kEngines)) {
+    return fail(Errc::kUsage, "unknown runtime \"{}\": allowed are {}", printable(runtime),
+                fmt::join(runtime_names(), ", "));
+  }
+  std::vector<RuntimeCalls> layers;
+  for (const LayerData& layer : kLayers) {
+    const bool starts = layer.runtime == Runtime::kCrun ? engine->crun : engine->runc;
+    if (!starts || (layer.when == When::kWithoutNoNewPrivs && no_new_privileges)) continue;
+    layers.push_back({.runtime = layer.label,
+                      .reason = layer.reason,
+                      .calls = {layer.calls.begin(), layer.calls.end()}});
+    std::sort(layers.back().calls.begin(), layers.back().calls.end());
+  }
+  return layers;
+}
+
+}  // namespace sysnare
