@@ -1,0 +1,19 @@
+#pragma once
+// Which program is recorded, and why could it not be executed?
+
+#include <string>
+
+#include "evidence/evidence.h"
+
+namespace sysnare {
+
+/// PTRACE_O_* for a recording; new threads are always followed, new processes with `follow`.
+std::uint64_t trace_options(bool follow);
+
+/// Identity of the file at `path` (symbolic links followed). What cannot be read is left empty.
+ProgramIdentity identify_program(const std::string& path);
+
+/// One sentence for a person.
+std::string exec_failure_sentence(const std::string& path, int error);
+
+}  // namespace sysnare

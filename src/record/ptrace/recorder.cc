@@ -1,0 +1,392 @@
+#include "record/ptrace/recorder.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "arch/syscalls.h"
+#include "record/ptrace/attach.h"
+#include "record/ptrace/program.h"
+#include "record/ptrace/requests.h"
+
+namespace sysnare {
+namespace {
+
+namespace requests = ptrace_requests;
+
+constexpr int kCallStop = SIGTRAP | 0x80;  // PTRACE_O_TRACESYSGOOD
+/// wait4 looks for a stopped thread from the oldest on. Two busy threads would be served for ever
+/// while a third, for which they spin, waits. So after this many stops all that wait are taken.
+constexpr unsigned kStopsInTurn = 8;
+constexpr std::size_t kMaxWaiting = 4096;  ///< stops taken at once; what is left comes next time
+/// How long a thread may take to stop so that it can be let go. One that waits for its vfork child
+/// does not stop before that execs; it is let go when we end.
+constexpr auto kDetachDeadline = std::chrono::seconds(3);
+constexpr auto kDetachPoll = std::chrono::milliseconds(1);
+
+constexpr const char* kNotePtrace =
+    "the program called ptrace, which fails under a tracer (EPERM); what it does otherwise was not "
+    "seen";
+constexpr const char* kNoteUntraced =
+    "a child was made with CLONE_UNTRACED, which no tracer can follow; its calls are missing";
+constexpr const char* kNoteArch = "calls of an architecture that no table here knows are missing";
+constexpr const char* kNoteOdd =
+    "calls of more nonsense numbers were made than are kept; the rest is counted as lost";
+constexpr const char* kNoteIoUring =
+    "the program uses io_uring; operations in its rings are no system calls and were not seen";
+constexpr const char* kNoteDetached = "the recording ended while the program still ran";
+constexpr const char* kNoteStuck =
+    "a thread did not stop in time to be let go; the kernel lets it go when the recorder ends";
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // the vdso's: no call
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+bool is_stop_signal(int signal) {
+  return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+}  // namespace
+
+Result<Recording> PtraceRecorder::record() {
+  if (options_.command.empty() && options_.attach.empty()) {
+    return fail(Errc::kUsage, "neither a command to run nor a process to attach to");
+  }
+  if (!options_.command.empty() && !options_.attach.empty()) {
+    return fail(Errc::kUsage, "either a command to run or processes to attach to, not both");
+  }
+  waiting_.reserve(kMaxWaiting);
+  Result<SignalWaker> waker = SignalWaker::start(jobs_.fd());
+  if (!waker) return propagate(waker);
+  waker_.emplace(std::move(*waker));
+
+  Result<void> begun = options_.command.empty() ? attach() : launch();
+  if (!begun) {
+    Error error = begun.error();
+    detach_all();
+    return Failure(std::move(error));
+  }
+  if (Result<void> watched = watch(); !watched) return propagate(watched);
+  finish();
+  return std::move(recording_);
+}
+
+Result<void> PtraceRecorder::launch() {
+  recording_.evidence.command = options_.command;
+  LaunchSpec spec;
+  spec.argv = options_.command;
+  spec.no_new_privs = false;  // a recording changes nothing that the program can see
+  spec.ptrace = true;
+  spec.ptrace_options = trace_options(options_.follow);
+  spec.signals = jobs_.before();
+  Result<Launch> launch = Launch::start(spec);
+  if (!launch) {
+    const Error& error = launch.error();
+    if (error.code != Errc::kNotFound && error.code != Errc::kNoPermission) {
+      return propagate(launch);
+    }
+    recording_.exec_error = error.message;
+    recording_.exit_code_of_failure = error.code == Errc::kNotFound ? 127 : 126;
+    return {};
+  }
+  recording_.evidence.program = identify_program(launch->path());
+  command_ = launch->pid();
+  launch_.emplace(std::move(*launch));
+  tracees_.add(command_).launching = true;
+  // Stopped before it is released, so that its execve is seen from the start.
+  requests::interrupt(command_);
+  return launch_->release();
+}
+
+Result<void> PtraceRecorder::attach() {
+  for (pid_t pid : options_.attach) {
+    if (Result<void> seized = seize_process(pid, trace_options(options_.follow), tracees_);
+        !seized) {
+      return seized;
+    }
+  }
+  recording_.evidence.program =
+      identify_program(fmt::format("/proc/{}/exe", options_.attach.front()));
+  return {};
+}
+
+Result<void> PtraceRecorder::watch() {
+  while (!tracees_.none()) {
+    int status = 0;
+    const pid_t thread = ::waitpid(-1, &status, __WALL);
+    if (thread < 0) {
+      if (errno == EINTR) continue;
+      if (errno == ECHILD) break;
+      return fail_errno(errno, "waitpid");
+    }
+    handle(thread, status);
+    if (tracees_.size() > 1 && ++stops_in_turn_ >= kStopsInTurn) take_waiting_stops();
+    if (tracees_.size() == 0) forget_those_who_never_came();
+    if (stop_asked_) {
+      detach_all();
+      recording_.detached = true;
+      break;
+    }
+  }
+  return {};
+}
+
+void PtraceRecorder::take_waiting_stops() {
+  stops_in_turn_ = 0;
+  int status = 0;
+  while (waiting_.size() < kMaxWaiting) {
+    const pid_t thread = ::waitpid(-1, &status, __WALL | WNOHANG);
+    if (thread <= 0) break;
+    waiting_.emplace_back(thread, status);
+  }
+  for (const auto& [thread, its_status] : waiting_) handle(thread, its_status);
+  waiting_.clear();
+}
+
+void PtraceRecorder::handle(pid_t thread, int status) {
+  if (WIFSTOPPED(status)) {
+    on_stop(thread, status);
+  } else {
+    on_end(thread, status);
+  }
+}
+
+void PtraceRecorder::on_end(pid_t thread, int status) {
+  const bool known = tracees_.find(thread) != nullptr;
+  tracees_.gone(thread);
+  if (thread == command_) {
+    recording_.wait_status = status;
+    command_ = 0;
+  }
+  if (known) return;
+  // The waker's child, one killed before its first stop, or a child that we had before.
+  read_signals();
+  waker_->rearm();
+}
+
+void PtraceRecorder::on_stop(pid_t thread, int status) {
+  const int signal = WSTOPSIG(status);
+  const int event = status >> 16;
+  if (event == PTRACE_EVENT_EXEC) {
+    on_exec(thread);
+    go_on(thread, 0);
+    return;
+  }
+  Tracee* tracee = tracees_.find(thread);
+  if (tracee == nullptr) {
+    tracee = &tracees_.first_stop(thread);
+    if (!options_.follow && is_foreign_child(*tracee)) {
+      requests::detach(thread, 0);
+      tracees_.gone(thread);
+      return;
+    }
+  }
+  if (signal == kCallStop) {
+    if (on_call_stop(*tracee)) go_on(thread, 0);
+    return;
+  }
+  switch (event) {
+    case 0:  // a signal is about to be delivered
+      go_on(thread, signal);
+      return;
+    case PTRACE_EVENT_FORK:
+    case PTRACE_EVENT_VFORK:
+    case PTRACE_EVENT_CLONE:
+      on_birth(*tracee);
+      break;
+    case PTRACE_EVENT_STOP:
+      if (is_stop_signal(signal)) {
+        on_group_stop(thread, signal);
+        return;
+      }
+      break;  // its first stop, one that we asked for, or the end of a group-stop
+    default:
+      break;
+  }
+  go_on(thread, 0);
+}
+
+void PtraceRecorder::on_birth(Tracee& parent) {
+  unsigned long child = 0;
+  parent.gave_birth = true;
+  if (requests::event_message(parent.thread, child)) {
+    tracees_.announced(static_cast<pid_t>(child));
+  }
+}
+
+void PtraceRecorder::on_exec(pid_t leader) {
+  unsigned long former = 0;
+  if (!requests::event_message(leader, former)) former = static_cast<unsigned long>(leader);
+  Tracee& tracee = tracees_.exec(leader, static_cast<pid_t>(former));
+  if (tracee.launching && tracee.call == nullptr) {
+    // Released before it had stopped for us: the entry was not seen.
+    const auto nr = syscall_nr(native_abi(), "execve");
+    tracee.call = calls_.launch_exec(Call{native_abi(), nr.value_or(0)});
+    tracee.call->begin();
+    tracee.entered_ns = now_ns();
+  }
+  tracee.launching = false;
+}
+
+bool PtraceRecorder::on_call_stop(Tracee& tracee) {
+  const std::uint64_t now = tracee.call != nullptr ? now_ns() : 0;
+  __ptrace_syscall_info info;
+  if (!requests::syscall_info(tracee.thread, info)) return false;  // killed; waitpid will say so
+  switch (info.op) {
+    case PTRACE_SYSCALL_INFO_ENTRY:
+      on_entry(tracee, info);
+      return true;
+    case PTRACE_SYSCALL_INFO_EXIT:
+      on_return(tracee, info, now);
+      return true;
+    default:
+      // An exec in another thread has taken over this thread's number since.
+      return false;
+  }
+}
+
+void PtraceRecorder::on_entry(Tracee& tracee, const __ptrace_syscall_info& info) {
+  const auto nr = static_cast<std::uint32_t>(info.entry.nr);
+  tracee.call = nullptr;
+  tracee.gave_birth = false;
+  const std::optional<Abi> abi = abi_of(info.arch, nr);
+  if (!abi) {
+    ++lost_;
+    unknown_arch_ = true;
+    return;
+  }
+  const Call call{*abi, nr};
+  if (tracee.launching) {
+    if (call_kind(call) != CallKind::kExec) return;  // ours, between clone and exec
+    tracee.call = calls_.launch_exec(call);
+  } else {
+    tracee.call = calls_.find(call);
+  }
+  if (tracee.call == nullptr) {
+    ++lost_;
+    return;
+  }
+  tracee.call->begin();
+  tracee.entered_ns = now_ns();
+}
+
+void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info,
+                               std::uint64_t now) {
+  CallCounter* call = std::exchange(tracee.call, nullptr);
+  // A call that began before we attached.
+  if (call == nullptr) return;
+  const bool failed = info.exit.is_error != 0;
+  call->end(now - tracee.entered_ns, failed ? static_cast<int>(-info.exit.rval) : 0);
+  if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth &&
+      options_.follow) {
+    unfollowed_ = true;
+    ++lost_;
+  }
+}
+
+void PtraceRecorder::on_group_stop(pid_t thread, int signal) {
+  if (detaching_) {
+    go_on(thread, 0);  // it stays stopped: the kernel remembers the group-stop
+    return;
+  }
+  requests::listen(thread);
+  // Only for the leader, so that a process of many threads stops us once. Its SIGCONT is ours too.
+  if (thread == command_) jobs_.mirror_stop(signal);
+}
+
+void PtraceRecorder::go_on(pid_t thread, int signal) {
+  if (!detaching_) {
+    requests::resume(thread, signal);
+  } else if (requests::detach(thread, signal)) {
+    tracees_.gone(thread);
+  }
+}
+
+bool PtraceRecorder::is_foreign_child(const Tracee& tracee) const {
+  Result<ProcessStatus> status = process_status(tracee.thread);
+  if (!status || status->process == command_) return false;
+  for (pid_t pid : options_.attach) {
+    if (pid == status->process) return false;
+  }
+  return true;
+}
+
+void PtraceRecorder::read_signals() {
+  signalfd_siginfo info{};
+  while (::read(jobs_.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
+    // not ask for it.
+    if (command_ == 0) {
+      stop_asked_ = true;
+    } else if (info.ssi_code != SI_KERNEL) {  // the terminal's has reached the command already
+      ::kill(command_, static_cast<int>(info.ssi_signo));
+    }
+  }
+}
+
+void PtraceRecorder::detach_all() {
+  detaching_ = true;
+  for (const auto& [thread, tracee] : tracees_) requests::interrupt(thread);
+  const auto deadline = std::chrono::steady_clock::now() + kDetachDeadline;
+  while (!tracees_.none()) {
+    int status = 0;
+    const pid_t thread = ::waitpid(-1, &status, __WALL | WNOHANG);
+    if (thread > 0) {
+      handle(thread, status);
+      continue;
+    }
+    if (thread < 0 && errno != EINTR) break;
+    if (tracees_.size() == 0) forget_those_who_never_came();
+    if (std::chrono::steady_clock::now() > deadline) {
+      add_note(recording_.evidence, kNoteStuck);
+      break;
+    }
+    std::this_thread::sleep_for(kDetachPoll);
+  }
+}
+
+void PtraceRecorder::forget_those_who_never_came() {
+  const std::set<pid_t> expected = tracees_.expected();
+  for (pid_t thread : expected) {
+    Result<ProcessStatus> status = process_status(thread);
+    if (!status || status->tracer != ::gettid()) tracees_.forget_expected(thread);
+  }
+}
+
+void PtraceRecorder::finish() {
+  Evidence& evidence = recording_.evidence;
+  evidence.recorder = "ptrace";
+  calls_.add_to(evidence, [&](const CallCounter& counter, CallEvidence&) {
+    if (counter.kind() == CallKind::kPtrace && counter.times_failed_with(EPERM) > 0) {
+      add_note(evidence, kNotePtrace);
+    }
+    if (counter.kind() == CallKind::kIoUring && counter.succeeded() > 0) {
+      add_note(evidence, kNoteIoUring);
+    }
+  });
+  evidence.lost = lost_;
+  if (unfollowed_) add_note(evidence, kNoteUntraced);
+  if (unknown_arch_) add_note(evidence, kNoteArch);
+  if (calls_.overflowed()) add_note(evidence, kNoteOdd);
+  if (recording_.detached) add_note(evidence, kNoteDetached);
+  if (!launch_) return;
+  const ExecOutcome outcome = launch_->outcome();
+  if (outcome.kind != ExecOutcome::Kind::kExecFailed) return;
+  recording_.exec_error = exec_failure_sentence(launch_->path(), outcome.sys_errno);
+  recording_.exit_code_of_failure = outcome.sys_errno == ENOENT ? 127 : 126;
+}
+
+Result<Recording> record_ptrace(const RecordOptions& options) {
+  return PtraceRecorder(options).record();
+}
+
+}  // namespace sysnare

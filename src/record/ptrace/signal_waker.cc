@@ -1,0 +1,72 @@
+#include "record/ptrace/signal_waker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+namespace sysnare {
+namespace {
+
+/// How long until a child that could not be made (EAGAIN) is tried again.
+constexpr int kRetryMs = 10;
+
+/// Waits for `wanted`; false when `stop` came first.
+bool wait_for(int wanted, int stop, int timeout_ms = -1) {
+  pollfd fds[] = {{wanted, POLLIN, 0}, {stop, POLLIN, 0}};
+  while (::poll(fds, 2, timeout_ms) < 0 && errno == EINTR) {
+  }
+  return (fds[1].revents & POLLIN) == 0;
+}
+
+/// A child that exits at once. Not fork(): its handlers would take locks of other threads.
+bool make_token() {
+  const long pid = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (pid == 0) ::_exit(0);
+  return pid > 0;
+}
+
+void run(int signals, int rearm, int stop) {
+  while (wait_for(signals, stop)) {
+    while (!make_token()) {
+      if (!wait_for(-1, stop, kRetryMs)) return;
+    }
+    if (!wait_for(rearm, stop)) return;
+    std::uint64_t count = 0;
+    if (::read(rearm, &count, sizeof count) < 0) return;
+  }
+}
+
+}  // namespace
+
+SignalWaker::SignalWaker(Fd rearm, Fd stop) : rearm_(std::move(rearm)), stop_(std::move(stop)) {}
+SignalWaker::SignalWaker(SignalWaker&&) noexcept = default;
+
+Result<SignalWaker> SignalWaker::start(int signals) {
+  Fd rearm(::eventfd(0, EFD_CLOEXEC));
+  Fd stop(::eventfd(0, EFD_CLOEXEC));
+  if (!rearm || !stop) return fail_errno(errno, "eventfd");
+  SignalWaker waker(std::move(rearm), std::move(stop));
+  waker.thread_ = std::thread(run, signals, waker.rearm_.get(), waker.stop_.get());
+  return waker;
+}
+
+SignalWaker::~SignalWaker() {
+  if (!thread_.joinable()) return;
+  const std::uint64_t one = 1;
+  while (::write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  thread_.join();
+}
+
+void SignalWaker::rearm() {
+  const std::uint64_t one = 1;
+  while (::write(rearm_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace sysnare
