@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "process/place.h"
+#include "process/address_space.h"
 
 namespace sysnare {
 namespace {
@@ -128,16 +128,20 @@ Result<std::vector<Mapping>> read_maps(pid_t pid) {
   return mappings;
 }
 
-Result<std::optional<Mapping>> find_mapping(pid_t pid, std::uint64_t address) {
-  const Fd file(::open(fmt::format("/proc/{}/maps", pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return maps_failure(errno, pid);
+AddressSpace::AddressSpace(pid_t pid)
+    : pid_(pid), file_(::open(fmt::format("/proc/{}/maps", pid).c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (!file_) open_errno_ = errno;
+}
+
+Result<std::optional<Mapping>> AddressSpace::query(std::uint64_t address) {
+  if (!file_) return maps_failure(open_errno_, pid_);
   std::array<char, PATH_MAX> name{};
   ProcmapQuery query{};
   query.size = sizeof query;
   query.query_addr = address;
   query.vma_name_size = name.size();
   query.vma_name_addr = reinterpret_cast<std::uintptr_t>(name.data());
-  if (::ioctl(file.get(), kProcmapQuery, &query) == 0) {
+  if (::ioctl(file_.get(), kProcmapQuery, &query) == 0) {
     Mapping mapping;
     mapping.start = query.vma_start;
     mapping.end = query.vma_end;
@@ -151,16 +155,34 @@ Result<std::optional<Mapping>> find_mapping(pid_t pid, std::uint64_t address) {
     return std::optional<Mapping>(std::move(mapping));
   }
   if (errno == ENOENT) return std::optional<Mapping>();
-  if (errno == ESRCH) return maps_failure(ESRCH, pid);
+  if (errno == ESRCH) return maps_failure(ESRCH, pid_);
   // ENOTTY before Linux 6.11; ENAMETOOLONG for a path that does not fit: the text has it all.
-  Result<std::vector<Mapping>> all = read_maps(pid);
+  Result<std::vector<Mapping>> all = read_maps(pid_);
   if (!all) return propagate(all);
-  for (Mapping& mapping : *all) {
-    if (address >= mapping.start && address < mapping.end) {
-      return std::optional<Mapping>(std::move(mapping));
-    }
+  known_ = std::move(*all);
+  whole_ = true;
+  for (const Mapping& mapping : known_) {
+    if (address >= mapping.start && address < mapping.end) return std::optional<Mapping>(mapping);
   }
   return std::optional<Mapping>();
+}
+
+const Mapping* AddressSpace::find(std::uint64_t address) {
+  for (const Mapping& mapping : known_) {
+    if (address >= mapping.start && address < mapping.end) return &mapping;
+  }
+  if (whole_) return nullptr;
+  Result<std::optional<Mapping>> found = query(address);
+  if (!found || !*found) return nullptr;
+  if (!whole_) {
+    known_.push_back(std::move(**found));
+    return &known_.back();
+  }
+  return find(address);
+}
+
+Result<std::optional<Mapping>> find_mapping(pid_t pid, std::uint64_t address) {
+  return AddressSpace(pid).query(address);
 }
 
 }  // namespace sysnare

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "elf/demangle.h"
 #include "process/memory.h"
 
 namespace sysnare {
@@ -120,6 +121,47 @@ const GoTable* Module::go(pid_t pid, std::uint64_t bias) {
     go_ = GoTable::load(image_, memory, bias);
   }
   return go_ ? &*go_ : nullptr;
+}
+
+void Module::open_debug() {
+  if (debug_tried_) return;
+  debug_tried_ = true;
+  if (image_.section(".debug_info") == nullptr) debug_ = debug_file();
+}
+
+CallFrames& Module::call_frames() {
+  if (call_frames_ == nullptr) {
+    open_debug();
+    call_frames_ = std::make_unique<CallFrames>(image_, debug_.get());
+  }
+  return *call_frames_;
+}
+
+std::vector<std::string> Module::find_functions(std::uint64_t vaddr, const GoTable* go) {
+  if (go != nullptr) {
+    if (const auto function = go->find(vaddr)) return go->names(*function, vaddr);
+  }
+  if (debug_info_ == nullptr) {
+    open_debug();
+    debug_info_ = std::make_unique<DebugInfo>(debug_ != nullptr ? *debug_ : image_);
+  }
+  std::vector<std::string> names = debug_info_->functions_at(vaddr);
+  // A part of a function that the compiler split off and inlined back is the function itself.
+  if (names.size() > 1 && names[names.size() - 2] == names.back()) names.pop_back();
+  // The symbol rather than DWARF's name, as in a place: "write", which libc's sources call
+  // __GI___libc_write.
+  if (const auto symbol = symbols().find(vaddr)) {
+    if (!names.empty()) names.pop_back();
+    names.push_back(demangle(symbol->symbol));
+  }
+  return names;
+}
+
+const std::vector<std::string>& Module::functions_at(std::uint64_t vaddr, const GoTable* go) {
+  const auto known = functions_.find(vaddr);
+  if (known != functions_.end()) return known->second;
+  if (functions_.size() >= kMaxKnownAddresses) functions_.clear();
+  return functions_.emplace(vaddr, find_functions(vaddr, go)).first->second;
 }
 
 std::optional<ModuleAddress> address_in(const ElfImage& image, const Mapping& mapping,

@@ -1,5 +1,5 @@
 #pragma once
-// What is known about an object that processes have mapped: identity, functions, Go's table?
+// What is known about an object that processes have mapped: identity, functions, frames?
 //
 // Objects are opened once and kept, keyed by device and inode: an open descriptor keeps the inode
 // from being used again, so the key cannot come to mean another file. A file replaced under the
@@ -12,8 +12,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "elf/call_frames.h"
+#include "elf/debug_info.h"
 #include "elf/go_table.h"
 #include "elf/identity.h"
 #include "elf/image.h"
@@ -26,6 +30,8 @@ namespace sysnare {
 inline constexpr std::size_t kMaxModules = 256;
 /// Largest file whose SHA-256 is taken for a key where there is no build id.
 inline constexpr std::uint64_t kMaxHashedFile = 256u << 20;
+/// Addresses whose functions one module remembers; a program makes its calls from far fewer.
+inline constexpr std::size_t kMaxKnownAddresses = 16384;
 
 /// The file behind a mapping, open for reading: by /proc/PID/map_files (needs CAP_SYS_ADMIN or
 /// CAP_CHECKPOINT_RESTORE), else by the path below /proc/PID/root or /proc/PID/exe, where device
@@ -49,9 +55,17 @@ class Module {
   /// The debug file below /usr/lib/debug with the same build-id, opened anew; null when there is
   /// none.
   std::unique_ptr<ElfImage> debug_file();
+  /// How frames of this object are left.
+  CallFrames& call_frames();
+  /// The names of the functions at link-time address `vaddr`, innermost first, with the inlined
+  /// ones; empty when there is none. `go` is what go() gave.
+  const std::vector<std::string>& functions_at(std::uint64_t vaddr, const GoTable* go);
 
  private:
   const ElfIdentity& identity();
+  /// Opens the debug file where it is of use: the object has no DWARF of its own.
+  void open_debug();
+  std::vector<std::string> find_functions(std::uint64_t vaddr, const GoTable* go);
 
   ElfImage image_;
   std::optional<ElfIdentity> identity_;
@@ -59,6 +73,11 @@ class Module {
   std::optional<SymbolTable> symbols_;
   bool go_loaded_ = false;
   std::optional<GoTable> go_;
+  bool debug_tried_ = false;
+  std::unique_ptr<ElfImage> debug_;  ///< outlives the two that read it
+  std::unique_ptr<CallFrames> call_frames_;
+  std::unique_ptr<DebugInfo> debug_info_;
+  std::unordered_map<std::uint64_t, std::vector<std::string>> functions_;
 };
 
 /// Where an address of a process lies in a module.
