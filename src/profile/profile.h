@@ -1,5 +1,6 @@
 #pragma once
-// What does a seccomp profile say? The model of every JSON dialect, as written and not yet resolved.
+// What does a seccomp profile say? The model of every JSON dialect, as written and not yet
+// resolved.
 //
 // Source: OCI runtime specification 1.2 (config-linux.md, "Seccomp"); Docker 20.10 to 28
 // (profiles/seccomp: archMap, includes, excludes, comment, singular `name`); containers/common 0.50
@@ -31,11 +32,20 @@ enum class Action : std::uint8_t {
 };
 std::string_view action_name(Action action);  ///< "SCMP_ACT_ERRNO"
 std::optional<Action> action_by_name(std::string_view name);
+std::vector<std::string_view> action_names();  ///< all, in the order of the enum
 
 /// How an argument is compared; the names are OCI's SCMP_CMP_*.
 enum class Op : std::uint8_t { kNe, kLt, kLe, kEq, kGe, kGt, kMaskedEq };
 std::string_view op_name(Op op);
 std::optional<Op> op_by_name(std::string_view name);
+std::vector<std::string_view> op_names();  ///< all, in the order of the enum
+
+/// Largest errnoRet of SCMP_ACT_ERRNO: kernel/seccomp.c caps what is above MAX_ERRNO.
+inline constexpr std::uint32_t kMaxErrno = 4095;
+/// Largest errnoRet of SCMP_ACT_TRACE, which is a message of 16 bits (SECCOMP_RET_DATA).
+inline constexpr std::uint32_t kMaxTraceMessage = 0xffff;
+/// Arguments of a system call, in seccomp_data.
+inline constexpr unsigned kArgCount = 6;
 
 struct ArgCondition {
   unsigned index = 0;           ///< 0 to 5
@@ -50,6 +60,9 @@ struct KernelVersion {
   unsigned minor = 0;
   auto operator<=>(const KernelVersion&) const = default;
 };
+
+/// "5.4", as minKernel is written; empty for anything else.
+std::optional<KernelVersion> kernel_version(std::string_view text);
 
 /// Docker's includes/excludes: `caps` and `arches` as written.
 struct EntryCondition {

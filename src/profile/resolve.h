@@ -1,19 +1,22 @@
 #pragma once
-// What happens to this call? A profile resolved for one machine, and its plain reference evaluation.
+// What happens to this call? A profile resolved for one machine, and its plain reference
+// evaluation.
 //
 // The evaluation is the meaning of a profile here: filters are proven against it. It is written to
 // be read, not to be fast.
 //
 // Semantics: conditions of one entry are AND. Of several entries that match a call the one with the
 // kernel's highest precedence decides (kill_process, kill_thread, trap, errno, notify, trace, log,
-// allow), whatever their order: the same rule by which the kernel joins stacked filters. A call that
-// no entry matches gets the default action.
-// Not modelled here: what a particular runtime makes of the same file.
+// allow), whatever their order: the same rule by which the kernel joins stacked filters. A call
+// that no entry matches gets the default action. Numbers compare unsigned, over the whole register:
+// 64 bits, or the low 32 of both sides in ABIs with 32-bit registers (so that -1, written as
+// 2^64-1, means -1 there too). Not modelled here: what a particular runtime makes of the same file.
 
 #include <linux/seccomp.h>
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +78,22 @@ Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& op
 
 /// The action of one call.
 ActionValue evaluate(const ResolvedProfile& profile, const seccomp_data& call);
+
+/// Whether includes and excludes let `entry` apply. As Docker: all of includes.caps, none of
+/// excludes.caps; arches name the engine's own architecture, never one of its sub-architectures.
+bool applies(const Entry& entry, const ResolveOptions& options);
+
+/// seccomp_data.nr of a call that a tracer skips, and of syscall(-1): a number of every ABI.
+inline constexpr std::uint32_t kSkippedNr = UINT32_MAX;
+
+/// The ABI of `profile` to which a call belongs, empty when it lists none. On x86_64 all numbers
+/// from kX32Bit upwards but kSkippedNr belong to x32 (only the bit, and the kernel knows none
+/// beyond it), so that one comparison guards against them.
+std::optional<Abi> listed_abi(const ResolvedProfile& profile, std::uint32_t arch, std::uint32_t nr);
+
+/// How many low bits of argument `index` count: the ABI's register, or with int_args_by_width what
+/// the kernel declares for the call.
+unsigned compared_bits(const ResolvedProfile& profile, Call call, unsigned index);
 
 /// Whether `condition` holds for `argument`, compared over `bits` (16, 32 or 64) of both.
 bool holds(const ArgCondition& condition, std::uint64_t argument, unsigned bits);

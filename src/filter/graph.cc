@@ -1,0 +1,124 @@
+#include "filter/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sysnare {
+namespace {
+
+constexpr std::uint32_t kMaxOffset = 255;  // jt and jf are one byte
+constexpr std::uint32_t kNowhere = UINT32_MAX;
+
+bool is_return(const Node& node) { return BPF_CLASS(node.code) == BPF_RET; }
+bool is_test(const Node& node) { return BPF_CLASS(node.code) == BPF_JMP; }
+
+/// Writes the program from its end to its start: every jump goes forward, so the distance to what
+/// is already placed is known when a jump is written. `place` of a node is counted from the end.
+class Writer {
+ public:
+  explicit Writer(const std::vector<Node>& nodes) : nodes_(nodes), place_(nodes.size(), kNowhere) {}
+
+  void write(NodeId id) {
+    const Node& node = nodes_[id];
+    if (is_return(node)) {
+      push({node.code, 0, 0, node.k});
+    } else if (is_test(node)) {
+      // Bringing one target near pushes the other away by one.
+      while (distance(node.yes) > kMaxOffset || distance(node.no) > kMaxOffset) {
+        bring_near(distance(node.yes) > distance(node.no) ? node.yes : node.no);
+      }
+      push({node.code, static_cast<std::uint8_t>(distance(node.yes)),
+            static_cast<std::uint8_t>(distance(node.no)), node.k});
+    } else {
+      if (distance(node.yes) != 0) bring_near(node.yes);
+      push({node.code, 0, 0, node.k});
+    }
+    place_[id] = size() - 1;
+  }
+
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(reversed_.size()); }
+
+  std::vector<sock_filter> take() {
+    std::reverse(reversed_.begin(), reversed_.end());
+    return std::move(reversed_);
+  }
+
+ private:
+  /// Instructions between the one that is written next and `id`.
+  [[nodiscard]] std::uint32_t distance(NodeId id) const { return size() - 1 - place_[id]; }
+
+  /// A copy of a return, or a jump to anything else; what is written from here on uses it too.
+  void bring_near(NodeId id) {
+    const Node& node = nodes_[id];
+    if (is_return(node)) {
+      push({node.code, 0, 0, node.k});
+    } else {
+      push({BPF_JMP | BPF_JA, 0, 0, distance(id)});
+    }
+    place_[id] = size() - 1;
+  }
+
+  void push(sock_filter insn) { reversed_.push_back(insn); }
+
+  const std::vector<Node>& nodes_;
+  std::vector<std::uint32_t> place_;
+  std::vector<sock_filter> reversed_;
+};
+
+/// Children before parents, so that the last child visited stands directly behind its parent.
+std::vector<NodeId> post_order(const std::vector<Node>& nodes, NodeId root) {
+  std::vector<NodeId> order;
+  std::vector<bool> seen(nodes.size(), false);
+  std::vector<std::pair<NodeId, int>> stack{{root, 0}};
+  seen[root] = true;
+  while (!stack.empty()) {
+    auto& [id, stage] = stack.back();
+    const Node& node = nodes[id];
+    if (is_return(node) || stage == 2) {
+      order.push_back(id);
+      stack.pop_back();
+      continue;
+    }
+    const NodeId child = stage == 0 ? node.yes : node.no;
+    ++stage;
+    if (!seen[child]) {
+      seen[child] = true;
+      stack.emplace_back(child, 0);
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+NodeId Graph::add(const Node& node) {
+  if (const auto found = ids_.find(node); found != ids_.end()) return found->second;
+  if (nodes_.size() >= kMaxNodes) {
+    full_ = true;
+    return 0;
+  }
+  const auto id = static_cast<NodeId>(nodes_.size());
+  nodes_.push_back(node);
+  ids_.emplace(node, id);
+  return id;
+}
+
+Result<std::vector<sock_filter>> Graph::layout(NodeId root) const {
+  Writer writer(nodes_);
+  if (!full_) {
+    for (const NodeId id : post_order(nodes_, root)) {
+      if (writer.size() > BPF_MAXINSNS) break;
+      writer.write(id);
+    }
+  }
+  if (full_ || writer.size() > BPF_MAXINSNS) {
+    return fail(
+        Errc::kLimit,
+        "the profile needs a filter of more than {} instructions, which the kernel does not "
+        "take: drop argument rules",
+        BPF_MAXINSNS);
+  }
+  return writer.take();
+}
+
+}  // namespace sysnare

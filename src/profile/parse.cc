@@ -1,0 +1,425 @@
+// Reads the three dialects of seccomp JSON. Each reader below takes one object of the file; a key
+// that none of them knows becomes a warning, so that nothing that was written is dropped silently.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "profile/profile.h"
+
+namespace sysnare {
+namespace {
+
+using json::Cursor;
+
+// OCI runtime specification 1.2, config-linux.md, "flags".
+constexpr std::string_view kFlags[] = {
+    "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_LOG",
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+};
+
+/// "; allowed: a, b", with "; did you mean x?" in front where one is near.
+std::string allowed_text(std::string_view word, const std::vector<std::string_view>& allowed) {
+  const std::string_view near = nearest(word, allowed);
+  const std::string hint = near.empty() ? "" : fmt::format(", did you mean {}?", near);
+  return fmt::format("{} (allowed: {})", hint, fmt::join(allowed, ", "));
+}
+
+Failure unknown(const Cursor& at, std::string_view what, std::string_view word,
+                const std::vector<std::string_view>& allowed) {
+  return at.fail("unknown {} \"{}\"{}", what, printable(word), allowed_text(word, allowed));
+}
+
+class Reader {
+ public:
+  explicit Reader(Profile& profile) : profile_(profile) {}
+
+  Result<void> top(const Cursor& at) {
+    if (Result<void> known = warn_of_unknown_keys(
+            at, {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap",
+                 "flags", "listenerPath", "listenerMetadata", "syscalls"});
+        !known) {
+      return known;
+    }
+    Result<Cursor> default_action = at.at("defaultAction");
+    if (!default_action) return propagate(default_action);
+    Result<Action> action = read_action(*default_action);
+    if (!action) return propagate(action);
+    profile_.default_action = *action;
+    Result<std::optional<std::uint32_t>> errno_ret =
+        read_errno(at, "defaultErrnoRet", "defaultErrno", *action);
+    if (!errno_ret) return propagate(errno_ret);
+    profile_.default_errno_ret = *errno_ret;
+
+    if (Result<void> done = read_architectures(at); !done) return done;
+    if (Result<void> done = read_arch_map(at); !done) return done;
+    if (Result<void> done = read_flags(at); !done) return done;
+    if (Result<void> done = read_text(at, "listenerPath", profile_.listener_path); !done) {
+      return done;
+    }
+    if (Result<void> done = read_text(at, "listenerMetadata", profile_.listener_metadata); !done) {
+      return done;
+    }
+    if (!at.has("syscalls")) return {};
+    Result<Cursor> syscalls = at.at("syscalls");
+    if (!syscalls) return propagate(syscalls);
+    Result<std::vector<Cursor>> items = syscalls->items();
+    if (!items) return propagate(items);
+    for (const Cursor& item : *items) {
+      Result<Entry> entry = read_entry(item);
+      if (!entry) return propagate(entry);
+      profile_.entries.push_back(std::move(*entry));
+    }
+    return {};
+  }
+
+ private:
+  void warn(const Cursor& at, std::string_view text) {
+    profile_.warnings.push_back(fmt::format("{}: {}", at.where(), text));
+  }
+
+  Result<void> warn_of_unknown_keys(const Cursor& at, std::vector<std::string_view> known) {
+    Result<std::vector<std::pair<std::string, Cursor>>> members = at.members();
+    if (!members) return propagate(members);
+    for (const auto& [key, value] : *members) {
+      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      const std::string_view near = nearest(key, known);
+      warn(value, near.empty() ? std::string("unknown key, ignored")
+                               : fmt::format("unknown key, ignored; did you mean {}?", near));
+    }
+    return {};
+  }
+
+  static Result<void> read_text(const Cursor& at, std::string_view key, std::string& to) {
+    if (!at.has(key)) return {};
+    Result<Cursor> value = at.at(key);
+    if (!value) return propagate(value);
+    Result<std::string> text = value->string();
+    if (!text) return propagate(text);
+    to = std::move(*text);
+    return {};
+  }
+
+  static Result<std::vector<Cursor>> items_of(const Cursor& at, std::string_view key) {
+    if (!at.has(key)) return std::vector<Cursor>();
+    Result<Cursor> value = at.at(key);
+    if (!value) return propagate(value);
+    return value->items();
+  }
+
+  static Result<Action> read_action(const Cursor& at) {
+    Result<std::string> name = at.string();
+    if (!name) return propagate(name);
+    const std::optional<Action> action = action_by_name(*name);
+    if (!action) return unknown(at, "action", *name, action_names());
+    return *action;
+  }
+
+  /// errnoRet and Podman's name for the same; the two must agree.
+  static Result<std::optional<std::uint32_t>> read_errno(const Cursor& at, std::string_view key,
+                                                         std::string_view name_key, Action action) {
+    const bool is_trace = action == Action::kTrace;
+    const std::uint32_t limit = is_trace ? kMaxTraceMessage : kMaxErrno;
+    std::optional<std::uint32_t> given;
+    if (at.has(key)) {
+      Result<Cursor> value = at.at(key);
+      if (!value) return propagate(value);
+      Result<std::uint64_t> number = value->u64(0, limit);
+      if (!number) return propagate(number);
+      given = static_cast<std::uint32_t>(*number);
+    }
+    if (at.has(name_key)) {
+      Result<Cursor> value = at.at(name_key);
+      if (!value) return propagate(value);
+      Result<std::string> name = value->string();
+      if (!name) return propagate(name);
+      // Go writes the empty string where nothing was set.
+      if (!name->empty()) {
+        Result<std::uint32_t> named = errno_of_name(*value, *name);
+        if (!named) return propagate(named);
+        if (given && *given != *named) {
+          return value->fail("\"{}\" is {}, but {} says {}", printable(*name), *named, key, *given);
+        }
+        given = named.value();
+      }
+    }
+    if (given && action != Action::kErrno && !is_trace) {
+      // config-linux.md: "When the action doesn't support an errno, the runtime MUST print and
+      // error and fail."
+      return at.fail("{} goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE only, not with {}", key,
+                     action_name(action));
+    }
+    return given;
+  }
+
+  static Result<std::uint32_t> errno_of_name(const Cursor& at, const std::string& name) {
+    // Kernel-internal numbers have names in our table, but no program may see them.
+    constexpr int kFirstInternal = 512;
+    if (const auto number = errno_by_name(name); number && *number < kFirstInternal) {
+      return static_cast<std::uint32_t>(*number);
+    }
+    if (const auto number = parse_u64(name); number && *number <= kMaxErrno) {
+      return static_cast<std::uint32_t>(*number);
+    }
+    return at.fail("unknown errno \"{}\" (allowed: a name such as EPERM or ENOSYS, or 0 to {})",
+                   printable(name), kMaxErrno);
+  }
+
+  static Result<std::string> read_architecture(const Cursor& at) {
+    Result<std::string> name = at.string();
+    if (!name) return propagate(name);
+    if (is_oci_arch(*name)) return *name;
+    std::vector<std::string_view> allowed;
+    for (const Abi abi : all_abis()) allowed.push_back(abi_oci_name(abi));
+    if (const auto abi = abi_by_name(*name)) {
+      return at.fail("unknown architecture \"{}\", did you mean {}?", printable(*name),
+                     abi_oci_name(*abi));
+    }
+    return unknown(at, "architecture", *name, allowed);
+  }
+
+  Result<void> read_architectures(const Cursor& at) {
+    Result<std::vector<Cursor>> items = items_of(at, "architectures");
+    if (!items) return propagate(items);
+    std::set<std::string> seen;
+    for (const Cursor& item : *items) {
+      Result<std::string> name = read_architecture(item);
+      if (!name) return propagate(name);
+      if (!seen.insert(*name).second) {
+        warn(item, fmt::format("{} is listed twice", *name));
+        continue;
+      }
+      profile_.architectures.push_back(std::move(*name));
+    }
+    return {};
+  }
+
+  Result<void> read_arch_map(const Cursor& at) {
+    Result<std::vector<Cursor>> items = items_of(at, "archMap");
+    if (!items) return propagate(items);
+    for (const Cursor& item : *items) {
+      if (Result<void> known = warn_of_unknown_keys(item, {"architecture", "subArchitectures"});
+          !known) {
+        return known;
+      }
+      Result<Cursor> architecture = item.at("architecture");
+      if (!architecture) return propagate(architecture);
+      Result<std::string> name = read_architecture(*architecture);
+      if (!name) return propagate(name);
+      ArchMapEntry entry;
+      entry.architecture = std::move(*name);
+      Result<std::vector<Cursor>> subs = items_of(item, "subArchitectures");
+      if (!subs) return propagate(subs);
+      for (const Cursor& sub : *subs) {
+        Result<std::string> sub_name = read_architecture(sub);
+        if (!sub_name) return propagate(sub_name);
+        entry.sub_architectures.push_back(std::move(*sub_name));
+      }
+      const bool again = std::any_of(
+          profile_.arch_map.begin(), profile_.arch_map.end(),
+          [&](const ArchMapEntry& other) { return other.architecture == entry.architecture; });
+      if (again) warn(*architecture, fmt::format("{} is listed twice", entry.architecture));
+      profile_.arch_map.push_back(std::move(entry));
+    }
+    return {};
+  }
+
+  Result<void> read_flags(const Cursor& at) {
+    Result<std::vector<Cursor>> items = items_of(at, "flags");
+    if (!items) return propagate(items);
+    for (const Cursor& item : *items) {
+      Result<std::string> flag = item.string();
+      if (!flag) return propagate(flag);
+      if (std::find(std::begin(kFlags), std::end(kFlags), *flag) == std::end(kFlags)) {
+        return unknown(item, "flag", *flag, {std::begin(kFlags), std::end(kFlags)});
+      }
+      auto& flags = profile_.flags;
+      if (std::find(flags.begin(), flags.end(), *flag) != flags.end()) {
+        warn(item, fmt::format("{} is listed twice", *flag));
+        continue;
+      }
+      flags.push_back(std::move(*flag));
+    }
+    return {};
+  }
+
+  Result<Entry> read_entry(const Cursor& at) {
+    if (Result<void> known =
+            warn_of_unknown_keys(at, {"names", "name", "action", "errnoRet", "errno", "args",
+                                      "comment", "includes", "excludes"});
+        !known) {
+      return propagate(known);
+    }
+    Entry entry;
+    entry.path = at.path();
+    entry.line = at.value().line;
+    if (Result<void> done = read_names(at, entry); !done) return propagate(done);
+    Result<Cursor> action_at = at.at("action");
+    if (!action_at) return propagate(action_at);
+    Result<Action> action = read_action(*action_at);
+    if (!action) return propagate(action);
+    entry.action = *action;
+    Result<std::optional<std::uint32_t>> errno_ret = read_errno(at, "errnoRet", "errno", *action);
+    if (!errno_ret) return propagate(errno_ret);
+    entry.errno_ret = *errno_ret;
+    Result<std::vector<Cursor>> args = items_of(at, "args");
+    if (!args) return propagate(args);
+    for (const Cursor& arg : *args) {
+      Result<ArgCondition> condition = read_condition(arg);
+      if (!condition) return propagate(condition);
+      entry.args.push_back(*condition);
+    }
+    if (Result<void> done = read_text(at, "comment", entry.comment); !done) return propagate(done);
+    if (Result<void> done = read_entry_condition(at, "includes", entry.includes); !done) {
+      return propagate(done);
+    }
+    if (Result<void> done = read_entry_condition(at, "excludes", entry.excludes); !done) {
+      return propagate(done);
+    }
+    return entry;
+  }
+
+  Result<void> read_names(const Cursor& at, Entry& entry) {
+    std::string single;
+    if (Result<void> done = read_text(at, "name", single); !done) return done;
+    if (at.has("names")) {
+      Result<Cursor> names_at = at.at("names");
+      if (!names_at) return propagate(names_at);
+      Result<std::vector<std::string>> names = names_at->strings();
+      if (!names) return propagate(names);
+      // Docker refuses both, too; Go writes an empty `name` beside `names`.
+      if (!single.empty() && !names->empty()) {
+        return at.fail("both `name` and `names` are given, use one of them");
+      }
+      entry.names = std::move(*names);
+    }
+    if (!single.empty()) {
+      entry.names = {std::move(single)};
+      entry.singular_name = true;
+    } else if (!at.has("names")) {
+      return at.fail("\"names\" is missing");
+    } else if (entry.names.empty()) {
+      warn(at, "`names` is empty, the entry says nothing");
+    }
+    return {};
+  }
+
+  Result<ArgCondition> read_condition(const Cursor& at) {
+    if (Result<void> known = warn_of_unknown_keys(at, {"index", "value", "valueTwo", "op"});
+        !known) {
+      return propagate(known);
+    }
+    ArgCondition condition;
+    Result<Cursor> index_at = at.at("index");
+    if (!index_at) return propagate(index_at);
+    Result<std::uint64_t> index = index_at->u64(0, kArgCount - 1);
+    if (!index) return propagate(index);
+    condition.index = static_cast<unsigned>(*index);
+    Result<Cursor> value_at = at.at("value");
+    if (!value_at) return propagate(value_at);
+    Result<std::uint64_t> value = value_at->u64();
+    if (!value) return propagate(value);
+    condition.value = *value;
+    Result<Cursor> op_at = at.at("op");
+    if (!op_at) return propagate(op_at);
+    Result<std::string> name = op_at->string();
+    if (!name) return propagate(name);
+    const std::optional<Op> op = op_by_name(*name);
+    if (!op) return unknown(*op_at, "op", *name, op_names());
+    condition.op = *op;
+    if (!at.has("valueTwo")) return condition;
+    Result<Cursor> two_at = at.at("valueTwo");
+    if (!two_at) return propagate(two_at);
+    Result<std::uint64_t> two = two_at->u64();
+    if (!two) return propagate(two);
+    condition.value_two = *two;
+    if (*op != Op::kMaskedEq && *two != 0) {
+      warn(
+          *two_at,
+          fmt::format("valueTwo means something with SCMP_CMP_MASKED_EQ only, not with {}", *name));
+    }
+    if (*op == Op::kMaskedEq && (*two & ~condition.value) != 0) {
+      warn(*two_at, fmt::format("{} has bits outside the mask {}: the condition never holds",
+                                hex(*two), hex(condition.value)));
+    }
+    return condition;
+  }
+
+  Result<void> read_entry_condition(const Cursor& parent, std::string_view key,
+                                    EntryCondition& condition) {
+    if (!parent.has(key)) return {};
+    Result<Cursor> at = parent.at(key);
+    if (!at) return propagate(at);
+    if (Result<void> known = warn_of_unknown_keys(*at, {"caps", "arches", "minKernel"}); !known) {
+      return known;
+    }
+    Result<std::vector<Cursor>> caps = items_of(*at, "caps");
+    if (!caps) return propagate(caps);
+    for (const Cursor& item : *caps) {
+      Result<std::string> cap = item.string();
+      if (!cap) return propagate(cap);
+      if (!cap->starts_with("CAP_")) {
+        warn(item,
+             fmt::format("\"{}\" is no capability name (they start with CAP_)", printable(*cap)));
+      }
+      condition.caps.push_back(std::move(*cap));
+    }
+    Result<std::vector<Cursor>> arches = items_of(*at, "arches");
+    if (!arches) return propagate(arches);
+    for (const Cursor& item : *arches) {
+      Result<std::string> arch = item.string();
+      if (!arch) return propagate(arch);
+      condition.arches.push_back(std::move(*arch));
+    }
+    if (!at->has("minKernel")) return {};
+    Result<Cursor> kernel_at = at->at("minKernel");
+    if (!kernel_at) return propagate(kernel_at);
+    Result<std::string> text = kernel_at->string();
+    if (!text) return propagate(text);
+    condition.min_kernel = kernel_version(*text);
+    if (!condition.min_kernel) {
+      return kernel_at->fail("\"{}\" is no kernel version (allowed: MAJOR.MINOR, such as 5.4)",
+                             printable(*text));
+    }
+    return {};
+  }
+
+  Profile& profile_;
+};
+
+}  // namespace
+
+std::optional<KernelVersion> kernel_version(std::string_view text) {
+  const std::vector<std::string_view> parts = split(text, '.');
+  if (parts.size() != 2) return std::nullopt;
+  const auto major = parse_u64(parts[0]);
+  const auto minor = parse_u64(parts[1]);
+  if (!major || !minor || *major > UINT16_MAX || *minor > UINT16_MAX) return std::nullopt;
+  return KernelVersion{static_cast<unsigned>(*major), static_cast<unsigned>(*minor)};
+}
+
+Result<Profile> parse_profile(std::string_view text, std::string_view file_name) {
+  Result<json::Value> value = json::parse(text, file_name);
+  if (!value) return propagate(value);
+  Profile profile;
+  profile.source = std::string(file_name);
+  if (Result<void> done = Reader(profile).top(Cursor(*value, file_name)); !done) {
+    return propagate(done);
+  }
+  return profile;
+}
+
+Result<Profile> load_profile(const std::string& path) {
+  Result<std::string> text = read_file(path);
+  if (!text) return propagate(text);
+  return parse_profile(*text, path == "-" ? "standard input" : path);
+}
+
+}  // namespace sysnare

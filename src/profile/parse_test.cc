@@ -1,0 +1,194 @@
+#include <gtest/gtest.h>
+
+#include "profile/profile.h"
+
+namespace sysnare {
+namespace {
+
+TEST(ParseProfile, MistakesAreOneSentenceWithPlaceValueAndWhatIsAllowed) {
+  struct Case {
+    const char* why;
+    const char* text;
+    const char* says;
+  };
+  constexpr Case kCases[] = {
+      {"not JSON", "{", "p.json:1: not JSON"},
+      {"not JSON, further down", "{\n\n \"a\": tru }", "p.json:3: not JSON"},
+      {"an empty file", "", "not JSON"},
+      {"cut in half", R"({"defaultAction": "SCMP_ACT_ER)", "not JSON"},
+      {"a key twice", R"({"flags": [], "flags": []})", "\"flags\" stands twice"},
+      {"not an object", "[]", "p.json:1: top level: an object is needed here, not an array"},
+      {"no default action", "{}", "p.json:1: top level: \"defaultAction\" is missing"},
+      {"action of another type", R"({"defaultAction": 1})",
+       "p.json:1: defaultAction: a string is needed here, not 1"},
+      {"unknown action", R"({"defaultAction": "SCMP_ACT_ERNO"})",
+       "defaultAction: unknown action \"SCMP_ACT_ERNO\", did you mean SCMP_ACT_ERRNO? (allowed: "
+       "SCMP_ACT_KILL, SCMP_ACT_KILL_THREAD,"},
+      {"errno above MAX_ERRNO", R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4096})",
+       "defaultErrnoRet: a whole number from 0 to 4095 is needed here, not 4096"},
+      {"negative errno", R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": -1})",
+       "from 0 to 4095 is needed here, not -1"},
+      {"a trace message of more than 16 bits",
+       R"({"defaultAction": "SCMP_ACT_TRACE", "defaultErrnoRet": 65536})", "from 0 to 65535"},
+      {"errno for an action without one",
+       R"({"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1})",
+       "defaultErrnoRet goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE only, not with SCMP_ACT_ALLOW"},
+      {"unknown errno name", R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "EPREM"})",
+       "defaultErrno: unknown errno \"EPREM\" (allowed: a name such as EPERM"},
+      {"errno and name disagree",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrno": "ENOSYS", "defaultErrnoRet": 1})",
+       "\"ENOSYS\" is 38, but defaultErrnoRet says 1"},
+      {"unknown architecture",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_AARCH65"]})",
+       "architectures[0]: unknown architecture \"SCMP_ARCH_AARCH65\", did you mean SCMP_ARCH_AARCH64?"},
+      {"architecture by another name",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["amd64"]})",
+       "did you mean SCMP_ARCH_X86_64?"},
+      {"unknown architecture in archMap",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "archMap": [{"architecture": "vax"}]})",
+       "archMap[0].architecture: unknown architecture \"vax\""},
+      {"unknown flag",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "flags": ["SECCOMP_FILTER_FLAG_LGO"]})",
+       "flags[0]: unknown flag \"SECCOMP_FILTER_FLAG_LGO\", did you mean SECCOMP_FILTER_FLAG_LOG?"},
+      {"a flag that no profile may set",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "flags": ["SECCOMP_FILTER_FLAG_NEW_LISTENER"]})",
+       "unknown flag"},
+      {"syscalls of another type", R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": {}})",
+       "syscalls: an array is needed here, not an object"},
+      {"entry without names",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"action": "SCMP_ACT_ALLOW"}]})",
+       "syscalls[0]: \"names\" is missing"},
+      {"entry without action",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"]}]})",
+       "syscalls[0]: \"action\" is missing"},
+      {"name and names", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"name": "read", "names": ["write"], "action": "SCMP_ACT_ALLOW"}]})",
+       "p.json:2: syscalls[0]: both `name` and `names` are given"},
+      {"names of another type", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": "read", "action": "SCMP_ACT_ALLOW"}]})",
+       "syscalls[0].names: an array is needed here, not \"read\""},
+      {"a name of another type", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read", 1], "action": "SCMP_ACT_ALLOW"}]})",
+       "syscalls[0].names[1]: a string is needed here, not 1"},
+      {"errnoRet on an allowed call", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1}]})",
+       "syscalls[0]: errnoRet goes with"},
+      {"argument index above 5", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]}]})",
+       "p.json:3: syscalls[0].args[0].index: a whole number from 0 to 5 is needed here, not 6"},
+      {"negative value", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": -1, "op": "SCMP_CMP_EQ"}]}]})",
+       "args[0].value: a whole number from 0 is needed here, not -1"},
+      {"value above 64 bits", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": 18446744073709551616, "op": "SCMP_CMP_EQ"}]}]})",
+       "args[0].value: a whole number from 0 is needed here, not 1.8446744073709552e+19"},
+      {"unknown op", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQQ"}]}]})",
+       "args[0].op: unknown op \"SCMP_CMP_EQQ\", did you mean SCMP_CMP_EQ?"},
+      {"minKernel with three parts", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "includes": {"minKernel": "5.4.1"}}]})",
+       "includes.minKernel: \"5.4.1\" is no kernel version (allowed: MAJOR.MINOR"},
+      {"caps of another type", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "excludes": {"caps": "CAP_SYS_ADMIN"}}]})",
+       "excludes.caps: an array is needed here"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const Result<Profile> profile = parse_profile(c.text, "p.json");
+    ASSERT_FALSE(profile.has_value());
+    EXPECT_EQ(profile.error().code, Errc::kBadInput);
+    EXPECT_NE(profile.error().message.find(c.says), std::string::npos) << profile.error().message;
+    EXPECT_EQ(profile.error().message.find('\n'), std::string::npos);
+  }
+}
+
+TEST(ParseProfile, OddThingsAreSaidNotDropped) {
+  struct Case {
+    const char* why;
+    const char* text;
+    const char* says;
+  };
+  constexpr Case kCases[] = {
+      {"unknown key", R"({"defaultAction": "SCMP_ACT_ERRNO", "sycalls": []})",
+       "p.json:1: sycalls: unknown key, ignored; did you mean syscalls?"},
+      {"unknown key in an entry", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "arg": []}]})",
+       "p.json:2: syscalls[0].arg: unknown key, ignored; did you mean args?"},
+      {"unknown key in a condition", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "includes": {"kernel": "5.4"}}]})",
+       "syscalls[0].includes.kernel: unknown key"},
+      {"valueTwo without a mask", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_EQ"}]}]})",
+       "args[0].valueTwo: valueTwo means something with SCMP_CMP_MASKED_EQ only"},
+      {"a masked value that never matches", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}]}]})",
+       "0x2 has bits outside the mask 0x1: the condition never holds"},
+      {"an architecture twice", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X86"]})",
+       "architectures[1]: SCMP_ARCH_X86 is listed twice"},
+      {"no names", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": [], "action": "SCMP_ACT_ALLOW"}]})",
+       "syscalls[0]: `names` is empty"},
+      {"a capability that is none", R"({"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+        "includes": {"caps": ["SYS_ADMIN"]}}]})",
+       "includes.caps[0]: \"SYS_ADMIN\" is no capability name"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const Result<Profile> profile = parse_profile(c.text, "p.json");
+    ASSERT_TRUE(profile.has_value()) << profile.error().message;
+    ASSERT_EQ(profile->warnings.size(), 1u);
+    EXPECT_NE(profile->warnings[0].find(c.says), std::string::npos) << profile->warnings[0];
+  }
+}
+
+TEST(ParseProfile, AllDialectsAreRead) {
+  const Result<Profile> profile = parse_profile(R"({
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "defaultErrno": "ENOSYS",
+    "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]},
+                {"architecture": "SCMP_ARCH_S390X", "subArchitectures": null}],
+    "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+    "listenerPath": "/run/l.sock",
+    "listenerMetadata": "m",
+    "syscalls": [
+      {"name": "mkdir", "action": "SCMP_ACT_ERRNO", "args": null},
+      {"name": "", "names": ["read", "write"], "action": "SCMP_ACT_ALLOW", "errno": "",
+       "comment": "c", "includes": {}, "excludes": {"caps": ["CAP_SYS_ADMIN"]},
+       "args": [{"index": 5, "value": 18446744073709551615, "valueTwo": 0, "op": "SCMP_CMP_NE"}]},
+      {"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1, "errno": "EPERM",
+       "includes": {"arches": ["amd64"], "minKernel": "4.8"}}
+    ]})",
+                                                "p.json");
+  ASSERT_TRUE(profile.has_value()) << profile.error().message;
+  EXPECT_TRUE(profile->warnings.empty());
+  EXPECT_EQ(profile->default_errno_ret, 38u);
+  EXPECT_EQ(profile->arch_map.size(), 2u);
+  EXPECT_EQ(profile->listener_path, "/run/l.sock");
+  EXPECT_EQ(profile->listener_metadata, "m");
+  ASSERT_EQ(profile->entries.size(), 3u);
+  EXPECT_TRUE(profile->entries[0].singular_name);
+  EXPECT_EQ(profile->entries[0].names, std::vector<std::string>{"mkdir"});
+  EXPECT_EQ(profile->entries[0].line, 10u);
+  EXPECT_EQ(profile->entries[0].path, "syscalls[0]");
+  EXPECT_FALSE(profile->entries[1].singular_name);
+  EXPECT_EQ(profile->entries[1].comment, "c");
+  EXPECT_EQ(profile->entries[1].args[0].value, UINT64_MAX);
+  EXPECT_EQ(profile->entries[1].args[0].op, Op::kNe);
+  EXPECT_TRUE(profile->entries[1].includes.empty());
+  EXPECT_EQ(profile->entries[2].errno_ret, 1u);
+  EXPECT_EQ(profile->entries[2].includes.min_kernel, (KernelVersion{4, 8}));
+}
+
+}  // namespace
+}  // namespace sysnare

@@ -1,0 +1,140 @@
+#include "profile/resolve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+/// Go's name of an architecture (`go tool dist list`), as Docker's and Podman's files write it.
+std::string_view go_arch(Abi abi) {
+  switch (abi) {
+    case Abi::kX86_64:
+      return "amd64";
+    case Abi::kX32:
+      return "x32";
+    case Abi::kI386:
+      return "x86";
+    case Abi::kAarch64:
+      return "arm64";
+    case Abi::kArm:
+      return "arm";
+    case Abi::kRiscv64:
+      return "riscv64";
+    case Abi::kS390x:
+      return "s390x";
+    case Abi::kPpc64le:
+      return "ppc64le";
+    case Abi::kLoongarch64:
+      return "loong64";
+    case Abi::kMips64:
+      return "mips64";
+  }
+  return {};
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool names_arch(const std::vector<std::string>& arches, Abi abi) {
+  if (contains(arches, go_arch(abi))) return true;
+  return abi == Abi::kI386 && contains(arches, "386");
+}
+
+Result<std::vector<Abi>> resolve_abis(const Profile& profile, const ResolveOptions& options) {
+  if (!profile.architectures.empty() && !profile.arch_map.empty()) {
+    return fail(Errc::kBadInput,
+                "{}: both `architectures` and `archMap` are given, use one of them",
+                profile.source);
+  }
+  std::set<Abi> abis;
+  if (!profile.architectures.empty()) {
+    for (const std::string& name : profile.architectures) {
+      // Those that OCI knows and we have no table for cannot run on the machines we know either.
+      if (const auto abi = abi_by_oci_name(name)) abis.insert(*abi);
+    }
+    if (abis.empty()) {
+      return fail(Errc::kBadInput, "{}: architectures: no call table for any of {}", profile.source,
+                  fmt::join(profile.architectures, ", "));
+    }
+    return std::vector<Abi>(abis.begin(), abis.end());
+  }
+  abis.insert(options.arch);
+  if (options.sub_architectures) {
+    for (const ArchMapEntry& entry : profile.arch_map) {
+      if (entry.architecture != abi_oci_name(options.arch)) continue;
+      for (const std::string& name : entry.sub_architectures) {
+        if (const auto abi = abi_by_oci_name(name)) abis.insert(*abi);
+      }
+    }
+  }
+  return std::vector<Abi>(abis.begin(), abis.end());
+}
+
+void note_unknown(const Profile& profile, const Entry& entry, std::size_t index,
+                  std::vector<std::string>& notes) {
+  const std::string& name = entry.names[index];
+  const auto all = syscall_names();
+  const std::string_view near = nearest(name, {all.begin(), all.end()});
+  const std::string where =
+      entry.singular_name ? entry.path + ".name" : fmt::format("{}.names[{}]", entry.path, index);
+  notes.push_back(fmt::format("{}:{}: {}: no ABI has a call \"{}\"{}", profile.source, entry.line,
+                              where, printable(name),
+                              near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+}
+
+}  // namespace
+
+bool applies(const Entry& entry, const ResolveOptions& options) {
+  const EntryCondition& in = entry.includes;
+  const EntryCondition& out = entry.excludes;
+  const auto has_cap = [&](const std::string& cap) { return contains(options.caps, cap); };
+
+  if (!std::all_of(in.caps.begin(), in.caps.end(), has_cap)) return false;
+  if (!in.arches.empty() && !names_arch(in.arches, options.arch)) return false;
+  if (in.min_kernel && options.kernel < *in.min_kernel) return false;
+
+  if (std::any_of(out.caps.begin(), out.caps.end(), has_cap)) return false;
+  if (names_arch(out.arches, options.arch)) return false;
+  if (out.min_kernel && options.kernel >= *out.min_kernel) return false;
+  return true;
+}
+
+Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& options) {
+  Result<std::vector<Abi>> abis = resolve_abis(profile, options);
+  if (!abis) return propagate(abis);
+  ResolvedProfile resolved;
+  resolved.default_action = action_value(profile.default_action, profile.default_errno_ret);
+  resolved.foreign_abi = options.foreign_abi;
+  resolved.abis = std::move(*abis);
+  resolved.flags = profile.flags;
+  for (std::size_t i = 0; i < profile.entries.size(); ++i) {
+    const Entry& entry = profile.entries[i];
+    if (!applies(entry, options)) continue;
+    const ActionValue action = action_value(entry.action, entry.errno_ret);
+    // A name that stands twice in one entry says nothing new.
+    std::set<std::string_view> seen;
+    for (std::size_t n = 0; n < entry.names.size(); ++n) {
+      const std::string& name = entry.names[n];
+      if (!seen.insert(name).second) continue;
+      if (!is_syscall_name(name)) {
+        note_unknown(profile, entry, n, resolved.unknown_names);
+        continue;
+      }
+      for (const Abi abi : resolved.abis) {
+        if (const auto nr = syscall_nr(abi, name)) {
+          resolved.rules[Call{abi, *nr}].push_back({entry.args, action, i});
+        }
+      }
+    }
+  }
+  return resolved;
+}
+
+}  // namespace sysnare
