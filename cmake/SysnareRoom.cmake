@@ -20,9 +20,18 @@ target_compile_options(sysnare_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Wimplicit-fallthrough -Wformat=2 -Werror -fstack-protector-strong)
 target_include_directories(sysnare_flags INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # g++ 12 sees an overlap in std::string::insert that is not there (gcc bug 105329), with -O2 only.
+  target_compile_options(sysnare_flags INTERFACE -Wno-restrict)
+endif()
 if(SYSNARE_SANITIZE)
   target_compile_options(sysnare_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(sysnare_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(SYSNARE_FUZZ)
+  target_compile_options(sysnare_flags INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(sysnare_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT SYSNARE_SANITIZE)

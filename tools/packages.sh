@@ -1,0 +1,76 @@
+# Which Debian packages does a verb of ./run need, and how do they get here? See tools/packages/*.txt.
+#
+# Sourced by ./run, which sets $root.
+
+# need_packages PURPOSE...: installs what is missing of the lists. Asks nothing of the network when
+# nothing is missing. A required package that cannot be had ends the run, an optional one is named.
+need_packages() {
+  local purpose mark name wanted='' optional=''
+  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+    die "this is no Debian: install by hand what tools/packages/ lists"
+  for purpose in "$@"; do
+    while read -r mark name; do
+      case $mark in
+        '' | '#'*) ;;
+        '?') optional+=" $name" ;;
+        *) wanted+=" $mark" ;;
+      esac
+    done <"$root/tools/packages/$purpose.txt"
+  done
+  wanted=$(missing_of $wanted)
+  optional=$(missing_of $optional)
+  [ -n "$wanted$optional" ] || return 0
+
+  if [ "$(id -u)" -ne 0 ]; then
+    [ -z "$optional" ] || say "run: not installed and not needed by all:" $optional
+    [ -z "$wanted" ] || die "packages are missing, and only root can install them:" \
+      "apt-get install --no-install-recommends" $wanted
+    return 0
+  fi
+  step "apt: package lists" apt update || say "run: the package lists could not be fetched; trying those that are here"
+  # What an interrupted run left half-configured would fail every later install.
+  step "apt: what an earlier run left open" settle || true
+
+  local lost='' have=''
+  for name in $wanted $optional; do
+    if has_candidate "$name"; then
+      have+=" $name"
+    else
+      say "run: package $name cannot be had from this machine's apt sources"
+      case " $wanted " in *[[:space:]]"$name"[[:space:]]*) lost+=" $name" ;; esac
+    fi
+  done
+  if [ -n "$have" ] && ! step "apt: install $(set -- $have; echo $#) packages" install $have; then
+    # One bad package must not keep the others away: now each alone.
+    for name in $have; do
+      step "apt: install $name" install "$name" && continue
+      say "run: package $name cannot be installed: $(apt_reason)"
+      case " $wanted " in *[[:space:]]"$name"[[:space:]]*) lost+=" $name" ;; esac
+    done
+  fi
+  [ -z "$lost" ] || die "cannot go on without:$lost"
+}
+
+missing_of() {
+  local name
+  for name in "$@"; do
+    case $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) in
+      installed*) ;;
+      *) printf '%s ' "$name" ;;
+    esac
+  done
+}
+
+# A package may be virtual or known without a version to install: both are "(none)" here.
+has_candidate() {
+  apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+}
+
+# Another apt may be at work (unattended upgrades on a new machine): wait for it, 5 minutes at most.
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Options::=--force-confold "$@"
+}
+install() { apt install --no-install-recommends "$@"; }
+settle() { DEBIAN_FRONTEND=noninteractive dpkg --configure -a && apt -f install; }
+apt_reason() { grep -h '^E: ' "$logs"/apt--install-*.log 2>/dev/null | tail -1; }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the suites labelled `unprivileged` as another uid, on a copy that this uid can read.
+#
+# usage: run_unprivileged.sh UID RESULTS   (RESULTS/suites.json is what `ctest --show-only` wrote)
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+cd "$root" || exit 1
+uid=$1 results=$2
+suite_seconds=900  # as ctest's TIMEOUT for live suites
+
+stage=$(mktemp -d /tmp/sysnare-unprivileged.XXXXXX) || exit 1
+trap 'rm -rf "$stage"' EXIT
+trap 'exit 130' INT TERM
+mkdir "$stage/source" "$stage/results" "$stage/home"
+tar -c --exclude=./build --exclude=./.git . | tar -x -C "$stage/source" --no-same-owner
+cp -r build/dev/victims "$stage/victims"
+cp build/dev/sysnare "$stage/sysnare"
+[ -d "$SYSNARE_TEST_DATA" ] && cp -r "$SYSNARE_TEST_DATA" "$stage/data"
+chmod -R a+rX "$stage"
+chown -R "$uid:$uid" "$stage/results" "$stage/home"
+
+status=0
+for program in $(tools/test_report.py --programs "$results/suites.json"); do
+  name=$(basename "$program")
+  cp "$program" "$stage/$name"
+  chmod a+rx "$stage/$name"
+  printf -- '--- %s as uid %s\n' "$name" "$uid"
+  (cd "$stage/home" && env -i PATH="$PATH" HOME="$stage/home" LANG=C.UTF-8 SYSNARE_BIN="$stage/sysnare" \
+    SYSNARE_VICTIMS="$stage/victims" SYSNARE_SOURCE="$stage/source" SYSNARE_TEST_DATA="$stage/data" \
+    GTEST_OUTPUT="xml:$stage/results/" \
+    setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+    timeout -k 10 "$suite_seconds" "$stage/$name") || status=1
+done
+cp "$stage/results/"*.xml "$results/" || status=1
+exit "$status"
