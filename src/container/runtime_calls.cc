@@ -24,14 +24,17 @@ struct LayerData {
 // crun is one thread. It closes what it no longer needs and execs.
 constexpr const char* kCrun[] = {"close", "execve"};
 
-// crun drops capabilities and ids after loading the filter, and tells its parent that it is ready.
+// crun drops capabilities and ids after loading the filter, resets the signals, tells its parent
+// that it is ready, and after `create` waits on the exec fifo (pselect6, read) for `start`.
 constexpr const char* kCrunPrivileges[] = {
-    "capset", "prctl", "rt_sigaction", "rt_sigprocmask", "setresgid", "setresuid", "write",
+    "capset",         "prctl",     "pselect6",  "read",  "rt_sigaction",
+    "rt_sigprocmask", "setresgid", "setresuid", "write",
 };
 
-// runc opens the exec fifo and writes a byte to it, then walks /proc/self/fd to mark every
-// descriptor close-on-exec (fstatfs proves that this is procfs). getpid and epoll_ctl may fail
-// without harm, but a profile that kills instead of failing would kill there.
+// runc opens the exec fifo and writes a byte to it, then walks /proc/self/fd to close what is not
+// the program's (fstatfs proves that this is procfs; before CVE-2024-21626 it used fcntl to mark it
+// close-on-exec). It reads where its parent takes a listener over (NOTIFY). getpid and epoll_ctl
+// may fail without harm, but a profile that kills instead of failing would kill there.
 constexpr const char* kRunc[] = {
     "close",      "epoll_ctl", "execve", "fcntl", "fstatfs",
     "getdents64", "getpid",    "openat", "read",  "write",

@@ -53,6 +53,7 @@ TEST(RuntimeCalls, HoldsWhatABisectionFound) {
   const Case kCases[] = {
       {"crun only execs", "crun", true, {"execve"}},
       {"crun drops privileges", "crun", false, {"capset", "prctl", "setresgid", "setresuid"}},
+      {"crun create waits for start", "crun", false, {"pselect6", "read"}},
       {"runc walks /proc/self/fd",
        "runc",
        true,
