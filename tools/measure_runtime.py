@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,7 @@ def main():
         raise SystemExit(__doc__)
     runtime = sys.argv[1]
     runs = int(sys.argv[2]) if len(sys.argv) == 3 else 200
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # the instance is cleared away
     names = syscall_names()
     if not os.path.exists(TRACEFS + "/instances"):
         subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS], check=True)

@@ -1,0 +1,61 @@
+#pragma once
+// How do live tests start a container under Docker, Podman, runc and crun?
+//
+// Every engine is the machine's own program with folders of its own: a dockerd of the test's, a
+// storage root of the test's, bundles and state in a temporary folder. An engine or daemon of the
+// user's is never touched. All mounts are made in private mount namespaces and end with them. A
+// guard process outlives this one and clears away what is left, however this one ends.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+
+namespace sysnare::live {
+
+struct ContainerOptions {
+  std::string profile;  ///< path of a profile; empty: none at all
+  bool no_new_privileges = true;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// Runs `argv` in a new container, which is removed, and waits for it.
+  virtual Outcome start(const std::vector<std::string>& argv,
+                        const ContainerOptions& options = {}) = 0;
+  /// Whether it reads an OCI config.json, not a profile file: Docker's own keys mean nothing there.
+  [[nodiscard]] virtual bool takes_bundles() const { return false; }
+  /// The name that `sysnare profile --runtime` takes.
+  [[nodiscard]] const std::string& runtime() const { return runtime_; }
+
+ protected:
+  explicit Engine(std::string runtime) : runtime_(std::move(runtime)) {}
+
+ private:
+  std::string runtime_;
+};
+
+/// docker, podman, podman+runc, runc and crun; each started when it is first asked for, all ended
+/// by the destructor.
+class Engines {
+ public:
+  Engines();
+  ~Engines();
+  Engines(const Engines&) = delete;
+  Engines& operator=(const Engines&) = delete;
+
+  /// The engine of this name, or null with the reason in why_not().
+  Engine* get(const std::string& name);
+  /// One sentence: what is missing for `name`.
+  [[nodiscard]] std::string why_not(const std::string& name) const;
+  /// The root file system of the containers.
+  [[nodiscard]] std::string root_fs() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sysnare::live
