@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "flow/capture.h"
@@ -196,6 +197,16 @@ void examine_crun(Finding& finding, std::span<const Captured> said) {
     return;
   }
   finding.value += ", +SECCOMP; no default of its own: config.json decides";
+  // crun 1.8.1 starts nothing where the cgroup v2 tree of the hybrid layout has controllers.
+  const Result<std::string> controllers = read_file("/sys/fs/cgroup/unified/cgroup.controllers");
+  if (controllers && !trim(*controllers).empty()) {
+    finding.standing = Standing::kPartly;
+    finding.value += fmt::format("; hybrid cgroup layout, {} on cgroup v2", trim(*controllers));
+    finding.cost = "crun starts no container on this cgroup layout";
+    finding.remedy =
+        "boot with systemd.unified_cgroup_hierarchy=1, or start it in a mount namespace without "
+        "/sys/fs/cgroup/unified (docs/howto/containers.md)";
+  }
 }
 
 void examine_containerd(Finding& finding, std::span<const Captured> said) {
