@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <thread>
 
 #include "arch/syscalls.h"
@@ -65,6 +66,8 @@ Result<Recording> PtraceRecorder::record() {
     return fail(Errc::kUsage, "either a command to run or processes to attach to, not both");
   }
   waiting_.reserve(kMaxWaiting);
+  if (options_.sites) sites_.emplace();
+  if (options_.stacks) stacks_.emplace();
   Result<SignalWaker> waker = SignalWaker::start(jobs_.fd());
   if (!waker) return propagate(waker);
   waker_.emplace(std::move(*waker));
@@ -163,6 +166,7 @@ void PtraceRecorder::handle(pid_t thread, int status) {
 void PtraceRecorder::on_end(pid_t thread, int status) {
   const bool known = tracees_.find(thread) != nullptr;
   tracees_.gone(thread);
+  forget_code(thread);  // the leader, whose number is the process's, is reaped last
   if (thread == command_) {
     recording_.wait_status = status;
     command_ = 0;
@@ -235,6 +239,7 @@ void PtraceRecorder::on_exec(pid_t leader) {
     tracee.entered_ns = now_ns();
   }
   tracee.launching = false;
+  forget_code(leader);
 }
 
 bool PtraceRecorder::on_call_stop(Tracee& tracee) {
@@ -276,7 +281,42 @@ void PtraceRecorder::on_entry(Tracee& tracee, const __ptrace_syscall_info& info)
     return;
   }
   tracee.call->begin();
+  if ((sites_ || stacks_) && !tracee.launching) look_at_code(tracee, info);
   tracee.entered_ns = now_ns();
+}
+
+void PtraceRecorder::look_at_code(Tracee& tracee, const __ptrace_syscall_info& info) {
+  for (unsigned i = 0; i < std::size(tracee.args); ++i) tracee.args[i] = info.entry.args[i];
+  if (tracee.process == 0) {
+    Result<ProcessStatus> status = process_status(tracee.thread);
+    if (!status) return;  // killed where it stood: this call is not made
+    tracee.process = status->process;
+  }
+  const std::uint64_t address = calling_address(info);
+  if (sites_) sites_->count(tracee.process, tracee.thread, *tracee.call, address);
+  if (stacks_) stacks_->count(tracee.process, tracee.thread, *tracee.call, address);
+}
+
+void PtraceRecorder::on_mapping_changed(const Tracee& tracee, const CallCounter& call,
+                                        std::uint64_t result) {
+  const std::string_view name = syscall_name(call.call());
+  // i386's old mmap has its arguments in memory.
+  const bool by_block = name == "mmap" && call.call().abi == Abi::kI386;
+  if (name == "munmap" || name == "mremap") {
+    sites_->remapped(tracee.process, tracee.args[0], tracee.args[1]);
+  }
+  if (name == "mremap") {
+    sites_->remapped(tracee.process, result, tracee.args[2]);
+  } else if (name.starts_with("mmap") && !by_block) {
+    sites_->remapped(tracee.process, result, tracee.args[1]);
+  } else if (name != "munmap") {
+    sites_->forget(tracee.process);
+  }
+}
+
+void PtraceRecorder::forget_code(pid_t process) {
+  if (sites_) sites_->forget(process);
+  if (stacks_) stacks_->forget(process);
 }
 
 void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info,
@@ -290,6 +330,9 @@ void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info
       options_.follow) {
     unfollowed_ = true;
     ++lost_;
+  }
+  if (sites_ && call->kind() == CallKind::kMapping && !failed) {
+    on_mapping_changed(tracee, *call, static_cast<std::uint64_t>(info.exit.rval));
   }
 }
 
@@ -365,7 +408,9 @@ void PtraceRecorder::forget_those_who_never_came() {
 void PtraceRecorder::finish() {
   Evidence& evidence = recording_.evidence;
   evidence.recorder = "ptrace";
-  calls_.add_to(evidence, [&](const CallCounter& counter, CallEvidence&) {
+  calls_.add_to(evidence, [&](const CallCounter& counter, CallEvidence& record) {
+    if (sites_) sites_->add_to(counter, record);
+    if (stacks_) stacks_->add_to(counter, record);
     if (counter.kind() == CallKind::kPtrace && counter.times_failed_with(EPERM) > 0) {
       add_note(evidence, kNotePtrace);
     }
@@ -374,6 +419,7 @@ void PtraceRecorder::finish() {
     }
   });
   evidence.lost = lost_;
+  if (sites_) evidence.unresolved_sites = sites_->unresolved();
   if (unfollowed_) add_note(evidence, kNoteUntraced);
   if (unknown_arch_) add_note(evidence, kNoteArch);
   if (calls_.overflowed()) add_note(evidence, kNoteOdd);

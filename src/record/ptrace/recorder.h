@@ -22,6 +22,8 @@
 #include "process/launch.h"
 #include "record/ptrace/call_table.h"
 #include "record/ptrace/signal_waker.h"
+#include "record/ptrace/sites.h"
+#include "record/ptrace/stacks.h"
 #include "record/ptrace/tracees.h"
 #include "record/recorder.h"
 
@@ -47,6 +49,11 @@ class PtraceRecorder {
   bool on_call_stop(Tracee& tracee);
   void on_entry(Tracee& tracee, const __ptrace_syscall_info& info);
   void on_return(Tracee& tracee, const __ptrace_syscall_info& info, std::uint64_t now);
+  /// Where in the program a call comes from, as far as the options ask for it.
+  void look_at_code(Tracee& tracee, const __ptrace_syscall_info& info);
+  void on_mapping_changed(const Tracee& tracee, const CallCounter& call, std::uint64_t result);
+  /// What is known about the code of `process` holds no longer.
+  void forget_code(pid_t process);
   void on_group_stop(pid_t thread, int signal);
   /// Lets a stopped tracee go on; for good when we detach.
   void go_on(pid_t thread, int signal);
@@ -63,6 +70,8 @@ class PtraceRecorder {
   Tracees tracees_;
   std::optional<SignalWaker> waker_;
   std::optional<Launch> launch_;
+  std::optional<SiteCounter> sites_;
+  std::optional<StackSampler> stacks_;
   std::vector<std::pair<pid_t, int>> waiting_;
   pid_t command_ = 0;  ///< the launched process while it lives, else 0
   std::uint64_t lost_ = 0;
