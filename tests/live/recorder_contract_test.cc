@@ -1,0 +1,636 @@
+// What every recorder must tell, whatever it is made of: the same victims, the same known answers,
+// and strace's own counts where a program does the same in each run.
+//
+// A new recorder is a row of kRecorders.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "harness.h"
+#include "record/recorder.h"
+#include "recorder_harness.h"
+
+namespace sysnare::live {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct RecorderRow {
+  const char* name;
+  Recorder record;
+  bool hides_ptrace;  ///< the program's own ptrace fails while it is recorded
+};
+
+void PrintTo(const RecorderRow& row, std::ostream* out) { *out << row.name; }
+
+constexpr RecorderRow kRecorders[] = {
+    {"ptrace", record_ptrace, true},
+};
+
+class RecorderContract : public ::testing::TestWithParam<RecorderRow> {
+ protected:
+  static Recorded run(const std::vector<std::string>& command) {
+    return record(GetParam().record, command);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Live, RecorderContract, ::testing::ValuesIn(kRecorders),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+void expect_ended(const Recorded& recorded, int exit_status) {
+  EXPECT_FALSE(recorded.timed_out) << recorded.out;
+  EXPECT_EQ(recorded.error, "");
+  EXPECT_EQ(recorded.recording.exec_error, "");
+  EXPECT_FALSE(recorded.recording.detached);
+  ASSERT_TRUE(WIFEXITED(recorded.recording.wait_status)) << recorded.recording.wait_status;
+  EXPECT_EQ(WEXITSTATUS(recorded.recording.wait_status), exit_status) << recorded.out;
+}
+
+/// The record of an application's call of the native ABI; an empty one when it was never made.
+CallEvidence call(const Recorded& recorded, const char* name, Abi abi = native_abi(),
+                  Origin origin = Origin::kApplication) {
+  const auto nr = syscall_nr(abi, name);
+  if (!nr) return {};
+  const CallEvidence* found = recorded.recording.evidence.find(Call{abi, *nr}, origin);
+  return found == nullptr ? CallEvidence{} : *found;
+}
+
+struct Known {
+  const char* name;
+  std::uint64_t count;
+  std::map<std::string, std::uint64_t> errors;
+};
+
+struct Victim {
+  const char* why;
+  std::vector<std::string> words;  ///< the victim's name and its arguments
+  int status;
+  std::vector<Known> known;
+};
+
+std::vector<std::string> command_of(const Victim& each) {
+  std::vector<std::string> command = each.words;
+  command.front() = victim(command.front());
+  return command;
+}
+
+void expect_known(const Recorded& recorded, const Victim& each) {
+  expect_ended(recorded, each.status);
+  EXPECT_EQ(recorded.recording.evidence.lost, 0u);
+  for (const Known& known : each.known) {
+    const CallEvidence found = call(recorded, known.name);
+    EXPECT_EQ(found.count, known.count) << known.name;
+    EXPECT_EQ(found.errors, known.errors) << known.name;
+  }
+  const CallEvidence launch = call(recorded, "execve", native_abi(), Origin::kLaunch);
+  EXPECT_EQ(launch.count, 1u);
+  EXPECT_THAT(launch.errors, IsEmpty());
+}
+
+const Victim kVictims[] = {
+    {"threads",
+     {"threads", "4", "200"},
+     0,
+     {{"getppid", 800, {}}, {"exit", 4, {}}, {"exit_group", 1, {}}}},
+    {"more threads than processors, by far",
+     {"threads", "64", "20"},
+     0,
+     {{"getppid", 1280, {}}, {"exit", 64, {}}}},
+    {"every way to make a child",
+     {"births"},
+     0,
+     {{"getppid", 10, {}}, {"execve", 1, {}}, {"vfork", 1, {}}, {"fork", 1, {}}}},
+    {"exec in a thread that is not the leader",
+     {"exec_from_thread"},
+     0,
+     {{"getppid", 3, {}}, {"execve", 1, {}}, {"exit_group", 1, {}}, {"pause", 1, {}}}},
+    {"signals interrupt, restart, stop and continue",
+     {"signals"},
+     0,
+     {{"nanosleep", 1, {{"ERESTART_RESTARTBLOCK", 1}}},
+      {"pause", 1, {{"ERESTARTNOHAND", 1}}},
+      {"rt_sigreturn", 4, {{"EINTR", 2}}}}},
+    {"filters of its own: denied calls count, with their errno",
+     {"self_seccomp"},
+     0,
+     {{"getppid", 3, {{"EACCES", 3}}},
+      {"getuid", 2, {{"errno_2222", 2}}},
+      {"getgid", 1, {}},
+      {"geteuid", 2, {{"ENOSYS", 2}}},
+      {"mkdir", 1, {}},
+      {"rmdir", 1, {}}}},
+    {"each errno",
+     {"errors"},
+     0,
+     {{"close", 6, {{"EBADF", 3}}},
+      {"access", 5, {{"ENOENT", 5}}},
+      {"mkdir", 2, {{"EEXIST", 2}}},
+      {"rmdir", 1, {{"ENOTDIR", 1}}},
+      {"kill", 2, {{"ESRCH", 2}}},
+      {"getpriority", 1, {{"EINVAL", 1}}},
+      {"write", 2, {{"EFAULT", 1}, {"EPIPE", 1}}},
+      {"read", 2, {{"EISDIR", 1}}},
+      {"getppid", 5, {}}}},
+    {"children that end or are killed at once",
+     {"quick_death", "5"},
+     0,
+     {{"getppid", 5, {}}, {"fork", 16, {}}, {"kill", 11, {}}, {"nanosleep", 1, {}}}},
+    {"orphans are waited for", {"orphans"}, 3, {{"setpgid", 5, {{"EPERM", 5}}}}},
+    {"the main thread ends first",
+     {"main_thread_ends"},
+     6,
+     {{"getppid", 500, {}}, {"exit", 1, {}}, {"exit_group", 1, {}}}},
+    {"C++ with exceptions and threads", {"throws"}, 0, {{"getppid", 100, {}}}},
+    {"Go", {"gocalls"}, 0, {{"getppid", 400, {}}, {"exit_group", 1, {}}}},
+};
+
+TEST_P(RecorderContract, CountsWhatIsKnown) {
+  for (const Victim& each : kVictims) {
+    SCOPED_TRACE(each.why);
+    expect_known(run(command_of(each)), each);
+  }
+}
+
+TEST_P(RecorderContract, SeesTheSameInEachOfManyRuns) {
+  // What comes to the recorder in another order each time; small, so that many runs are quick.
+  constexpr int kRepetitions = 200;
+  const Victim racy[] = {
+      {"threads", {"threads", "4", "5"}, 0, {{"getppid", 20, {}}, {"exit", 4, {}}}},
+      {"births", {"births"}, 0, {{"getppid", 10, {}}, {"execve", 1, {}}}},
+      {"exec", {"exec_from_thread"}, 0, {{"getppid", 3, {}}, {"execve", 1, {}}, {"pause", 1, {}}}},
+      {"death", {"quick_death", "1"}, 0, {{"getppid", 1, {}}, {"fork", 4, {}}, {"kill", 3, {}}}},
+      {"orphans", {"orphans"}, 3, {{"setpgid", 5, {{"EPERM", 5}}}}},
+      {"main thread", {"main_thread_ends"}, 6, {{"getppid", 500, {}}, {"exit", 1, {}}}},
+  };
+  for (const Victim& each : racy) {
+    SCOPED_TRACE(each.why);
+    for (int i = 0; i < kRepetitions && !HasFailure(); ++i) {
+      SCOPED_TRACE(i);
+      expect_known(run(command_of(each)), each);
+    }
+  }
+}
+
+TEST_P(RecorderContract, CountsCallByCallAsStraceDoes) {
+  if (!have_program("strace")) GTEST_SKIP() << "strace is not installed";
+  const std::vector<std::string> commands[] = {
+      {"true"},
+      {"ls", "/"},
+      {"sh", "-c", "exit 0"},
+      {"sh", "-c", "cd / && test -d tmp && umask 022; echo done"},
+      {victim("births")},
+      {victim("signals")},
+      {victim("self_seccomp")},
+      {victim("errors")},
+      {victim("self_ptrace")},
+  };
+  for (const auto& command : commands) {
+    SCOPED_TRACE(::testing::PrintToString(command));
+    const Recorded recorded = run(command);
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_EQ(differences(tallies_of(recorded.recording.evidence), strace_log(command)), "");
+  }
+}
+
+TEST_P(RecorderContract, CountsAsTheTableOfStraceDoesAndEndsToo) {
+  if (!have_program("strace")) GTEST_SKIP() << "strace is not installed";
+  const std::vector<std::string> commands[] = {
+      {"true"},           {"ls", "/"},        {"sh", "-c", "cd / && echo done"},
+      {victim("births")}, {victim("errors")},
+  };
+  for (const auto& command : commands) {
+    SCOPED_TRACE(::testing::PrintToString(command));
+    Tallies ours = tallies_of(run(command).recording.evidence);
+    EXPECT_GE(ours["exit_group"].count, 1u);
+    ours.erase("exit_group");
+    ours.erase("exit");
+    // The table has no row for a number without a name.
+    std::erase_if(ours, [](const auto& each) { return each.first.starts_with("syscall_"); });
+    for (auto& [name, tally] : ours) {
+      std::uint64_t sum = 0;
+      for (const auto& [error, count] : tally.errors) sum += count;
+      tally.errors.clear();
+      if (sum > 0) tally.errors[""] = sum;
+    }
+    EXPECT_EQ(differences(ours, strace_table(command)), "");
+  }
+}
+
+TEST_P(RecorderContract, KnowsAnI386CallFromAnX86One) {
+  struct Case {
+    const char* victim;
+    std::vector<Known> known;
+  };
+  const Case cases[] = {
+      {"int80", {{"getpid", 5, {}}, {"close", 2, {{"EBADF", 2}}}}},
+      {"plain.i386", {{"getppid", 7, {}}, {"openat", 2, {{"ENOENT", 2}}}}},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.victim);
+    if (live::run({victim(each.victim)}).status != 0) {
+      GTEST_SKIP() << "this kernel runs no i386 code (" << each.victim << " fails by itself)";
+    }
+    const Recorded recorded = run({victim(each.victim)});
+    expect_ended(recorded, 0);
+    for (const Known& known : each.known) {
+      const CallEvidence found = call(recorded, known.name, Abi::kI386);
+      EXPECT_GE(found.count, known.count) << known.name;
+      EXPECT_GE(found.errors.size(), known.errors.size()) << known.name;
+    }
+    EXPECT_EQ(call(recorded, "writev").count, 0u);
+  }
+}
+
+TEST_P(RecorderContract, MeasuresWallTime) {
+  const Recorded recorded = run({"sleep", "0.3"});
+  expect_ended(recorded, 0);
+  const CallEvidence sleep = call(recorded, "clock_nanosleep");
+  EXPECT_EQ(sleep.count, 1u);
+  EXPECT_GE(sleep.total_ns, 300'000'000u);
+  EXPECT_LT(sleep.total_ns, 5'000'000'000u);
+  EXPECT_EQ(sleep.max_ns, sleep.total_ns);
+  EXPECT_EQ(call(recorded, "exit_group").total_ns, 0u) << "it never returns";
+  std::uint64_t sum = 0;
+  for (const CallEvidence& each : recorded.recording.evidence.calls) {
+    EXPECT_LE(each.max_ns, each.total_ns);
+    EXPECT_GE(each.max_ns * each.count, each.total_ns);
+    sum += each.total_ns;
+  }
+  EXPECT_GT(sum, sleep.total_ns);
+}
+
+TEST_P(RecorderContract, SaysWhichProgramAndHow) {
+  const Recorded recorded = run({"sh", "-c", "exit 7"});
+  expect_ended(recorded, 7);
+  const Evidence& evidence = recorded.recording.evidence;
+  EXPECT_EQ(evidence.recorder, GetParam().name);
+  EXPECT_EQ(evidence.command, (std::vector<std::string>{"sh", "-c", "exit 7"}));
+  EXPECT_EQ(evidence.program.path, std::filesystem::canonical("/bin/sh").string());
+  EXPECT_EQ(evidence.program.sha256.size(), 64u);
+  EXPECT_NE(evidence.program.build_id, "");
+  EXPECT_EQ(evidence.runs, 1u);
+  EXPECT_THAT(evidence.notes, IsEmpty());
+  for (const CallEvidence& each : evidence.calls) {
+    EXPECT_EQ(each.runs_seen, 1u);
+    EXPECT_EQ(each.first_run, 1u);
+  }
+}
+
+TEST_P(RecorderContract, LeavesTheProgramsOutputAndStatusAlone) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> command;
+    std::string out;
+    int wait_status;
+  };
+  const Case cases[] = {
+      {"output and status", {"sh", "-c", "echo out; exit 3"}, "out\n", 3 << 8},
+      {"killed by a signal", {"sh", "-c", "kill -USR1 $$"}, "", SIGUSR1},
+      {"killed by SIGKILL", {"sh", "-c", "kill -KILL $$"}, "", SIGKILL},
+      {"its mask and dispositions are ours",
+       {"sh", "-c", "grep -c 'SigBlk:\t0000000000000000' /proc/self/status"},
+       "1\n",
+       0},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.why);
+    const Recorded recorded = run(each.command);
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_EQ(recorded.out, each.out);
+    EXPECT_EQ(recorded.recording.wait_status & ~0x80, each.wait_status);
+  }
+}
+
+TEST_P(RecorderContract, SaysWhyACommandCannotBeExecuted) {
+  const TempDir folder;
+  const std::string junk = folder.write("junk", "no program\n");
+  const std::string orphan = folder.write("orphan", "#!/nonexistent/interpreter\n");
+  for (const std::string& file : {junk, orphan}) {
+    std::filesystem::permissions(file, std::filesystem::perms(0755));
+  }
+  struct Case {
+    const char* why;
+    std::string command;
+    int code;
+    std::string says;
+  };
+  const Case cases[] = {
+      {"no such file", "/nonexistent/program", 127, "/nonexistent/program"},
+      {"not in PATH", "no-such-command-anywhere", 127, "no such command in PATH"},
+      {"not executable", "/etc/passwd", 126, "ermission denied"},
+      {"a folder", "/", 126, "is a directory"},
+      {"neither a program nor a script", junk, 126, "neither a program"},
+      {"a missing interpreter", orphan, 127, "interpreter"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.why);
+    const Recorded recorded = run({each.command});
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_EQ(recorded.error, "");
+    EXPECT_THAT(recorded.recording.exec_error, HasSubstr(each.says));
+    EXPECT_EQ(recorded.recording.exit_code_of_failure, each.code);
+  }
+}
+
+TEST_P(RecorderContract, SaysWhatItCouldNotSee) {
+  const Recorded untraced = run({victim("births"), "untraced"});
+  expect_ended(untraced, 0);
+  const std::uint64_t seen = call(untraced, "getppid").count;
+  EXPECT_EQ(seen + untraced.recording.evidence.lost, 11u);
+  if (seen == 10) {
+    EXPECT_THAT(untraced.recording.evidence.notes, Contains(HasSubstr("CLONE_UNTRACED")));
+  }
+
+  const Recorded ptrace = run({victim("self_ptrace")});
+  if (GetParam().hides_ptrace) {
+    expect_ended(ptrace, 0);
+    EXPECT_EQ(call(ptrace, "ptrace").errors, (std::map<std::string, std::uint64_t>{{"EPERM", 2}}));
+    EXPECT_THAT(ptrace.recording.evidence.notes, Contains(HasSubstr("called ptrace")));
+  }
+}
+
+TEST_P(RecorderContract, FollowsChildrenOnlyWhenAsked) {
+  RecordOptions options;
+  options.command = {victim("births")};
+  options.follow = false;
+  const Recorded recorded = record(GetParam().record, options);
+  expect_ended(recorded, 0);
+  // The bare thread is a thread of the program itself.
+  EXPECT_EQ(call(recorded, "getppid").count, 1u);
+  EXPECT_EQ(recorded.recording.evidence.lost, 0u);
+}
+
+TEST_P(RecorderContract, KnowsTheCallingInstruction) {
+  RecordOptions options;
+  options.command = {victim("threads"), "3", "50"};
+  options.sites = true;
+  const Recorded recorded = record(GetParam().record, options);
+  expect_ended(recorded, 0);
+  const Evidence& evidence = recorded.recording.evidence;
+  EXPECT_EQ(evidence.unresolved_sites, 0u);
+  for (const CallEvidence& each : evidence.calls) {
+    if (each.origin == Origin::kLaunch) continue;
+    std::uint64_t sum = 0;
+    for (const auto& [site, count] : each.sites) {
+      sum += count;
+      EXPECT_NE(site.module_key, "") << site.module;
+      EXPECT_NE(site.offset, 0u);
+    }
+    EXPECT_EQ(sum, each.count) << call_label(each.call);
+  }
+  // All by syscall(3), a function of libc.
+  const CallEvidence getppid = call(recorded, "getppid");
+  ASSERT_EQ(getppid.sites.size(), 1u);
+  EXPECT_THAT(getppid.sites.begin()->first.module, HasSubstr("libc"));
+}
+
+TEST_P(RecorderContract, KnowsTheCodePath) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> words;
+    const char* call;
+    std::vector<std::string> frames;  ///< in this order, others may stand between
+  };
+  const Case cases[] = {
+      {"C", {"threads", "2", "5"}, "getppid", {"syscall", "work"}},
+      {"Go", {"helloworld"}, "write", {"os.(*File).Write", "fmt.Fprintln", "main.main"}},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.why);
+    RecordOptions options;
+    options.command = each.words;
+    options.command.front() = victim(each.words.front());
+    options.stacks = true;
+    const Recorded recorded = record(GetParam().record, options);
+    expect_ended(recorded, 0);
+    const CallEvidence found = call(recorded, each.call);
+    ASSERT_FALSE(found.stacks.empty());
+    std::uint64_t sum = 0;
+    for (const Stack& stack : found.stacks) sum += stack.count;
+    EXPECT_EQ(sum, found.count) << "so few are all looked at";
+    auto at = found.stacks.front().frames.begin();
+    const auto end = found.stacks.front().frames.end();
+    for (const std::string& frame : each.frames) {
+      at = std::find(at, end, frame);
+      EXPECT_NE(at, end) << frame << " in "
+                         << ::testing::PrintToString(found.stacks.front().frames);
+    }
+  }
+}
+
+// ---- attaching ----------------------------------------------------------------------------------
+
+bool is_traced(int pid) {
+  std::error_code error;
+  std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", error);
+  bool all = !error;
+  for (; !error && tasks != std::filesystem::directory_iterator(); tasks.increment(error)) {
+    const std::string status = slurp(tasks->path().string() + "/status");
+    all = all && status.find("TracerPid:\t0\n") == std::string::npos;
+  }
+  return all;
+}
+
+bool is_untraced(int pid) {
+  return slurp("/proc/" + std::to_string(pid) + "/status").find("TracerPid:\t0\n") !=
+         std::string::npos;
+}
+
+char state_of(int pid) {
+  const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t name_end = stat.rfind(") ");
+  return name_end == std::string::npos ? '?' : stat[name_end + 2];
+}
+
+/// Whether one process of ours may attach to another: Yama may forbid it to all but root.
+bool may_attach() {
+  const std::string scope = slurp("/proc/sys/kernel/yama/ptrace_scope");
+  return is_root() || scope.empty() || scope == "0\n";
+}
+
+RecordOptions attach_to(int pid) {
+  RecordOptions options;
+  options.attach = {pid};
+  return options;
+}
+
+TEST_P(RecorderContract, AttachesToAllThreadsAndLetsThemGo) {
+  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    SCOPED_TRACE(signal);
+    Background looper({victim("looper"), "5"});
+    ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+    RecorderProcess recorder(GetParam().record, attach_to(looper.pid()));
+    ASSERT_TRUE(eventually([&] { return is_traced(looper.pid()); }));
+    // Long enough for all to have called: their own count says so.
+    ::usleep(100000);
+    ::kill(recorder.pid(), signal);
+    const Recorded recorded = recorder.wait();
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_EQ(recorded.error, "");
+    EXPECT_TRUE(recorded.recording.detached);
+    EXPECT_GE(call(recorded, "getppid").count, 5u);
+    EXPECT_GE(call(recorded, "nanosleep").count, 5u);
+    EXPECT_THAT(recorded.recording.evidence.command, IsEmpty());
+    EXPECT_THAT(recorded.recording.evidence.program.path, HasSubstr("looper"));
+    EXPECT_NE(recorded.recording.evidence.program.build_id, "");
+
+    EXPECT_TRUE(is_untraced(looper.pid()));
+    looper.signal(SIGTERM);
+    const Outcome outcome = looper.wait();
+    EXPECT_EQ(outcome.status, 0) << "it goes on as if nothing had been";
+    EXPECT_THAT(outcome.out, HasSubstr("failed 0")) << "no sleep was interrupted";
+  }
+}
+
+TEST_P(RecorderContract, LeavesAStoppedProcessStopped) {
+  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  Background looper({victim("looper"), "2"});
+  ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+  looper.signal(SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return state_of(looper.pid()) == 'T'; }));
+  RecorderProcess recorder(GetParam().record, attach_to(looper.pid()));
+  ASSERT_TRUE(eventually([&] { return is_traced(looper.pid()); }));
+  ::kill(recorder.pid(), SIGINT);
+  EXPECT_TRUE(recorder.wait().recording.detached);
+  EXPECT_TRUE(eventually([&] { return state_of(looper.pid()) == 'T'; }));
+  looper.signal(SIGCONT);
+  looper.signal(SIGTERM);
+  EXPECT_EQ(looper.wait().status, 0);
+}
+
+TEST_P(RecorderContract, EndsWithTheProcessItAttachedTo) {
+  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  Background looper({victim("looper"), "2"});
+  ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+  RecorderProcess recorder(GetParam().record, attach_to(looper.pid()));
+  ASSERT_TRUE(eventually([&] { return is_traced(looper.pid()); }));
+  looper.signal(SIGTERM);
+  EXPECT_EQ(looper.wait().status, 0);
+  const Recorded recorded = recorder.wait();
+  EXPECT_FALSE(recorded.timed_out);
+  EXPECT_FALSE(recorded.recording.detached);
+  EXPECT_EQ(call(recorded, "exit_group").count, 1u);
+}
+
+TEST_P(RecorderContract, SaysWhyItCannotAttach) {
+  Background traced({victim("looper"), "1"});
+  ASSERT_TRUE(eventually([&] { return traced.out_so_far() == "ready\n"; }));
+  struct Case {
+    const char* why;
+    int pid;
+    std::string says;
+  };
+  std::vector<Case> cases = {
+      {"gone", 0x3ffffff0, "no such process"},
+      {"no process id", -5, "no process id"},
+      {"an ancestor", ::getpid(), "started this tracer"},
+  };
+  if (!is_root()) cases.push_back({"another user's", 1, ""});
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.why);
+    const Recorded recorded = record(GetParam().record, attach_to(each.pid));
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_NE(recorded.error, "");
+    EXPECT_THAT(recorded.error, HasSubstr(each.says));
+  }
+  if (!may_attach() || !GetParam().hides_ptrace) return;
+  RecorderProcess first(GetParam().record, attach_to(traced.pid()));
+  ASSERT_TRUE(eventually([&] { return is_traced(traced.pid()); }));
+  const Recorded second = record(GetParam().record, attach_to(traced.pid()));
+  EXPECT_THAT(second.error, AllOf(HasSubstr("already traced"),
+                                  HasSubstr("process " + std::to_string(first.pid()))));
+  ::kill(first.pid(), SIGINT);
+  EXPECT_TRUE(first.wait().recording.detached) << "the refused one disturbed nobody";
+}
+
+// ---- signals and job control --------------------------------------------------------------------
+
+TEST_P(RecorderContract, HandsSignalsToTheCommand) {
+  for (int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT}) {
+    SCOPED_TRACE(signal);
+    RecordOptions options;
+    options.command = {"sh", "-c", "echo ready; exec sleep 100"};
+    RecorderProcess recorder(GetParam().record, options);
+    const std::string children = "/proc/" + std::to_string(recorder.pid()) + "/task/" +
+                                 std::to_string(recorder.pid()) + "/children";
+    ASSERT_TRUE(eventually([&] {
+      const int child = std::atoi(slurp(children).c_str());
+      return child > 0 && slurp("/proc/" + std::to_string(child) + "/comm") == "sleep\n";
+    }));
+    ::kill(recorder.pid(), signal);
+    const Recorded recorded = recorder.wait();
+    EXPECT_FALSE(recorded.timed_out);
+    EXPECT_EQ(recorded.recording.wait_status & 0x7f, signal);
+    EXPECT_FALSE(recorded.recording.detached);
+  }
+}
+
+TEST_P(RecorderContract, StopsAndGoesOnWithTheCommand) {
+  // As a terminal does it: to the whole group, for Ctrl-Z and for fg.
+  RecordOptions options;
+  options.command = {victim("looper"), "2"};
+  RecorderProcess recorder(GetParam().record, options);
+  const std::string children = "/proc/" + std::to_string(recorder.pid()) + "/task/" +
+                               std::to_string(recorder.pid()) + "/children";
+  int child = 0;
+  ASSERT_TRUE(eventually([&] {
+    child = std::atoi(slurp(children).c_str());
+    return child > 0 && slurp("/proc/" + std::to_string(child) + "/comm") == "looper\n" &&
+           std::distance(
+               std::filesystem::directory_iterator("/proc/" + std::to_string(child) + "/task"),
+               {}) == 3;
+  }));
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    ::kill(-recorder.pid(), SIGTSTP);
+    int status = 0;
+    ASSERT_TRUE(
+        eventually([&] { return ::waitpid(recorder.pid(), &status, WUNTRACED | WNOHANG) > 0; }));
+    ASSERT_TRUE(WIFSTOPPED(status)) << "the shell would see the job stopped";
+    ::kill(-recorder.pid(), SIGCONT);
+    ASSERT_TRUE(eventually([&] {
+      return ::waitpid(recorder.pid(), &status, WCONTINUED | WNOHANG) > 0 && WIFCONTINUED(status);
+    }));
+  }
+  ::kill(child, SIGTERM);
+  const Recorded recorded = recorder.wait();
+  expect_ended(recorded, 0);
+  EXPECT_THAT(recorded.out, HasSubstr("failed 0"));
+}
+
+TEST_P(RecorderContract, ItsOwnDeathDoesNotHarmTheCommand) {
+  RecordOptions options;
+  options.command = {victim("looper"), "2"};
+  int child = 0;
+  {
+    RecorderProcess recorder(GetParam().record, options);
+    const std::string children = "/proc/" + std::to_string(recorder.pid()) + "/task/" +
+                                 std::to_string(recorder.pid()) + "/children";
+    ASSERT_TRUE(eventually([&] {
+      child = std::atoi(slurp(children).c_str());
+      return child > 0 && slurp("/proc/" + std::to_string(child) + "/comm") == "looper\n";
+    }));
+    ::kill(recorder.pid(), SIGKILL);
+    recorder.wait();
+  }
+  EXPECT_TRUE(eventually([&] { return is_untraced(child) && state_of(child) == 'S'; }))
+      << "it goes on, untraced";
+  ::kill(child, SIGKILL);
+}
+
+}  // namespace
+}  // namespace sysnare::live

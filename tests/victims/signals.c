@@ -1,0 +1,69 @@
+// Signals that interrupt, restart, stop and continue.
+//   nanosleep 1: interrupted, ERESTART_RESTARTBLOCK     pause 1: ERESTARTNOHAND
+//   read 2: one restarted (ERESTARTSYS), then 1 byte    rt_sigreturn 4 (with one SIGUSR1 by kill)
+// A child stops itself and is continued: its parent sees both.
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int ends[2];
+static volatile sig_atomic_t write_in_handler;
+
+static void on_signal(int number) {
+  (void)number;
+  if (write_in_handler) syscall(SYS_write, ends[1], "x", 1);
+}
+
+static void handle(int number, int flags) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;
+  action.sa_flags = flags;
+  sigaction(number, &action, NULL);
+}
+
+static void alarm_soon(void) {
+  // Late enough that the call it is to interrupt has begun, on a busy machine and under a tracer.
+  const struct itimerval soon = {{0, 0}, {0, 300000}};
+  setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+int main(void) {
+  if (pipe(ends) != 0) return 1;
+  handle(SIGUSR1, 0);
+  handle(SIGALRM, 0);
+  syscall(SYS_kill, getpid(), SIGUSR1);
+
+  alarm_soon();
+  const struct timespec long_time = {20, 0};
+  if (syscall(SYS_nanosleep, &long_time, NULL) != -1) return 2;
+  alarm_soon();
+  syscall(SYS_pause);
+
+  handle(SIGALRM, SA_RESTART);
+  write_in_handler = 1;
+  alarm_soon();
+  char byte = 0;
+  if (syscall(SYS_read, ends[0], &byte, 1) != 1) return 3;
+
+  // Or it would interrupt a wait now and then, and calls would not come as often in each run.
+  sigset_t chld;
+  sigemptyset(&chld);
+  sigaddset(&chld, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &chld, NULL);
+  const pid_t child = fork();
+  if (child == 0) {
+    syscall(SYS_kill, getpid(), SIGSTOP);
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status)) return 4;
+  kill(child, SIGCONT);
+  if (waitpid(child, &status, WCONTINUED) != child || !WIFCONTINUED(status)) return 5;
+  if (waitpid(child, &status, 0) != child || status != 0) return 6;
+  return 0;
+}
