@@ -70,6 +70,7 @@ int shell_status(int wait_status);
 
 int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
+int verb_run(const Words& words);
 int verb_syscalls(const Words& words);
 
 }  // namespace sysnare::cli

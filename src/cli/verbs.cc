@@ -10,6 +10,7 @@ namespace {
 constexpr Verb kVerbs[] = {
     {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},
     {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
+    {"run", "run a command under a seccomp profile", verb_run},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
 };
 

@@ -1,0 +1,434 @@
+// sysnare run: a program under a profile, and in words what the profile did to it.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/verb.h"
+#include "enforce/call_text.h"
+#include "enforce/enforce.h"
+#include "enforce/live_profile.h"
+#include "enforce/notify.h"
+
+namespace sysnare::cli {
+namespace {
+
+constexpr std::string_view kVerb = "run";
+/// Kills that are told one by one; a program that starts killed children without end would bury
+/// everything else.
+constexpr unsigned kMaxKillsTold = 10;
+/// A program that fails this soon most likely never came to do its work.
+constexpr std::chrono::seconds kEarly{1};
+/// Highest errno that the kernel hands to a program (include/linux/err.h).
+constexpr int kMaxErrno = 4095;
+
+struct Options {
+  LiveProfileOptions profile;
+  bool no_explain = false;
+  bool privileged_load = false;
+  std::string on_trace = "errno";
+  std::string on_notify = "errno";
+  TraceAnswer trace_answer;
+  TraceAnswer notify_answer;
+  Words command;
+};
+
+/// "errno", "errno=EPERM", "errno=1", "kill", or `pass` (allow, continue).
+std::optional<TraceAnswer> parse_answer(std::string_view text, std::string_view pass) {
+  TraceAnswer answer;
+  if (text == "errno") return answer;
+  if (text == pass) {
+    answer.kind = TraceAnswer::Kind::kAllow;
+    return answer;
+  }
+  if (text == "kill") {
+    answer.kind = TraceAnswer::Kind::kKill;
+    return answer;
+  }
+  constexpr std::string_view kErrnoIs = "errno=";
+  if (!text.starts_with(kErrnoIs)) return {};
+  const std::string_view value = text.substr(kErrnoIs.size());
+  if (const auto number = parse_u64(value)) {
+    if (*number > kMaxErrno) return {};
+    answer.error = static_cast<int>(*number);
+    return answer;
+  }
+  const auto named = errno_by_name(value);
+  if (!named) return {};
+  answer.error = *named;
+  return answer;
+}
+
+bool take_answer(std::string_view option, const std::string& text, std::string_view pass,
+                 TraceAnswer& into) {
+  if (const auto answer = parse_answer(text, pass)) {
+    into = *answer;
+    return true;
+  }
+  complain(kVerb, fmt::format("{} \"{}\": expected {}, errno, errno=NAME, errno=0 to {} or kill",
+                              option, printable(text), pass, kMaxErrno));
+  return false;
+}
+
+std::string errno_text(int error) {
+  const std::string_view name = errno_name(error);
+  return name.empty() ? fmt::format("errno {}", error) : std::string(name);
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// execve as our child made it, for asking the profile; its pointers are not known here.
+seccomp_data own_execve() {
+  seccomp_data data{};
+  data.nr = SYS_execve;
+  data.arch = audit_arch(native_abi());
+  return data;
+}
+
+class RunHandler : public EnforceHandler {
+ public:
+  RunHandler(const Options& options, const LiveProfile& profile)
+      : options_(options), profile_(profile) {}
+
+  Result<void> on_notification(int listener) override {
+    Result<std::optional<seccomp_notif>> notification = receive_notification(listener);
+    if (!notification) return propagate(notification);
+    if (!*notification) return {};
+    const seccomp_notif& call = **notification;
+    const TraceAnswer answer = options_.notify_answer;
+    // execve of our own child would die with the answer that is meant for the program's calls; but
+    // a profile may well be about later execs. What is asked for is done to all alike.
+    tell_answer("NOTIFY", call.data, answer, "let through");
+    switch (answer.kind) {
+      case TraceAnswer::Kind::kAllow:
+        return continue_call(listener, call);
+      case TraceAnswer::Kind::kErrno:
+        return refuse_call(listener, call, answer.error);
+      case TraceAnswer::Kind::kKill:
+        break;
+    }
+    Result<bool> killed = kill_caller(listener, call);
+    if (!killed) return propagate(killed);
+    return {};
+  }
+
+  TraceAnswer on_trace(pid_t, const seccomp_data& data, std::uint16_t) override {
+    tell_answer("TRACE", data, options_.trace_answer, "allowed");
+    return options_.trace_answer;
+  }
+
+  void on_kill(const FilterKill& kill) override {
+    // The launch itself: said with the exit status.
+    if (kill.before_exec) return;
+    if (++kills_ > kMaxKillsTold) return;
+    const std::string what = call_text(kill.thread, kill.data);
+    std::string who;
+    if (!kill.launched_program) {
+      who = fmt::format("its child {} (pid {})", printable(base_name(kill.exe)), kill.process);
+    } else {
+      who = printable(base_name(kill.exe));
+    }
+    if (kill.action == SECCOMP_RET_ALLOW) {
+      complain(kVerb, fmt::format("{} was killed for {} at {}, by a filter that it loaded itself",
+                                  who, what, place_label(kill.place)));
+      return;
+    }
+    if (kill.others_live) who = fmt::format("thread {} of {}", kill.thread, who);
+    complain(kVerb, fmt::format("{} was killed for {} at {}: {}", who, what,
+                                place_label(kill.place), deciding_rule(profile_, kill.data)));
+  }
+
+  void on_lone_thread(const FilterKill& kill) override {
+    complain(kVerb,
+             fmt::format("thread {} was killed alone and its process {} ({}) goes on without "
+                         "it: it may hang for ever; Ctrl-C ends it, --kill-process makes such "
+                         "a profile kill whole processes",
+                         kill.thread, kill.process, printable(base_name(kill.exe))));
+  }
+
+  [[nodiscard]] unsigned kills() const { return kills_; }
+
+ private:
+  void tell_answer(std::string_view action, const seccomp_data& data, const TraceAnswer& answer,
+                   std::string_view passed) {
+    // Once a call: a program may make millions.
+    if (!answered_.insert({data.arch, data.nr}).second) return;
+    const auto abi = abi_of(data.arch, static_cast<std::uint32_t>(data.nr));
+    const std::string call =
+        abi ? call_label({*abi, static_cast<std::uint32_t>(data.nr)}) : std::to_string(data.nr);
+    std::string done(passed);
+    if (answer.kind == TraceAnswer::Kind::kErrno) done = "answered " + errno_text(answer.error);
+    if (answer.kind == TraceAnswer::Kind::kKill) done = "its process killed before it";
+    complain(kVerb, fmt::format("{} for {}: {}", action, call, done));
+  }
+
+  const Options& options_;
+  const LiveProfile& profile_;
+  unsigned kills_ = 0;
+  std::set<std::pair<std::uint32_t, int>> answered_;
+};
+
+/// The interpreter in the first line of a script, empty when it is none.
+std::string script_interpreter(const std::string& path) {
+  constexpr std::size_t kLongestLine = 256;  // BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, kLongestLine> bytes{};
+  const ssize_t got = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+  std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  if (!text.starts_with("#!")) return {};
+  text = trim(text.substr(2, text.find('\n') - 2));
+  return std::string(text.substr(0, text.find_first_of(" \t")));
+}
+
+int refused_exec(const Options& options, const LiveProfile& profile, const std::string& path,
+                 int error) {
+  const ActionValue action = evaluate(profile.resolved, own_execve());
+  const bool by_filter = action.action() != SECCOMP_RET_ALLOW && action.action() != SECCOMP_RET_LOG;
+  if (by_filter) {
+    complain(
+        kVerb,
+        fmt::format("{} was not started: execve is refused with {} ({}); allow execve in the "
+                    "profile and what the program needs besides, or let `sysnare profile -o FILE "
+                    "-- {}` make one",
+                    printable(path), errno_text(error), deciding_rule(profile, own_execve()),
+                    printable(fmt::format("{}", fmt::join(options.command, " ")))));
+    return kCannotExecute;
+  }
+  switch (error) {
+    case ENOENT: {
+      const std::string interpreter = script_interpreter(path);
+      complain(kVerb, interpreter.empty()
+                          ? fmt::format("{}: its interpreter (dynamic loader) does not exist here",
+                                        printable(path))
+                          : fmt::format("{}: its interpreter {} does not exist", printable(path),
+                                        printable(interpreter)));
+      break;
+    }
+    case ENOEXEC:
+      complain(kVerb,
+               fmt::format("{}: exec format error: no program for this machine, and a script "
+                           "without a #! line needs its shell named: `sysnare run ... -- sh {}`",
+                           printable(path), printable(path)));
+      break;
+    default:
+      complain(kVerb, fmt::format("{}: {}", printable(path), std::strerror(error)));
+      break;
+  }
+  return kCannotExecute;
+}
+
+int failed_filter(const Options& options, int error) {
+  std::string advice;
+  if (error == EACCES && options.privileged_load) {
+    advice = "; without no_new_privs that needs CAP_SYS_ADMIN: leave --privileged-load out";
+  } else if (error == EINVAL) {
+    advice =
+        "; this kernel does not know all its flags, or another filter forbids it: `sysnare doctor` "
+        "says what works here";
+  }
+  complain(kVerb, fmt::format("{}: the kernel does not load the filter: {}{}", options.profile.path,
+                              std::strerror(error), advice));
+  return kLaunchFailed;
+}
+
+/// What an errno did to a program is seen by nobody here. Said where the end looks like it.
+void hint_at_refusals(const Options& options, const LiveProfile& profile,
+                      const EnforceOutcome& outcome) {
+  if (!profile.uses(SECCOMP_RET_ERRNO)) return;
+  const int status = outcome.wait_status;
+  std::string what;
+  if (outcome.ended_in_loader) {
+    what = "ended in the dynamic loader, before its own code ran";
+  } else if (outcome.ran < kEarly && WIFSIGNALED(status)) {
+    constexpr int kCrashes[] = {SIGSEGV, SIGABRT, SIGILL, SIGBUS, SIGTRAP, SIGFPE};
+    const int signal = WTERMSIG(status);
+    if (std::find(std::begin(kCrashes), std::end(kCrashes), signal) == std::end(kCrashes)) return;
+    what = fmt::format("died of {} right after its start", signal_name(signal));
+  } else if (outcome.ran < kEarly && WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
+             ::isatty(STDERR_FILENO) == 1) {
+    // In scripts an early failure is often an answer (grep, test); a person can tell.
+    what = fmt::format("ended with status {} right after its start", WEXITSTATUS(status));
+  } else {
+    return;
+  }
+  complain(kVerb,
+           fmt::format("{} {}; calls that the profile refuses with an errno are not seen by run: "
+                       "`sysnare test --profile {} -- {}` names them",
+                       printable(base_name(outcome.path)), what, printable(options.profile.path),
+                       printable(fmt::format("{}", fmt::join(options.command, " ")))));
+}
+
+void explain_end(const Options& options, const LiveProfile& profile, const EnforceOutcome& outcome,
+                 bool explained, const RunHandler& handler) {
+  if (handler.kills() > kMaxKillsTold) {
+    complain(kVerb, fmt::format("{} more kills like these", handler.kills() - kMaxKillsTold));
+  }
+  const bool sigsys = WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGSYS;
+  if (!sigsys) {
+    hint_at_refusals(options, profile, outcome);
+  } else if (!explained) {
+    complain(kVerb,
+             fmt::format("{} died of SIGSYS, most likely by its filter; without --no-explain "
+                         "the call is named",
+                         printable(base_name(outcome.path))));
+  } else if (!outcome.kill) {
+    complain(kVerb, fmt::format("{} died of a SIGSYS that the filter did not send",
+                                printable(base_name(outcome.path))));
+  }
+}
+
+/// A shell that waits for us has to see that the keyboard ended it, or its loop goes on.
+int end_as(int wait_status) {
+  const int signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  if (signal == SIGINT || signal == SIGQUIT) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    std::fflush(nullptr);
+    ::signal(signal, SIG_DFL);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
+    ::raise(signal);
+  }
+  return shell_status(wait_status);
+}
+
+int status_of(const Error& error) {
+  switch (error.code) {
+    case Errc::kNotFound:
+      return kCommandNotFound;
+    case Errc::kNoPermission:
+      return kCannotExecute;
+    default:
+      return kLaunchFailed;
+  }
+}
+
+int run_under(const Options& options, const LiveProfile& profile) {
+  EnforceSpec spec;
+  spec.argv = options.command;
+  spec.filters = {profile.program};
+  spec.filter_flags = profile.filter_flags;
+  spec.no_new_privs = !options.privileged_load;
+  spec.listener = options.profile.listener;
+  spec.explain = !options.no_explain;
+  const bool traces = spec.explain && profile.uses(SECCOMP_RET_TRACE) &&
+                      options.trace_answer.kind != TraceAnswer::Kind::kErrno;
+  if (traces || spec.listener) spec.after_end = EnforceSpec::AfterEnd::kServe;
+
+  if (options.no_explain && options.on_trace != "errno" && profile.uses(SECCOMP_RET_TRACE)) {
+    complain(kVerb,
+             "--on-trace has no effect with --no-explain: without a tracer the kernel answers "
+             "TRACE with ENOSYS");
+  }
+
+  RunHandler handler(options, profile);
+  Result<EnforceOutcome> outcome = enforce(spec, handler);
+  if (!outcome && outcome.error().code == Errc::kUnsupported && spec.explain && !traces) {
+    complain(kVerb, outcome.error().message + "; going on without: kills will not be explained");
+    spec.explain = false;
+    outcome = enforce(spec, handler);
+  }
+  if (!outcome) {
+    complain(kVerb, outcome.error());
+    return status_of(outcome.error());
+  }
+  switch (outcome->exec.kind) {
+    case ExecOutcome::Kind::kFilterFailed:
+      return failed_filter(options, outcome->exec.sys_errno);
+    case ExecOutcome::Kind::kExecFailed:
+      return refused_exec(options, profile, outcome->path, outcome->exec.sys_errno);
+    case ExecOutcome::Kind::kKilled:
+      if (WIFSIGNALED(outcome->wait_status) && WTERMSIG(outcome->wait_status) == SIGSYS) {
+        complain(
+            kVerb,
+            fmt::format("{} was not started: execve is killed ({}); allow execve in the profile "
+                        "and what the program needs besides",
+                        printable(outcome->path), deciding_rule(profile, own_execve())));
+      }
+      break;
+    case ExecOutcome::Kind::kRunning:
+      explain_end(options, profile, *outcome, spec.explain, handler);
+      break;
+  }
+  return end_as(outcome->wait_status);
+}
+
+}  // namespace
+
+int verb_run(const Words& words) {
+  CLI::App app("Run a command under a seccomp profile.", "run");
+  Options options;
+  std::string caps;
+  app.add_option("--profile", options.profile.path, "the profile (OCI, Docker or Podman JSON)")
+      ->required();
+  app.add_flag("--no-explain", options.no_explain,
+               "be no tracer: kills are not explained, TRACE gets ENOSYS");
+  app.add_flag("--kill-process", options.profile.kill_process,
+               "KILL and KILL_THREAD kill the whole process");
+  app.add_option("--on-trace", options.on_trace,
+                 "what TRACE calls get: allow, errno[=NAME|NUMBER] (default, ENOSYS) or kill");
+  app.add_option("--on-notify", options.on_notify,
+                 "what NOTIFY calls get: continue, errno[=NAME|NUMBER] (default, ENOSYS) or kill");
+  app.add_flag("--privileged-load", options.privileged_load,
+               "do not set no_new_privs (needs CAP_SYS_ADMIN)");
+  app.add_option("--caps", caps,
+                 "capabilities for includes and excludes, separated by commas, or none "
+                 "(default: those we have)");
+  app.add_flag("--allow-unknown", options.profile.allow_unknown,
+               "an unknown call name in the profile is a warning");
+  app.footer(
+      "Status: the command's own, 128+signal, 125 our failure, 126 cannot execute, 127 not found.");
+  Parsed parsed = parse(app, words, kLaunchFailed, true);
+  if (parsed.leave) return parsed.status;
+  options.command = std::move(parsed.command);
+  if (options.command.empty()) {
+    complain(kVerb, "no command; `sysnare run --profile FILE -- COMMAND...`");
+    return kLaunchFailed;
+  }
+  if (!take_answer("--on-trace", options.on_trace, "allow", options.trace_answer) ||
+      !take_answer("--on-notify", options.on_notify, "continue", options.notify_answer)) {
+    return kLaunchFailed;
+  }
+  if (!caps.empty()) {
+    options.profile.caps.emplace();
+    for (std::string_view name : split(caps, ',')) {
+      if (name == "none" || name.empty()) continue;
+      if (!is_capability(name)) {
+        complain(kVerb, fmt::format("--caps: unknown capability \"{}\"; they are named as in "
+                                    "capabilities(7), CAP_SYS_ADMIN for one",
+                                    printable(name)));
+        return kLaunchFailed;
+      }
+      options.profile.caps->emplace_back(name);
+    }
+  }
+  // ENOSYS is what the kernel answers where nobody listens: for that no listener is needed.
+  options.profile.listener = options.on_notify != "errno";
+
+  Result<LiveProfile> profile = load_live_profile(options.profile);
+  if (!profile) {
+    complain(kVerb, profile.error());
+    return kLaunchFailed;
+  }
+  for (const std::string& warning : profile->warnings) complain(kVerb, warning);
+  options.profile.listener &= profile->uses(SECCOMP_RET_USER_NOTIF);
+  return run_under(options, *profile);
+}
+
+}  // namespace sysnare::cli

@@ -1,0 +1,92 @@
+#include "enforce/notify.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+/// The kernel writes its own size of the structure, which may outgrow ours.
+std::size_t notification_size() {
+  seccomp_notif_sizes sizes{};
+  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0) return sizeof(seccomp_notif);
+  return std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
+}
+
+Result<void> answer(int listener, const seccomp_notif_resp& response) {
+  // The kernel reads its own size; what it knows more of is zero.
+  struct {
+    seccomp_notif_resp response;
+    unsigned char more[64];
+  } padded{};
+  padded.response = response;
+  while (::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &padded) != 0) {
+    if (errno == ENOENT) return {};
+    if (errno != EINTR) return fail_errno(errno, "cannot answer a notification");
+  }
+  return {};
+}
+
+pid_t process_of(pid_t thread) {
+  const Result<std::string> status = read_file(fmt::format("/proc/{}/status", thread));
+  if (!status) return thread;
+  for (std::string_view line : split(*status, '\n')) {
+    if (!line.starts_with("Tgid:")) continue;
+    return static_cast<pid_t>(parse_u64(trim(line.substr(5))).value_or(0));
+  }
+  return thread;
+}
+
+}  // namespace
+
+Result<std::optional<seccomp_notif>> receive_notification(int listener) {
+  std::vector<unsigned char> buffer(notification_size());
+  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, buffer.data()) != 0) {
+    if (errno == ENOENT || errno == EINTR) return std::optional<seccomp_notif>();
+    return fail_errno(errno, "cannot receive a notification");
+  }
+  seccomp_notif notification{};
+  std::memcpy(&notification, buffer.data(), sizeof notification);
+  return std::optional<seccomp_notif>(notification);
+}
+
+Result<void> continue_call(int listener, const seccomp_notif& notification) {
+  seccomp_notif_resp response{};
+  response.id = notification.id;
+  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  return answer(listener, response);
+}
+
+Result<void> refuse_call(int listener, const seccomp_notif& notification, int error) {
+  seccomp_notif_resp response{};
+  response.id = notification.id;
+  response.error = -error;
+  return answer(listener, response);
+}
+
+Result<bool> kill_caller(int listener, const seccomp_notif& notification) {
+  // In this order: the descriptor pins a process, then the kernel says that the caller is still the
+  // one that waits, so the number cannot have come to mean another.
+  const Fd process(static_cast<int>(
+      ::syscall(SYS_pidfd_open, process_of(static_cast<pid_t>(notification.pid)), 0)));
+  std::uint64_t id = notification.id;
+  if (!process || ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return false;
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
+    if (errno == ESRCH) return false;
+    return fail_errno(errno, "cannot kill process {}", notification.pid);
+  }
+  return true;
+}
+
+}  // namespace sysnare
