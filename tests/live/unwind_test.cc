@@ -271,7 +271,7 @@ TEST(Unwind, GoIsNamedInlinedFunctionsAndAllStrippedOrNot) {
   for (const auto& flags : kinds) {
     SCOPED_TRACE(joined(flags));
     TempDir folder;
-    Tracee tracee({build_go(folder, "tests/victims/go/helloworld", flags, false)});
+    Tracee tracee({build_go(folder, "src/flow/demo/helloworld", flags, false)});
     const pid_t thread = tracee.next_write("Hello");
     ASSERT_NE(thread, 0);
     const UnwoundStack stack = Unwinder(tracee.pid()).unwind(thread);
@@ -287,7 +287,7 @@ TEST(Unwind, GoIsNamedInlinedFunctionsAndAllStrippedOrNot) {
 TEST(Unwind, FromGosSystemStackBackToTheGoroutine) {
   if (!live::have_program("go")) GTEST_SKIP() << "no go";
   TempDir folder;
-  Tracee tracee({build_go(folder, "tests/victims/go/helloworld", {"-ldflags=-s -w"}, false)});
+  Tracee tracee({build_go(folder, "src/flow/demo/helloworld", {"-ldflags=-s -w"}, false)});
   // runtime.main starts the monitoring thread: on the system stack, before main.main.
   const pid_t thread = tracee.next_call(SYS_clone, "");
   ASSERT_NE(thread, 0);
