@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "cli/help.h"
 
 namespace sysnare::cli {
 
@@ -41,12 +42,13 @@ int shell_status(int wait_status) {
 Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command) {
   Parsed parsed;
   if (takes_command) app.prefix_command();
+  app.set_help_flag("-h,--help", "print this help and exit");
   // CLI11 takes its words from the back.
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
+    fmt::print("{}", help_text(app, takes_command));
     parsed.leave = true;
     return parsed;
   } catch (const CLI::ParseError& error) {
@@ -61,8 +63,9 @@ Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_com
     if (!parsed.command.empty() && parsed.command.front() == "--") {
       parsed.command.erase(parsed.command.begin());
     } else if (!parsed.command.empty() && parsed.command.front().starts_with("-")) {
-      complain(app.get_name(), fmt::format("unknown option {}; `sysnare {} --help` lists the options",
-                                           printable(parsed.command.front()), app.get_name()));
+      complain(app.get_name(),
+               fmt::format("unknown option {}; `sysnare {} --help` lists the options",
+                           printable(parsed.command.front()), app.get_name()));
       parsed.leave = true;
       parsed.status = usage_status;
     }
