@@ -103,6 +103,7 @@ constexpr std::array<std::string_view, kColumns> kHeads = {"% time", "seconds", 
                                                            "calls", "errors"};
 /// As strace has them; a column with a longer number grows.
 constexpr std::array<std::size_t, kColumns> kWidths = {6, 11, 11, 9, 9};
+/// strace: one more than the longest name, 16 at least.
 constexpr std::size_t kNameDashes = 16;
 
 struct Cells {
@@ -133,7 +134,9 @@ std::string section(std::vector<Row> rows, SortBy sort_by) {
   const Cells last = cells_of(total, 100.0);
 
   std::array<std::size_t, kColumns> widths = kWidths;
+  std::size_t name_width = kNameDashes;
   const auto widen = [&](const Cells& line) {
+    name_width = std::max(name_width, line.name.size() + 1);
     for (std::size_t i = 0; i < kColumns; ++i) {
       widths[i] = std::max(widths[i], line.numbers[i].size());
     }
@@ -149,7 +152,7 @@ std::string section(std::vector<Row> rows, SortBy sort_by) {
   };
   std::array<std::string, kColumns> dashes;
   for (std::size_t i = 0; i < kColumns; ++i) dashes[i] = std::string(widths[i], '-');
-  const std::string name_dashes(kNameDashes, '-');
+  const std::string name_dashes(name_width, '-');
   put(kHeads, "syscall");
   put(dashes, name_dashes);
   for (const Cells& line : lines) put(line.numbers, line.name);
@@ -225,7 +228,7 @@ std::string call_table(const Evidence& evidence, SortBy sort_by) {
   return text;
 }
 
-std::string call_summary(const Evidence& evidence) {
+std::string call_notes(const Evidence& evidence) {
   std::string text;
   for (const std::string& note : evidence.notes) {
     text += fmt::format("note: {}\n", printable(note));
@@ -244,9 +247,12 @@ std::string call_summary(const Evidence& evidence) {
                         plural(evidence.unresolved_sites, "call"));
   }
   if (evidence.runs > 1) text += saturation_text(evidence) + "\n";
-  text += fmt::format("{} {} observed, {} lost\n", with_commas(evidence.observed()),
-                      evidence.observed() == 1 ? "call" : "calls", with_commas(evidence.lost));
   return text;
+}
+
+std::string call_total(const Evidence& evidence) {
+  return fmt::format("{} {} observed, {} lost\n", with_commas(evidence.observed()),
+                     evidence.observed() == 1 ? "call" : "calls", with_commas(evidence.lost));
 }
 
 std::string code_paths(const Evidence& evidence) {

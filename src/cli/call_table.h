@@ -37,9 +37,10 @@ std::vector<std::string_view> sort_words();
 /// out.
 std::string call_table(const Evidence& evidence, SortBy sort_by);
 
-/// The lines under the table: what the reader must know of these counts, at last how many calls
-/// were observed and lost.
-std::string call_summary(const Evidence& evidence);
+/// The lines under the table: what the reader must know of these counts; may be empty.
+std::string call_notes(const Evidence& evidence);
+/// "162 calls observed, 0 lost", the last line.
+std::string call_total(const Evidence& evidence);
 
 /// The code paths of each call, most frequent first, outermost function left: at most kShownPaths
 /// of a call, each cut in the middle to kShownFrames.

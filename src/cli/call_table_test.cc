@@ -47,8 +47,9 @@ TEST(CallTable, LooksAsPinned) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
     const Evidence evidence = load(c.evidence);
-    expect_golden(std::string(c.evidence) + ".txt",
-                  call_table(evidence, SortBy::kTime) + call_summary(evidence));
+    expect_golden(
+        std::string(c.evidence) + ".txt",
+        call_table(evidence, SortBy::kTime) + call_notes(evidence) + call_total(evidence));
   }
 }
 
@@ -117,7 +118,7 @@ TEST(CallTable, ShowsNoControlBytesOfTheFile) {
   Evidence evidence;
   evidence.notes.push_back("\x1b[2J");
   evidence.record({Abi::kX86_64, 0}, Origin::kApplication).stacks.push_back({{"\x1b]0;x"}, 1});
-  EXPECT_THAT(call_summary(evidence), HasSubstr("\\x1b[2J"));
+  EXPECT_THAT(call_notes(evidence), HasSubstr("\\x1b[2J"));
   EXPECT_THAT(code_paths(evidence), HasSubstr("\\x1b]0;x"));
 }
 

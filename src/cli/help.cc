@@ -80,7 +80,7 @@ std::string rows_text(const std::vector<Row>& rows) {
 
 }  // namespace
 
-std::string help_text(const CLI::App& app, bool takes_command) {
+std::string help_text(const CLI::App& app, std::string_view command) {
   std::vector<Row> arguments;
   std::vector<Row> options;
   std::string usage = fmt::format("usage: sysnare {} [options]", app.get_name());
@@ -96,7 +96,7 @@ std::string help_text(const CLI::App& app, bool takes_command) {
     usage += option->get_required() ? fmt::format(" {}{}", row.left, more)
                                     : fmt::format(" [{}{}]", row.left, more);
   }
-  if (takes_command) usage += " [--] COMMAND...";
+  if (!command.empty()) usage += fmt::format(" {}", command);
   std::string text = usage + "\n\n" + wrap(app.get_description(), 0) + "\n";
   if (!arguments.empty()) text += "\narguments:\n" + rows_text(arguments);
   text += "\noptions:\n" + rows_text(options);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.h"
@@ -39,25 +40,41 @@ int shell_status(int wait_status) {
   return WEXITSTATUS(wait_status);
 }
 
-Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command) {
+namespace {
+
+/// Parses `words`; whether to leave.
+Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::string_view command) {
   Parsed parsed;
-  if (takes_command) app.prefix_command();
   app.set_help_flag("-h,--help", "print this help and exit");
   // CLI11 takes its words from the back.
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help_text(app, takes_command));
+    fmt::print("{}", help_text(app, command));
     parsed.leave = true;
-    return parsed;
   } catch (const CLI::ParseError& error) {
     complain(app.get_name(), fmt::format("{}; `sysnare {} --help` lists the options", error.what(),
                                          app.get_name()));
     parsed.leave = true;
     parsed.status = usage_status;
-    return parsed;
   }
+  return parsed;
+}
+
+}  // namespace
+
+Parsed parse_before_dashes(CLI::App& app, const Words& words, int usage_status) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  Parsed parsed = parse_words(app, Words(words.begin(), dashes), usage_status, "[-- COMMAND...]");
+  if (dashes != words.end()) parsed.command.assign(dashes + 1, words.end());
+  return parsed;
+}
+
+Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command) {
+  if (takes_command) app.prefix_command();
+  Parsed parsed = parse_words(app, words, usage_status, takes_command ? "[--] COMMAND..." : "");
+  if (parsed.leave) return parsed;
   if (takes_command) {
     parsed.command = app.remaining();
     if (!parsed.command.empty() && parsed.command.front() == "--") {

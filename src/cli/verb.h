@@ -53,6 +53,10 @@ struct Parsed {
 /// first word that is no option.
 Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command);
 
+/// The same for a verb that takes names of its own too: options and names in any order, and only
+/// what stands behind `--` is the command.
+Parsed parse_before_dashes(CLI::App& app, const Words& words, int usage_status);
+
 /// "sysnare VERB: MESSAGE" on stderr.
 void complain(std::string_view verb, std::string_view message);
 /// The same for an Error.
@@ -70,7 +74,10 @@ int shell_status(int wait_status);
 
 int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
+int verb_merge(const Words& words);
+int verb_profile(const Words& words);
 int verb_run(const Words& words);
 int verb_syscalls(const Words& words);
+int verb_trace(const Words& words);
 
 }  // namespace sysnare::cli

@@ -8,10 +8,13 @@ namespace sysnare::cli {
 namespace {
 
 constexpr Verb kVerbs[] = {
-    {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},
-    {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
+    {"trace", "print which system calls a command or a running process makes", verb_trace},
+    {"profile", "turn evidence, or a command, into the profile that allows just that", verb_profile},
+    {"merge", "join evidence files into one", verb_merge},
     {"run", "run a command under a seccomp profile", verb_run},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
+    {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
+    {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},
 };
 
 void print_help() {

@@ -42,7 +42,6 @@ std::vector<int> JobControl::take_signals() {
   std::vector<int> signals;
   signalfd_siginfo info{};
   while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    last_signal_ = static_cast<int>(info.ssi_signo);
     // SI_KERNEL: the terminal's driver, which signals the whole foreground group. But a hang-up is
     // told to the session's leader alone (tty_signal_session_leader, drivers/tty/tty_jobctrl.c).
     const bool ours_alone = info.ssi_signo == SIGHUP && ::getsid(0) == ::getpid();

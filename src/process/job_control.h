@@ -30,9 +30,6 @@ class JobControl {
   /// Signals that came for us since the last call, to hand on to the child. What the terminal sent
   /// is left out: the kernel has sent it to the whole process group.
   std::vector<int> take_signals();
-  /// The last signal that take_signals() has read, the terminal's too: somebody wants an end. 0
-  /// when none came.
-  [[nodiscard]] int last_signal() const { return last_signal_; }
   [[nodiscard]] const SignalState& before() const { return before_; }
   /// A descriptor that is readable when take_signals() has something (signalfd).
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -44,7 +41,6 @@ class JobControl {
  private:
   SignalState before_;
   Fd fd_;
-  int last_signal_ = 0;
 };
 
 }  // namespace sysnare

@@ -366,6 +366,7 @@ bool PtraceRecorder::is_foreign_child(const Tracee& tracee) const {
 void PtraceRecorder::read_signals() {
   signalfd_siginfo info{};
   while (::read(jobs_.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    recording_.interrupted_by = static_cast<int>(info.ssi_signo);
     // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
     // not ask for it.
     if (command_ == 0) {

@@ -1,0 +1,286 @@
+// sysnare profile: from evidence, or straight from a command, to the profile that allows just that.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <vector>
+
+#include "arch/syscalls.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/recording.h"
+#include "cli/verb.h"
+#include "container/runtime_calls.h"
+#include "flow/profile_file.h"
+#include "learn/learn.h"
+#include "learn/why.h"
+
+namespace sysnare::cli {
+namespace {
+
+constexpr std::string_view kName = "profile";
+constexpr std::uint64_t kDefaultRuns = 20;
+/// MAX_ERRNO, include/linux/err.h: what a filter can return.
+constexpr std::uint64_t kMaxErrno = 4095;
+
+/// The options as they were typed.
+struct Typed {
+  std::vector<std::string> evidence;
+  std::string output = "-";
+  std::string evidence_output;
+  std::string runs;
+  std::string default_action = "errno";
+  std::string default_errno;
+  std::string dialect = "docker";
+  std::string recorder = "ptrace";
+  std::vector<std::string> runtimes;
+  bool runtime_privileges = false;
+  bool accept_loss = false;
+};
+
+struct Request {
+  LearnOptions learn;
+  std::vector<Layer> layers;
+  Dialect dialect = Dialect::kDocker;
+  RepeatOptions repeat;  ///< without a command: nothing to record
+};
+
+/// "kill-process" and "SCMP_ACT_KILL_PROCESS" alike.
+Result<Action> action_of(std::string_view typed) {
+  std::string name;
+  for (char c : typed) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  if (!name.starts_with("SCMP_ACT_")) name = "SCMP_ACT_" + name;
+  const std::optional<Action> action = action_by_name(name);
+  // Of kAllow learn() says why not.
+  if (action) return *action;
+  return fail(Errc::kUsage,
+              "--default-action: unknown action \"{}\"; allowed: errno, kill-process, kill-thread, "
+              "kill, trap, log, trace, notify",
+              printable(typed));
+}
+
+/// A number, or a name as "EPERM".
+Result<std::uint32_t> errno_of(std::string_view typed) {
+  if (const std::optional<int> number = errno_by_name(typed);
+      number && static_cast<std::uint64_t>(*number) <= kMaxErrno) {
+    return static_cast<std::uint32_t>(*number);
+  }
+  if (const auto number = parse_u64(typed); number && *number <= kMaxErrno) {
+    return static_cast<std::uint32_t>(*number);
+  }
+  return fail(
+      Errc::kUsage,
+      "--default-errno: \"{}\" is not allowed, a name such as EPERM or a number from 0 to {} "
+      "is",
+      printable(typed), kMaxErrno);
+}
+
+Result<std::vector<Layer>> layers_of(const Typed& typed) {
+  std::vector<Layer> layers;
+  for (const std::string& runtime : typed.runtimes) {
+    Result<std::vector<RuntimeCalls>> calls = runtime_calls(runtime, !typed.runtime_privileges);
+    if (!calls) return propagate(calls, "--runtime");
+    for (RuntimeCalls& each : *calls) {
+      const std::string name = "runtime: " + each.runtime;
+      const bool known = std::any_of(layers.begin(), layers.end(),
+                                     [&](const Layer& layer) { return layer.name == name; });
+      if (!known) layers.push_back({name, std::move(each.reason), std::move(each.calls)});
+    }
+  }
+  return layers;
+}
+
+Result<Request> checked(const Typed& typed, const Words& command) {
+  Request request;
+  if (typed.evidence.empty() && command.empty()) {
+    return fail(
+        Errc::kUsage,
+        "no evidence file and no command; `sysnare profile -o FILE -- COMMAND` records one");
+  }
+  if (command.empty() && (!typed.runs.empty() || !typed.evidence_output.empty())) {
+    return fail(Errc::kUsage, "--runs and --evidence are about a command; put it behind `--`");
+  }
+  Result<Action> action = action_of(typed.default_action);
+  if (!action) return propagate(action);
+  request.learn.default_action = *action;
+  request.learn.accept_loss = typed.accept_loss;
+  if (!typed.default_errno.empty()) {
+    if (*action != Action::kErrno) {
+      return fail(Errc::kUsage, "--default-errno goes with --default-action errno, not with {}",
+                  action_name(*action));
+    }
+    Result<std::uint32_t> number = errno_of(typed.default_errno);
+    if (!number) return propagate(number);
+    request.learn.default_errno = *number;
+  }
+  const std::optional<Dialect> dialect = dialect_by_name(typed.dialect);
+  if (!dialect) {
+    return fail(Errc::kUsage, "--to: {}; allowed: docker, oci",
+                unknown_word("format", typed.dialect, {"docker", "oci"}));
+  }
+  request.dialect = *dialect;
+  Result<std::vector<Layer>> layers = layers_of(typed);
+  if (!layers) return propagate(layers);
+  request.layers = std::move(*layers);
+  request.repeat.record.command = command;
+  request.repeat.runs = kDefaultRuns;
+  if (!typed.runs.empty()) {
+    Result<std::uint64_t> runs = number_of("--runs", typed.runs, 1, kMaxRuns);
+    if (!runs) return propagate(runs);
+    request.repeat.runs = *runs;
+  }
+  if (Result<void> good = check_recorder(typed.recorder); !good) return propagate(good);
+  return request;
+}
+
+/// What the profile came to, and what to do with it.
+void tell(const Typed& typed, const Learned& learned) {
+  std::size_t allowed = 0;
+  std::size_t refused = 0;
+  for (const Entry& entry : learned.profile.entries) {
+    (entry.action == Action::kAllow ? allowed : refused) += entry.names.size();
+  }
+  std::string rest(action_name(learned.profile.default_action));
+  if (learned.profile.default_errno_ret) {
+    const std::string_view name = errno_name(static_cast<int>(*learned.profile.default_errno_ret));
+    rest += name.empty() ? fmt::format(" {}", *learned.profile.default_errno_ret)
+                         : fmt::format(" {}", name);
+  }
+  fmt::print(stderr, "{} allowed", plural(allowed, "call"));
+  if (refused > 0) {
+    fmt::print(stderr, ", {} get ENOSYS since libc then takes an older way", refused);
+  }
+  fmt::print(stderr, ", all others {}\n", rest);
+  fmt::print(stderr, "{}\n", saturation_text(learned.merged));
+  for (const std::string& note : learned.notes) fmt::print(stderr, "note: {}\n", printable(note));
+  if (!has_side_file(typed.output)) return;
+  const std::vector<std::string>& words = learned.merged.command;
+  fmt::print(stderr, "wrote {}, and why each call is in it to {}\n", shell_words({typed.output}),
+             shell_words({why_path(typed.output)}));
+  fmt::print(stderr, "next: sysnare run --profile {} -- {}\n", shell_words({typed.output}),
+             words.empty() ? "COMMAND" : shell_words(words));
+}
+
+/// An unusable file is 3, a request that makes no sense 2.
+int status_of(const Error& error) {
+  return error.code == Errc::kUsage ? kUsageError : kUnusableInput;
+}
+
+int failed(const Error& error) {
+  complain(kName, error);
+  return status_of(error);
+}
+
+/// Records the command and appends what was seen to `evidence`; a status other than kOk ends it
+/// all.
+int record_command(const Typed& typed, Request& request, std::vector<Evidence>& evidence) {
+  request.repeat.progress = progress_lines(std::string(kName));
+  Result<Repeated> repeated = repeat_recording(request.repeat);
+  if (!repeated) {
+    complain(kName, repeated.error());
+    return kLaunchFailed;
+  }
+  if (!repeated->last.exec_error.empty()) {
+    complain(kName, repeated->last.exec_error);
+    return repeated->last.exit_code_of_failure;
+  }
+  tell_ends(kName, *repeated, request.repeat.runs, true);
+  if (!typed.evidence_output.empty()) {
+    if (Result<void> saved =
+            write_file_atomic(typed.evidence_output, write_evidence(repeated->last.evidence));
+        !saved) {
+      return failed(saved.error());
+    }
+  }
+  evidence.push_back(std::move(repeated->last.evidence));
+  return kOk;
+}
+
+}  // namespace
+
+int verb_profile(const Words& words) {
+  CLI::App app(
+      "Turn evidence into the seccomp profile that allows just what was seen, in the JSON that "
+      "Docker, Podman, runc, crun, containerd and Kubernetes read. With a command behind `--` the "
+      "command is run and recorded first. Beside FILE stands FILE.why.json, which says why each "
+      "call is in the profile.",
+      std::string(kName));
+  Typed typed;
+  app.add_option("EVIDENCE", typed.evidence, "what `sysnare trace -o` saved; - is standard input");
+  app.add_option("-o,--output", typed.output, "write the profile here (default: standard output)")
+      ->type_name("FILE");
+  app.add_option("--runs", typed.runs,
+                 fmt::format("run the command N times (default: {})", kDefaultRuns))
+      ->type_name("N");
+  app.add_option("--evidence", typed.evidence_output, "also save what the command's runs showed")
+      ->type_name("FILE");
+  app.add_option(
+         "--default-action", typed.default_action,
+         "what all other calls get: errno (default), kill-process, kill-thread, kill, trap, "
+         "log, trace or notify")
+      ->type_name("ACTION");
+  app.add_option("--default-errno", typed.default_errno,
+                 "the errno of the default action, by name or number (default: EPERM)")
+      ->type_name("ERRNO");
+  app.add_option("--runtime", typed.runtimes,
+                 fmt::format("add what this container runtime itself calls before the program "
+                             "starts: {}; may be repeated",
+                             fmt::join(runtime_names(), ", ")))
+      ->type_name("NAME")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_flag("--runtime-privileges", typed.runtime_privileges,
+               "the container starts without no-new-privileges, where runtimes call more");
+  app.add_option("--to", typed.dialect,
+                 "docker (default; OCI runtimes read it too), or oci, which is without comments")
+      ->type_name("FORMAT");
+  app.add_flag("--accept-loss", typed.accept_loss,
+               "make a profile of a recording that lost calls, and say so in it");
+  app.add_option("--recorder", typed.recorder, "what watches the command: ptrace")
+      ->type_name("NAME");
+  app.footer(
+      "examples:\n"
+      "  sysnare profile hello.evidence.json -o allow-helloworld.json\n"
+      "  sysnare profile -o allow-helloworld.json --runs 50 -- ./helloworld\n"
+      "  sysnare profile --runtime docker -o allow-docker.json hello.evidence.json\n"
+      "\n"
+      "exit status: 0 the profile is written, 2 usage error, 3 a file cannot be used or\n"
+      "written; with a command also 125 sysnare failed, 126 the command cannot be\n"
+      "executed, 127 there is none.");
+  const Parsed parsed = parse_before_dashes(app, words, kUsageError);
+  if (parsed.leave) return parsed.status;
+  const Words& command = parsed.command;
+  Result<Request> request = checked(typed, command);
+  if (!request) return failed(request.error());
+
+  // All that can fail without the command is tried before it runs.
+  std::vector<Evidence> evidence;
+  for (const std::string& path : typed.evidence) {
+    Result<Evidence> one = load_evidence_file(path);
+    if (!one) return failed(one.error());
+    evidence.push_back(std::move(*one));
+  }
+  if (Result<void> good = check_profile_files(typed.output); !good) return failed(good.error());
+  if (!typed.evidence_output.empty()) {
+    if (Result<void> good = check_writable(typed.evidence_output); !good)
+      return failed(good.error());
+  }
+  if (!command.empty()) {
+    if (const int status = record_command(typed, *request, evidence); status != kOk) return status;
+  }
+  Result<Learned> learned = learn(evidence, request->layers, request->learn);
+  if (!learned) return failed(learned.error());
+  const ProfileTexts texts = profile_texts(*learned, evidence, request->dialect);
+  if (Result<void> written = write_profile_files(typed.output, texts); !written) {
+    return failed(written.error());
+  }
+  tell(typed, *learned);
+  return kOk;
+}
+
+}  // namespace sysnare::cli

@@ -1,0 +1,175 @@
+// sysnare trace: which calls does this command, or this running process, make?
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <vector>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/call_table.h"
+#include "cli/recording.h"
+#include "cli/verb.h"
+
+namespace sysnare::cli {
+namespace {
+
+constexpr std::string_view kName = "trace";
+/// PID_MAX_LIMIT, include/linux/threads.h, Linux 6.18.
+constexpr std::uint64_t kMaxPid = 4u << 20;
+
+struct Options {
+  RepeatOptions repeat;
+  SortBy sort_by = SortBy::kTime;
+  std::string output;
+  bool json = false;
+};
+
+/// The options as they were typed.
+struct Typed {
+  std::vector<std::string> pids;
+  std::string sort_by = "time";
+  std::string runs = "1";
+  std::string recorder = "ptrace";
+  bool no_follow = false;
+};
+
+Result<Options> checked(Options options, const Typed& typed, const Words& command) {
+  RecordOptions& record = options.repeat.record;
+  record.command = command;
+  record.follow = !typed.no_follow;
+  for (const std::string& each : typed.pids) {
+    Result<std::uint64_t> pid = number_of("-p", each, 1, kMaxPid);
+    if (!pid) return propagate(pid);
+    record.attach.push_back(static_cast<pid_t>(*pid));
+  }
+  if (command.empty() && record.attach.empty()) {
+    return fail(Errc::kUsage,
+                "no command and no -p PID; `sysnare trace -- COMMAND` runs and traces one");
+  }
+  if (!command.empty() && !record.attach.empty()) {
+    return fail(Errc::kUsage, "both a command and -p; trace them one after the other and `merge`");
+  }
+  Result<std::uint64_t> runs = number_of("--runs", typed.runs, 1, kMaxRuns);
+  if (!runs) return propagate(runs);
+  options.repeat.runs = *runs;
+  if (options.repeat.runs > 1 && command.empty()) {
+    return fail(Errc::kUsage, "--runs repeats a command, and -p has none");
+  }
+  const std::optional<SortBy> sort_by = sort_by_name(typed.sort_by);
+  if (!sort_by) {
+    const bool shortest =
+        typed.sort_by == "min-time" || typed.sort_by == "shortest" || typed.sort_by == "time-min";
+    return fail(Errc::kUsage, "-S: {}; allowed: {}",
+                shortest ? "the shortest time of a call is not recorded"
+                         : unknown_word("order", typed.sort_by, sort_words()),
+                fmt::join(sort_words(), ", "));
+  }
+  options.sort_by = *sort_by;
+  if (Result<void> good = check_recorder(typed.recorder); !good) return propagate(good);
+  if (options.output.empty()) return options;
+  // Before the program runs: an hour's recording must not end with "permission denied".
+  if (Result<void> good = check_writable(options.output); !good) {
+    return propagate(good, "-o");
+  }
+  return options;
+}
+
+void print_report(const Options& options, const Evidence& evidence) {
+  // The program's own output stays what it is: our table goes where strace's does. With -p stdout
+  // is free, unless the evidence goes there.
+  const bool launched = !options.repeat.record.command.empty();
+  std::FILE* to = launched || options.output == "-" ? stderr : stdout;
+  if (options.json) {
+    fmt::print(to, "{}", write_evidence(evidence));
+    return;
+  }
+  fmt::print(to, "{}", call_table(evidence, options.sort_by));
+  if (options.repeat.record.stacks) fmt::print(to, "{}\n", code_paths(evidence));
+  fmt::print(to, "{}", call_notes(evidence));
+  if (!options.output.empty() && options.output != "-") {
+    fmt::print(to, "saved to {0}; `sysnare profile {0} -o PROFILE.json` makes a profile of it\n",
+               shell_words({options.output}));
+  }
+  fmt::print(to, "{}", call_total(evidence));
+}
+
+}  // namespace
+
+int verb_trace(const Words& words) {
+  CLI::App app(
+      "Run a command, or attach to running processes, and print which system calls they make: the "
+      "table of `strace -c -w -f`, with threads and children. The command's own output is left "
+      "alone; the table goes to standard error, with -p to standard output.",
+      std::string(kName));
+  Options options;
+  Typed typed;
+  bool follow = false;
+  app.add_option("-p,--attach", typed.pids,
+                 "attach to this process and all its threads, until it ends or Ctrl-C; may be "
+                 "repeated, or a list with commas")
+      ->type_name("PID")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("-o,--output", options.output, "save the evidence, for `sysnare profile`")
+      ->type_name("FILE");
+  app.add_option("-S,--sort-by", typed.sort_by,
+                 "order of the rows: time (default), max-time, avg-time, calls, errors, name or "
+                 "none, and strace's other words for them")
+      ->type_name("KEY");
+  app.add_flag("--json", options.json, "the evidence as one JSON document in place of the table");
+  app.add_option("--runs", typed.runs, "run the command N times and add up (default: 1)")
+      ->type_name("N");
+  app.add_flag("--stacks", options.repeat.record.stacks, "the code paths that made each call");
+  app.add_flag("--sites", options.repeat.record.sites,
+               "keep the calling instruction of each call in the evidence");
+  CLI::Option* no_follow =
+      app.add_flag("--no-follow", typed.no_follow, "the process alone, not its children");
+  app.add_flag("-f,--follow", follow, "children too; this is the default")->excludes(no_follow);
+  app.add_option("--recorder", typed.recorder, "what watches: ptrace")->type_name("NAME");
+  app.footer(
+      "examples:\n"
+      "  sysnare trace ls -l\n"
+      "  sysnare trace --runs 20 -o hello.evidence.json -- ./helloworld\n"
+      "  sysnare trace -p 1234\n"
+      "\n"
+      "exit status: the command's own, 128+N when signal N killed it, 125 when sysnare\n"
+      "failed, 126 when the command cannot be executed, 127 when there is none; with\n"
+      "-p 0 at the end or after Ctrl-C.");
+  const Parsed parsed = parse(app, words, kLaunchFailed, true);
+  if (parsed.leave) return parsed.status;
+  Result<Options> good = checked(std::move(options), typed, parsed.command);
+  if (!good) {
+    complain(kName, good.error());
+    return kLaunchFailed;
+  }
+  options = std::move(*good);
+  options.repeat.progress = progress_lines(std::string(kName));
+
+  Result<Repeated> repeated = repeat_recording(options.repeat);
+  if (!repeated) {
+    complain(kName, repeated.error());
+    return kLaunchFailed;
+  }
+  const Recording& last = repeated->last;
+  if (!last.exec_error.empty()) {
+    complain(kName, last.exec_error);
+    return last.exit_code_of_failure;
+  }
+  if (!options.output.empty()) {
+    if (Result<void> saved = write_file_atomic(options.output, write_evidence(last.evidence));
+        !saved) {
+      complain(kName, saved.error());
+      return kLaunchFailed;
+    }
+  }
+  tell_ends(kName, *repeated, options.repeat.runs, false);
+  if (options.repeat.record.sites && options.output.empty() && !options.json) {
+    complain(kName, "--sites are kept in the evidence; add -o FILE or --json to see them");
+  }
+  print_report(options, last.evidence);
+  return options.repeat.record.command.empty() ? kOk : shell_status(last.wait_status);
+}
+
+}  // namespace sysnare::cli

@@ -1,0 +1,490 @@
+// sysnare trace, as a user sees it: the program's own output, the table beside the real strace's,
+// files, statuses, attaching, and a terminal.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "harness.h"
+#include "terminal.h"
+
+namespace sysnare::live {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+struct Counts {
+  std::uint64_t calls = 0;
+  std::uint64_t errors = 0;
+  auto operator<=>(const Counts&) const = default;
+};
+using Table = std::map<std::string, Counts>;
+
+std::ostream& operator<<(std::ostream& out, const Counts& counts) {
+  return out << counts.calls << " calls, " << counts.errors << " errors";
+}
+
+bool is_number(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+/// The rows of a table as strace and we print it, among other lines; `total` too.
+std::vector<std::pair<std::string, Counts>> rows_of(const std::string& text) {
+  std::vector<std::pair<std::string, Counts>> rows;
+  std::stringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::stringstream stream(line);
+    const Words words{std::istream_iterator<std::string>(stream), {}};
+    if (words.size() < 5 || words.size() > 6) continue;
+    if (!std::all_of(words.begin(), words.end() - 1, is_number)) continue;
+    rows.push_back(
+        {words.back(), {std::stoull(words[3]), words.size() == 6 ? std::stoull(words[4]) : 0}});
+  }
+  return rows;
+}
+
+Table table_of(const std::string& text) {
+  Table table;
+  for (const auto& [name, counts] : rows_of(text)) table[name] = counts;
+  table.erase("total");
+  return table;
+}
+
+/// strace -c leaves out what never returns.
+Table without_exits(Table table) {
+  table.erase("exit");
+  table.erase("exit_group");
+  return table;
+}
+
+Words with_command(Words words, const Words& command) {
+  words.emplace_back("--");
+  words.insert(words.end(), command.begin(), command.end());
+  return words;
+}
+
+Outcome trace(Words options, const Words& command, const RunOptions& run_options = {}) {
+  options.insert(options.begin(), "trace");
+  return sysnare(with_command(std::move(options), command), run_options);
+}
+
+Outcome strace(const Words& command, const std::string& table) {
+  return run(with_command({"strace", "-f", "-c", "-w", "-o", table}, command));
+}
+
+/// Whether somebody traces `pid`, as the kernel sees it.
+bool is_traced(int pid) {
+  const std::string status = slurp("/proc/" + std::to_string(pid) + "/status");
+  const std::size_t at = status.find("TracerPid:\t");
+  return at != std::string::npos && status[at + 11] != '0';
+}
+
+/// "R", "S", "T" …
+char state_of(int pid) {
+  const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t at = stat.rfind(") ");
+  return at == std::string::npos ? '?' : stat[at + 2];
+}
+
+TEST(Trace, LeavesTheProgramsOwnOutputAlone) {
+  const Outcome outcome = trace({}, {"sh", "-c", "echo out; echo err >&2; exit 5"});
+  EXPECT_EQ(outcome.out, "out\n");
+  EXPECT_THAT(outcome.err, StartsWith("err\nwall clock time"));
+  EXPECT_EQ(outcome.status, 5);
+}
+
+TEST(Trace, HandsInputArgumentsAndEnvironmentOn) {
+  RunOptions options;
+  options.input = "line\n";
+  options.environment = {"SYSNARE_TEST_WORD=word"};
+  const Outcome outcome =
+      trace({}, {"sh", "-c", "read a; echo \"$a $SYSNARE_TEST_WORD $1\"", "sh", "--runs"}, options);
+  EXPECT_EQ(outcome.out, "line word --runs\n");
+}
+
+/// Call by call what strace counts, on programs that do the same each time.
+TEST(Trace, CountsWhatStraceCounts) {
+  if (!have_program("strace")) GTEST_SKIP() << "needs strace to compare with";
+  TempDir dir;
+  const std::string script = dir.write("script.sh",
+                                       "#!/bin/bash\nfor i in 1 2 3; do\n  /bin/true\n"
+                                       "  cd /\ndone\ncat /no/such/file\n");
+  ::chmod(script.c_str(), 0755);
+  const Words commands[] = {
+      {"true"},
+      {"ls", "-l", "/usr"},
+      {"cat", "/etc/passwd", "/no/such/file"},
+      {"sh", "-c", "cd /; cd /no/such; mkdir /proc/x; exit 3"},
+      {"python3", "-c", "import os, sys; os.stat('/'); print('x' * 3)"},
+  };
+  for (const Words& command : commands) {
+    SCOPED_TRACE(command[0] + " " + (command.size() > 2 ? command[2] : ""));
+    const Outcome theirs = strace(command, dir / "table");
+    const Outcome ours = trace({}, command);
+    EXPECT_EQ(ours.status, theirs.status);
+    EXPECT_EQ(ours.out, theirs.out);
+    const Table counted = table_of(ours.err);
+    EXPECT_EQ(without_exits(counted), table_of(slurp(dir / "table"))) << ours.err;
+    EXPECT_TRUE(counted.contains("exit_group"));
+    EXPECT_THAT(ours.err, HasSubstr(" observed, 0 lost\n"));
+  }
+}
+
+/// Programs whose parts run side by side take turns: there each count lies among those that strace
+/// counts in several runs.
+TEST(Trace, CountsWhatStraceCountsInScriptsAndPipelines) {
+  if (!have_program("strace")) GTEST_SKIP() << "needs strace to compare with";
+  constexpr int kRuns = 8;
+  TempDir dir;
+  const std::string script =
+      dir.write("script.sh",
+                "#!/bin/bash\nfor i in 1 2 3; do\n  /bin/true\n  cd /\ndone\n"
+                "seq 5 | sort -r | head -n 1\n(exit 4)\n");
+  ::chmod(script.c_str(), 0755);
+  const Words commands[] = {{script}, {"bash", "-c", "cat /etc/passwd | wc -l >/dev/null & wait"}};
+  // How often a shell wakes up and asks for its children is the scheduler's business.
+  const std::set<std::string> loose = {"wait4",        "rt_sigreturn", "rt_sigprocmask",
+                                       "rt_sigaction", "read",         "futex"};
+  for (const Words& command : commands) {
+    SCOPED_TRACE(command.back());
+    std::map<std::string, std::set<Counts>> seen;
+    for (int i = 0; i < kRuns; ++i) {
+      strace(command, dir / "table");
+      for (const auto& [name, counts] : table_of(slurp(dir / "table"))) seen[name].insert(counts);
+    }
+    const Outcome ours = trace({}, command);
+    const Table counted = without_exits(table_of(ours.err));
+    for (const auto& [name, all] : seen) {
+      if (loose.contains(name)) continue;
+      const auto row = counted.find(name);
+      ASSERT_NE(row, counted.end()) << name;
+      EXPECT_TRUE(all.contains(row->second)) << name << ": " << row->second << "\n" << ours.err;
+    }
+    for (const auto& [name, counts] : counted) {
+      EXPECT_TRUE(seen.contains(name) || loose.contains(name)) << name;
+    }
+  }
+}
+
+TEST(Trace, TheTotalIsTheSumOfTheRows) {
+  const Outcome outcome = trace({}, {"ls", "/", "/no/such"});
+  Counts sum;
+  Counts total;
+  for (const auto& [name, counts] : rows_of(outcome.err)) {
+    Counts& into = name == "total" ? total : sum;
+    into.calls += counts.calls;
+    into.errors += counts.errors;
+  }
+  EXPECT_GT(sum.calls, 20u);
+  EXPECT_EQ(sum, total);
+  EXPECT_THAT(outcome.err,
+              EndsWith("\n" + std::to_string(sum.calls) + " calls observed, 0 lost\n"));
+}
+
+TEST(Trace, SortsAsStraceDoes) {
+  for (const char* key : {"calls", "errors", "name", "none"}) {
+    SCOPED_TRACE(key);
+    const Outcome outcome = trace({"-S", key}, {"ls", "/", "/no/such"});
+    ASSERT_EQ(outcome.status, 2);
+    std::vector<std::pair<std::string, Counts>> rows = rows_of(outcome.err);
+    ASSERT_GT(rows.size(), 10u);
+    rows.pop_back();  // total
+    if (key == std::string("none") && have_program("strace")) {
+      TempDir dir;
+      run({"strace", "-f", "-c", "-w", "-S", "none", "-o", dir / "table", "ls", "/", "/no/such"});
+      std::vector<std::pair<std::string, Counts>> theirs = rows_of(slurp(dir / "table"));
+      theirs.pop_back();
+      std::erase_if(rows, [](const auto& row) { return row.first == "exit_group"; });
+      EXPECT_EQ(rows, theirs);
+      continue;
+    }
+    EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
+      if (key == std::string("calls")) return a.second.calls > b.second.calls;
+      if (key == std::string("errors")) return a.second.errors > b.second.errors;
+      return a.first < b.first;
+    })) << outcome.err;
+  }
+}
+
+TEST(Trace, JsonIsTheEvidenceInPlaceOfTheTable) {
+  TempDir dir;
+  const Outcome outcome =
+      trace({"--json", "-o", dir / "e.json"}, {"sh", "-c", "cd /no/such; cd /"});
+  const Json json = Json::parse(outcome.err.substr(outcome.err.find('{')), nullptr, false);
+  ASSERT_TRUE(json.is_object()) << outcome.err;
+  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["lost"], 0);
+  EXPECT_EQ(json["command"][0], "sh");
+  EXPECT_EQ(json, Json::parse(slurp(dir / "e.json"), nullptr, false));
+  std::uint64_t observed = 0;
+  bool launched = false;
+  for (const Json& call : json["calls"]) {
+    observed += call["count"].get<std::uint64_t>();
+    if (call["name"] == "chdir") {
+      EXPECT_EQ(call["errors"], Json({{"ENOENT", 1}}));
+      EXPECT_EQ(call["count"], 2);
+      EXPECT_EQ(call["origin"], "application");
+    }
+    if (call["name"] == "execve") {
+      launched = true;
+      EXPECT_EQ(call["origin"], "launch");
+    }
+    EXPECT_FALSE(call.contains("sites"));
+  }
+  EXPECT_TRUE(launched);
+  EXPECT_EQ(json["observed"], observed);
+}
+
+TEST(Trace, SitesStandInTheEvidence) {
+  const Outcome outcome = trace({"--sites", "--json"}, {"true"});
+  const Json json = Json::parse(outcome.err, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << outcome.err;
+  std::size_t sites = 0;
+  for (const Json& call : json["calls"]) {
+    if (call.contains("sites")) sites += call["sites"].size();
+  }
+  EXPECT_GT(sites, 5u) << outcome.err;
+}
+
+TEST(Trace, StacksShowTheCodePathOfEachCall) {
+  const Outcome outcome = trace({"--stacks"}, {victim("helloworld")});
+  EXPECT_EQ(outcome.out, "Hello World\n");
+  EXPECT_THAT(outcome.err, HasSubstr("main.main → fmt.Println → "));
+  EXPECT_THAT(outcome.err, HasSubstr(" → write\n"));
+  EXPECT_THAT(outcome.err, EndsWith(" observed, 0 lost\n"));
+}
+
+TEST(Trace, SavesEvidenceAndSaysWhatNext) {
+  TempDir dir;
+  const Outcome outcome = trace({"-o", dir / "e.json"}, {"true"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("sysnare profile " + (dir / "e.json") + " -o PROFILE.json"));
+  EXPECT_EQ(Json::parse(slurp(dir / "e.json"), nullptr, false)["runs"], 1);
+}
+
+TEST(Trace, RunsAddUpAndTheLastStatusCounts) {
+  TempDir dir;
+  const std::string script =
+      "echo x >> " + (dir / "runs") + "; test $(wc -l < " + (dir / "runs") + ") -lt 3 || exit 9";
+  const Outcome outcome = trace({"--runs", "3", "-o", dir / "e.json"}, {"sh", "-c", script});
+  EXPECT_EQ(slurp(dir / "runs"), "x\nx\nx\n");
+  EXPECT_EQ(outcome.status, 9);
+  EXPECT_THAT(outcome.err, HasSubstr("ended with status 0 in 2, 9 in 1 of 3 runs"));
+  EXPECT_THAT(outcome.err, HasSubstr("sum of 3 runs"));
+  EXPECT_THAT(outcome.err, HasSubstr("of 3 runs\n"));
+  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  EXPECT_EQ(json["runs"], 3);
+  EXPECT_EQ(table_of(outcome.err)["execve"].calls, 6u) << "sh and wc, three times";
+}
+
+TEST(Trace, AnInterruptKeepsTheRunsSoFar) {
+  TempDir dir;
+  Background tracer(
+      with_command({sysnare_path(), "trace", "--runs", "100000", "-o", dir / "e.json"},
+                   {"sh", "-c", "echo x >> " + (dir / "runs")}));
+  ASSERT_TRUE(eventually([&] { return slurp(dir / "runs").size() >= 6; }));
+  tracer.signal(SIGINT);
+  const Outcome outcome = tracer.wait();
+  ASSERT_FALSE(outcome.timed_out);
+  // In a run or between two.
+  EXPECT_THAT(outcome.status, AnyOf(0, 128 + SIGINT));
+  EXPECT_THAT(outcome.err, HasSubstr("ended by SIGINT in run "));
+  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_GE(json["runs"], 2);
+}
+
+TEST(Trace, FollowsChildrenUnlessToldNotTo) {
+  const Words command = {"sh", "-c", "/bin/true; /bin/true; cd /"};
+  EXPECT_EQ(table_of(trace({}, command).err)["execve"].calls, 3u);
+  EXPECT_EQ(table_of(trace({"-f"}, command).err)["execve"].calls, 3u);
+  const Table alone = table_of(trace({"--no-follow"}, command).err);
+  EXPECT_EQ(alone.at("execve").calls, 1u);
+  EXPECT_EQ(alone.at("chdir").calls, 1u);
+}
+
+TEST(Trace, EndsWithTheProgramsStatus) {
+  struct Case {
+    const char* why;
+    Words command;
+    int status;
+  };
+  const Case cases[] = {
+      {"its own", {"sh", "-c", "exit 7"}, 7},
+      {"125 of its own", {"sh", "-c", "exit 125"}, 125},
+      {"killed", {"sh", "-c", "kill -KILL $$"}, 128 + SIGKILL},
+      {"terminated", {"sh", "-c", "kill -TERM $$"}, 128 + SIGTERM},
+      {"crashed", {"sh", "-c", "kill -SEGV $$"}, 128 + SIGSEGV},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const Outcome outcome = trace({}, c.command);
+    EXPECT_EQ(outcome.status, c.status);
+    EXPECT_THAT(outcome.err, EndsWith(" observed, 0 lost\n"));
+  }
+}
+
+TEST(Trace, SaysInOneSentenceWhatIsWrong) {
+  TempDir dir;
+  const std::string text = dir.write("text", "no program\n");
+  const std::string kept = dir.write("kept.json", "old evidence");
+  const std::string mark = dir / "mark";
+  struct Case {
+    const char* why;
+    Words words;
+    int status;
+    const char* says;
+  };
+  const Case cases[] = {
+      {"no such program", {"--", "no-such-program"}, 127, "no-such-program"},
+      {"no such file", {"--", "/no/such/file"}, 127, "/no/such/file"},
+      {"not executable", {"--", text}, 126, "/text"},
+      {"a folder", {"--", "/"}, 126, "/"},
+      {"no command", {}, 125, "no command"},
+      {"an option that is none", {"--nope", "true"}, 125, "--nope"},
+      {"a pid that is none", {"-p", "x"}, 125, "\"x\""},
+      {"a pid that is too large", {"-p", "99999999"}, 125, "4,194,304"},
+      {"pid and command", {"-p", "1", "true"}, 125, "both"},
+      {"a process that is not ours to trace", {"-p", "1"}, 125, "process 1"},
+      {"runs that are none", {"--runs", "0", "true"}, 125, "--runs"},
+      {"runs of a process", {"--runs", "2", "-p", "1"}, 125, "--runs"},
+      {"an order that is none", {"-S", "size", "true"}, 125, "allowed: time"},
+      {"an order that we do not have", {"-S", "min-time", "true"}, 125, "shortest"},
+      {"a recorder to come", {"--recorder", "ebpf", "true"}, 125, "allowed: ptrace"},
+      {"a recorder that is none", {"--recorder", "x", "true"}, 125, "allowed: ptrace"},
+      {"evidence into no folder", {"-o", dir / "no/e.json", "touch", mark}, 125, "/no/e.json"},
+      {"evidence over a folder", {"-o", dir.path(), "touch", mark}, 125, "Is a directory"},
+      {"evidence of no program", {"-o", kept, "no-such-program"}, 127, "no-such-program"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Words words = {"trace"};
+    words.insert(words.end(), c.words.begin(), c.words.end());
+    const Outcome outcome = sysnare(words);
+    EXPECT_EQ(outcome.status, c.status) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("sysnare trace: "));
+    EXPECT_THAT(outcome.err, HasSubstr(c.says));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  EXPECT_EQ(slurp(kept), "old evidence");
+  EXPECT_NE(::access(mark.c_str(), F_OK), 0) << "the program ran though there was nowhere to save";
+}
+
+TEST(Trace, APidThatIsGoneIsSaid) {
+  Background gone({"true"});
+  const int pid = gone.pid();
+  gone.wait();
+  const Outcome outcome = sysnare({"trace", "-p", std::to_string(pid)});
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_THAT(outcome.err, HasSubstr("process " + std::to_string(pid)));
+}
+
+TEST(Trace, AnUnprivilegedUserCannotTraceOthers) {
+  if (is_root()) GTEST_SKIP() << "root may trace everybody";
+  const Outcome outcome = sysnare({"trace", "-p", "1"});
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+}
+
+TEST(Trace, AttachesAndLeavesTheProcessesRunning) {
+  TempDir dir;
+  const auto busy = [&](const std::string& progress) {
+    return Words{"sh", "-c",
+                 "while :; do cd /; cd /no/such; echo x >> " + progress + "; done 2>/dev/null"};
+  };
+  Background one(busy(dir / "one"));
+  Background two(busy(dir / "two"));
+  Background tracer({sysnare_path(), "trace", "-o", dir / "e.json", "-p",
+                     std::to_string(one.pid()) + "," + std::to_string(two.pid())});
+  ASSERT_TRUE(eventually([&] { return is_traced(one.pid()) && is_traced(two.pid()); }))
+      << tracer.err_so_far();
+  for (const char* progress : {"one", "two"}) {
+    const std::size_t before = slurp(dir / progress).size();
+    ASSERT_TRUE(eventually([&] { return slurp(dir / progress).size() > before + 4; }));
+  }
+  tracer.signal(SIGINT);
+  const Outcome outcome = tracer.wait();
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "") << "with -p the table goes to standard output";
+  EXPECT_GE(table_of(outcome.out)["chdir"].calls, 2u) << outcome.out;
+  EXPECT_THAT(outcome.out, EndsWith(" observed, 0 lost\n"));
+  for (const Background* each : {&one, &two}) {
+    EXPECT_FALSE(is_traced(each->pid()));
+    EXPECT_THAT(state_of(each->pid()), AnyOf('R', 'S', 'D')) << "stopped or gone";
+  }
+  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json["command"], Json::array());
+  for (const Json& call : json["calls"]) EXPECT_EQ(call["origin"], "application");
+}
+
+TEST(Trace, EndsWithTheProcessThatItAttachedTo) {
+  Background process({"sh", "-c", "while :; do cd /; done"});
+  Background tracer({sysnare_path(), "trace", "-p", std::to_string(process.pid())});
+  ASSERT_TRUE(eventually([&] { return is_traced(process.pid()); }));
+  process.signal(SIGTERM);
+  const Outcome outcome = tracer.wait();
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.out, EndsWith(" observed, 0 lost\n"));
+}
+
+/// In a shell with job control: Ctrl-Z stops both, fg goes on, Ctrl-C ends the program alone.
+TEST(Trace, IsAJobLikeAnyOther) {
+  TempDir dir;
+  // It says when it has the terminal: what is typed earlier would be the shell's.
+  const std::string program =
+      dir.write("echo.py",
+                "import signal, sys\n"
+                "signal.signal(signal.SIGCONT, lambda *_: print('resumed', flush=True))\n"
+                "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+                "print('begun', flush=True)\n"
+                "for line in sys.stdin: print('got', line, end='', flush=True)\n");
+  Terminal terminal({"bash", "--norc", "--noprofile", "-i"});
+  ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
+  terminal.type(sysnare_path() + " trace python3 " + program + "\n");
+  ASSERT_TRUE(terminal.wait_for("begun\r\n")) << terminal.seen();
+  terminal.type("first\n");
+  ASSERT_TRUE(terminal.wait_for("got first\r\n")) << terminal.seen();
+  terminal.type("\x1a");
+  ASSERT_TRUE(terminal.wait_for("Stopped")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
+  terminal.type("fg\n");
+  ASSERT_TRUE(terminal.wait_for("resumed\r\n")) << terminal.seen();
+  terminal.type("second\n");
+  ASSERT_TRUE(terminal.wait_for("got second\r\n")) << terminal.seen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.wait_for(" observed, 0 lost")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
+  terminal.type("echo status $?\n");
+  ASSERT_TRUE(terminal.wait_for("status 130")) << terminal.seen();
+}
+
+TEST(Trace, ATableInAPipeHasNoColourAndNoProgress) {
+  const Outcome outcome = trace({"--runs", "2"}, {"sleep", "0.6"});
+  EXPECT_THAT(outcome.err, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("run 1 of 2 done")));
+}
+
+TEST(Trace, OnATerminalLongRunsShowProgress) {
+  Terminal terminal({sysnare_path(), "trace", "--runs", "2", "--", "sleep", "1.1"});
+  ASSERT_TRUE(terminal.wait_for("run 1 of 2 done, ")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for(" observed, 0 lost")) << terminal.seen();
+}
+
+}  // namespace
+}  // namespace sysnare::live
