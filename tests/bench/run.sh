@@ -1,0 +1,18 @@
+#!/bin/sh
+# usage: tests/bench/run.sh BUILD_DIR [--json] [--rounds N]
+# The whole bench on the programs of one build: calls first, then, without --json, the parts.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 1 ] || { echo "usage: $0 BUILD_DIR [--json] [--rounds N]" >&2; exit 2; }
+build=$(cd "$1" && pwd)
+shift
+status=0
+"$build/bench/calls_bench" --sysnare "$build/sysnare" --loop "$build/bench/getppid_loop" \
+  --profile "$here/allow.json" "$@" || status=$?
+case " $* " in *" --json "*) exit $status ;; esac
+if [ -x "$build/bench/parts_bench" ]; then
+  echo
+  echo "Parts, each repeated for half a second"
+  "$build/bench/parts_bench" --benchmark_min_time=0.5 2>/dev/null | sed 1,/^---/d || status=$?
+fi
+exit $status
