@@ -37,6 +37,8 @@ class GoTable {
   static std::optional<GoTable> load(const ElfImage& image, const ReadMemory& memory,
                                      std::uint64_t bias);
 
+  /// Link-time address of the first function.
+  [[nodiscard]] std::uint64_t text() const { return text_; }
   [[nodiscard]] std::optional<Function> find(std::uint64_t vaddr) const;
   /// Bytes between the stack pointer and the return address, at `vaddr` in `function`.
   [[nodiscard]] std::optional<std::uint64_t> frame_size(const Function& function,
