@@ -275,6 +275,8 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (read) read = top.read("unresolved_sites", evidence.unresolved_sites);
   if (read) read = top.read("notes", evidence.notes);
   if (!read) return propagate(read);
+  // What is numbered and merged by runs needs one.
+  if (evidence.runs == 0) return top.at("runs")->fail("0 runs, at least 1 is needed");
   Result<Cursor> calls = top.at("calls");
   if (!calls) return propagate(calls);
   Result<std::vector<Cursor>> entries = calls->items();

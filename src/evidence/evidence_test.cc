@@ -205,6 +205,7 @@ TEST(EvidenceFile, NamesTheMistake) {
        "f:1: program: an object"},
       {"negative", R"({"schema": 1, "lost": -1, "calls": []})", "f:1: lost: a whole number"},
       {"a fraction", R"({"schema": 1, "runs": 1.5, "calls": []})", "f:1: runs: a whole number"},
+      {"no run at all", R"({"schema": 1, "runs": 0, "calls": []})", "f:1: runs: 0 runs"},
       {"too large", R"({"schema": 1, "runs": 18446744073709551616, "calls": []})", "f:1: runs:"},
       {"last_new_run past runs", R"({"schema": 1, "runs": 2, "last_new_run": 3, "calls": []})",
        "f:1: last_new_run: 3 is above 2"},
