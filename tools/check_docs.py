@@ -4,7 +4,7 @@
 usage: check_docs.py SYSNARE [ROOT]
 
 1. Every relative link in a *.md file leads to a file, and its #anchor to a heading of it.
-2. Every verb of `sysnare --help` has a page docs/reference/VERB.md.
+2. Every verb of `sysnare --help` has a page docs/reference/VERB.md or VERB-verb.md.
 3. Every option in `sysnare VERB --help` is named on that page, in backquotes or a code block.
 4. docs/reference/README.md and docs/adr/README.md link every page beside them.
 Each failure is one line; exit 1.
@@ -92,7 +92,10 @@ def check_reference(root, program):
     if not verbs:
         yield "sysnare --help: no verb found"
     for verb in verbs:
-        page = root / f"docs/reference/{verb}.md"
+        # A verb that shares its name with a file format has its page beside that of the format.
+        page = root / f"docs/reference/{verb}-verb.md"
+        if not page.exists():
+            page = root / f"docs/reference/{verb}.md"
         if not page.exists():
             yield f"{page.relative_to(root)}: missing; sysnare --help lists the verb {verb}"
             continue
