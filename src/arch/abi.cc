@@ -38,22 +38,22 @@ constexpr std::array<Row, kAbiCount> kRows = {{
 }};
 
 constexpr std::array<Abi, kAbiCount> kAll = {
-    Abi::kX86_64, Abi::kX32,   Abi::kI386,    Abi::kAarch64,     Abi::kArm,
+    Abi::kX86_64,  Abi::kX32,   Abi::kI386,    Abi::kAarch64,     Abi::kArm,
     Abi::kRiscv64, Abi::kS390x, Abi::kPpc64le, Abi::kLoongarch64, Abi::kMips64};
 
 // Names by which people and other tools know the same ABIs.
 constexpr std::pair<std::string_view, Abi> kAliases[] = {
-    {"amd64", Abi::kX86_64},   {"x86-64", Abi::kX86_64},    {"x86", Abi::kI386},
-    {"i686", Abi::kI386},      {"386", Abi::kI386},         {"arm64", Abi::kAarch64},
-    {"armhf", Abi::kArm},      {"ppc64el", Abi::kPpc64le},  {"loong64", Abi::kLoongarch64},
+    {"amd64", Abi::kX86_64},     {"x86-64", Abi::kX86_64},   {"x86", Abi::kI386},
+    {"i686", Abi::kI386},        {"386", Abi::kI386},        {"arm64", Abi::kAarch64},
+    {"armhf", Abi::kArm},        {"ppc64el", Abi::kPpc64le}, {"loong64", Abi::kLoongarch64},
     {"mips64n64", Abi::kMips64},
 };
 
 // Known to OCI (config-linux.md 1.2), with no table here.
 constexpr std::string_view kOtherOciArchs[] = {
-    "SCMP_ARCH_MIPS",      "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",     "SCMP_ARCH_PPC64",  "SCMP_ARCH_S390",
-    "SCMP_ARCH_PARISC",    "SCMP_ARCH_PARISC64",  "SCMP_ARCH_M68K",   "SCMP_ARCH_SH",
+    "SCMP_ARCH_MIPS",        "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
+    "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",       "SCMP_ARCH_PPC64",  "SCMP_ARCH_S390",
+    "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64",  "SCMP_ARCH_M68K",   "SCMP_ARCH_SH",
     "SCMP_ARCH_SHEB",
 };
 

@@ -43,7 +43,8 @@ struct Call {
 /// All ABIs, in declaration order.
 std::span<const Abi> all_abis();
 
-/// "x86_64", "x32", "i386", "aarch64", "arm", "riscv64", "s390x", "ppc64le", "loongarch64", "mips64".
+/// "x86_64", "x32", "i386", "aarch64", "arm", "riscv64", "s390x", "ppc64le", "loongarch64",
+/// "mips64".
 std::string_view abi_name(Abi abi);
 /// By abi_name; also the usual other names (amd64, x86, arm64, ppc64el, …).
 std::optional<Abi> abi_by_name(std::string_view name);

@@ -27,8 +27,8 @@ int name_index(std::string_view name) {
 
 // include/linux/errno.h: never seen by a program, but by its tracer.
 constexpr std::pair<int, std::string_view> kInternalErrnos[] = {
-    {512, "ERESTARTSYS"},    {513, "ERESTARTNOINTR"},        {514, "ERESTARTNOHAND"},
-    {515, "ENOIOCTLCMD"},    {516, "ERESTART_RESTARTBLOCK"}, {524, "ENOTSUPP"},
+    {512, "ERESTARTSYS"}, {513, "ERESTARTNOINTR"},        {514, "ERESTARTNOHAND"},
+    {515, "ENOIOCTLCMD"}, {516, "ERESTART_RESTARTBLOCK"}, {524, "ENOTSUPP"},
 };
 constexpr int kLastErrno = 133;  // EHWPOISON, include/uapi/asm-generic/errno.h
 
@@ -49,8 +49,9 @@ std::optional<std::uint32_t> syscall_nr(Abi abi, std::string_view name) {
 
 std::string_view syscall_name(Call call) {
   const auto rows = numbers_of(call.abi);
-  const auto found = std::lower_bound(rows.begin(), rows.end(), call.nr,
-                                      [](const NumberRow& r, std::uint32_t nr) { return r.nr < nr; });
+  const auto found =
+      std::lower_bound(rows.begin(), rows.end(), call.nr,
+                       [](const NumberRow& r, std::uint32_t nr) { return r.nr < nr; });
   if (found == rows.end() || found->nr != call.nr) return {};
   return tables::kNames[found->name];
 }

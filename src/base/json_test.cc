@@ -33,7 +33,8 @@ TEST(Json, RefusesWhatIsNotJsonWithFileAndLine) {
 }
 
 TEST(Json, NamesThePathAndTheAllowedValues) {
-  const auto value = parse("{\n \"calls\": [\n  {\"nr\": \"x\"}, {\"nr\": 9, \"big\": 1e30}]}", "f");
+  const auto value =
+      parse("{\n \"calls\": [\n  {\"nr\": \"x\"}, {\"nr\": 9, \"big\": 1e30}]}", "f");
   ASSERT_TRUE(value.has_value());
   const Cursor top(*value, "f");
   const auto items = top.at("calls")->items();

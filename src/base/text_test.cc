@@ -39,7 +39,10 @@ TEST(Text, MakesHostileBytesPrintable) {
       {"escape sequence", "\x1b[2J", "\\x1b[2J"},
       {"line feed", "a\nb", "a\\x0ab"},
       {"two-byte letter stays", "\xc3\xa9", "\xc3\xa9"},
-      {"C1 control as UTF-8", "\xc2\x9b" "m", "\\xc2\\x9bm"},
+      {"C1 control as UTF-8",
+       "\xc2\x9b"
+       "m",
+       "\\xc2\\x9bm"},
       {"overlong slash", "\xc0\xaf", "\\xc0\\xaf"},
       {"surrogate", "\xed\xa0\x80", "\\xed\\xa0\\x80"},
       {"cut sequence", "\xe2\x82", "\\xe2\\x82"},

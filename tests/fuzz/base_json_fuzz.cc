@@ -1,5 +1,5 @@
-// Whatever stands in a file, json::parse gives a tree or one printable sentence, and what json::quote
-// writes, json::parse reads.
+// Whatever stands in a file, json::parse gives a tree or one printable sentence, and what
+// json::quote writes, json::parse reads.
 
 #include <cstdint>
 #include <cstdlib>

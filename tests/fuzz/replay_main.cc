@@ -1,5 +1,5 @@
-// Runs a fuzz target over every file of a folder, without libFuzzer: whole, and cut short at several
-// places, for a file cut in half is the hostile input that needs no attacker.
+// Runs a fuzz target over every file of a folder, without libFuzzer: whole, and cut short at
+// several places, for a file cut in half is the hostile input that needs no attacker.
 //
 // usage: NAME_fuzz FOLDER
 

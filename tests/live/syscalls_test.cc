@@ -33,7 +33,8 @@ TEST(SyscallsVerb, EqualsTheRunningKernel) {
   const Outcome formats = run(
       {"unshare", "-m", "--propagation", "private", "sh", "-c",
        "mount -t tracefs none /mnt && cd /mnt/events/syscalls && for f in sys_enter_*/format; do "
-       "echo \"@ ${f%/format}\"; grep -v common_ \"$f\" | sed -n 's/^\\tfield:\\([^;]*\\);.*/\\1/p'; done"});
+       "echo \"@ ${f%/format}\"; grep -v common_ \"$f\" | sed -n "
+       "'s/^\\tfield:\\([^;]*\\);.*/\\1/p'; done"});
   if (formats.status != 0) GTEST_SKIP() << "no tracefs syscall events in this kernel";
   const Outcome table = sysnare({"syscalls"});
   ASSERT_EQ(table.status, 0);

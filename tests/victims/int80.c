@@ -5,7 +5,10 @@
 
 static long int80(long nr, long a0) {
   long result;
-  __asm__ volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(a0) : "memory", "r8", "r9", "r10", "r11");
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(nr), "b"(a0)
+                   : "memory", "r8", "r9", "r10", "r11");
   return result;
 }
 
