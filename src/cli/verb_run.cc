@@ -277,6 +277,13 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
   if (handler.kills() > kMaxKillsTold) {
     complain(kVerb, fmt::format("{} more kills like these", handler.kills() - kMaxKillsTold));
   }
+  if (outcome.kill && outcome.kill->action != SECCOMP_RET_ALLOW) {
+    complain(kVerb,
+             fmt::format("if {} needs it, `sysnare test --profile {} -- {}` names all that is "
+                         "refused and proposes the amendment",
+                         printable(base_name(outcome.path)), printable(options.profile.path),
+                         printable(fmt::format("{}", fmt::join(options.command, " ")))));
+  }
   const bool sigsys = WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGSYS;
   if (!sigsys) {
     hint_at_refusals(options, profile, outcome);
@@ -372,7 +379,10 @@ int run_under(const Options& options, const LiveProfile& profile) {
 }  // namespace
 
 int verb_run(const Words& words) {
-  CLI::App app("Run a command under a seccomp profile.", "run");
+  CLI::App app(
+      "Run a command under a seccomp profile.\n"
+      "sysnare run --profile FILE [options] [--] COMMAND...",
+      "run");
   Options options;
   std::string caps;
   app.add_option("--profile", options.profile.path, "the profile (OCI, Docker or Podman JSON)")

@@ -9,7 +9,7 @@
 namespace sysnare {
 namespace {
 
-constexpr int kForwarded[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+constexpr int kForwarded[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 constexpr int kStops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 constexpr int kChanged[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGCHLD};
 

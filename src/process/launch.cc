@@ -85,7 +85,12 @@ struct Launch::State {
     if (pid > 0 && !released) {
       ::kill(pid, SIGKILL);
       int status = 0;
-      while (::waitpid(pid, &status, __WALL) < 0 && errno == EINTR) {
+      for (;;) {
+        const pid_t got = ::waitpid(pid, &status, __WALL);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 || !WIFSTOPPED(status)) break;
+        // With PTRACE_O_TRACEEXIT even SIGKILL stops once more.
+        ::ptrace(PTRACE_CONT, pid, nullptr, nullptr);
       }
     }
     if (tells != nullptr) ::munmap(tells, sizeof *tells);

@@ -340,7 +340,7 @@ TEST(Run, NamesTheGuiltyThreadAmongManyAndKilledChildren) {
     const Outcome many = run_under(kill, {victim("run_many_threads"), dir / "folder"});
     EXPECT_EQ(many.status, 159);
     EXPECT_THAT(many.err, HasSubstr("run_many_threads was killed for mkdir("));
-    EXPECT_EQ(std::count(many.err.begin(), many.err.end(), '\n'), 1) << many.err;
+    EXPECT_EQ(many.err.find("was killed"), many.err.rfind("was killed")) << many.err;
   }
   const Outcome child = run_under(kill, {victim("run_child_killed"), dir / "folder"});
   EXPECT_EQ(child.status, 0);
@@ -553,7 +553,7 @@ TEST(Run, SignalsAreHandedOn) {
   const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
   for (const std::string options : {"", "--no-explain"}) {
     for (const auto& [name, number] :
-         {std::pair{"TERM", SIGTERM}, {"HUP", SIGHUP}, {"INT", SIGINT}}) {
+         {std::pair{"TERM", SIGTERM}, {"HUP", SIGHUP}, {"INT", SIGINT}, {"USR1", SIGUSR1}}) {
       SCOPED_TRACE(name + options);
       Words words = {sysnare_path(), "run", "--profile", profile};
       if (!options.empty()) words.push_back(options);
@@ -638,7 +638,10 @@ TEST(Run, CtrlCCtrlZAndFgWorkOnATerminal) {
       ASSERT_TRUE(terminal.wait_for("Stopped")) << terminal.seen();
       ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
     };
-    terminal.type(run + "sh -c 'echo up; while :; do sleep 0.05; done'\n");
+    // A shell's loop is mostly between vfork and exec, where a stop of the child would hang the
+    // job: our tracer holds it back, and without one that is the kernel's affair.
+    terminal.type(run + (options.empty() ? "sh -c 'echo up; while :; do sleep 0.05; done'\n"
+                                         : "sh -c 'echo up; exec sleep 1000'\n"));
     ASSERT_TRUE(terminal.wait_for("\nup")) << terminal.seen();
     stop_by_key();
     // The program stands still too, in a tracer's stop where there is a tracer.
@@ -646,7 +649,7 @@ TEST(Run, CtrlCCtrlZAndFgWorkOnATerminal) {
     ASSERT_TRUE(terminal.wait_for(options.empty() ? "\nt" : "\nT")) << terminal.seen();
     ASSERT_TRUE(terminal.wait_for("ready> "));
     terminal.type("fg\n");
-    ASSERT_TRUE(terminal.wait_for("while :")) << terminal.seen();
+    ASSERT_TRUE(terminal.wait_for("echo up")) << terminal.seen();
     stop_by_key();
     terminal.type("bg\n");
     ASSERT_TRUE(terminal.wait_for("ready> "));
