@@ -2,6 +2,8 @@
 #
 # Sourced by ./run, which sets $root.
 
+asked="$root/build/logs/packages-that-cannot-be-had"
+
 # need_packages PURPOSE...: installs what is missing of the lists. Asks nothing of the network when
 # nothing is missing. A required package that cannot be had ends the run, an optional one is named.
 need_packages() {
@@ -27,6 +29,12 @@ need_packages() {
       "apt-get install --no-install-recommends" $wanted
     return 0
   fi
+  # What cannot be had today is not asked for again at every call, but is said at every call.
+  if [ -z "$wanted" ] && [ "$(cat "$asked" 2>/dev/null)" = "$optional" ] &&
+    [ -n "$(find "$asked" -mtime -1)" ]; then
+    say "run: packages that cannot be had (asked today; the tests that need them skip by name):" $optional
+    return 0
+  fi
   step "apt: package lists" apt update || say "run: the package lists could not be fetched; trying those that are here"
   # What an interrupted run left half-configured would fail every later install.
   step "apt: what an earlier run left open" settle || true
@@ -48,6 +56,8 @@ need_packages() {
       case " $wanted " in *[[:space:]]"$name"[[:space:]]*) lost+=" $name" ;; esac
     done
   fi
+  mkdir -p "$(dirname "$asked")"
+  missing_of $optional >"$asked"
   [ -z "$lost" ] || die "cannot go on without:$lost"
 }
 
