@@ -1,6 +1,8 @@
 #include "cli/verb.h"
 
 #include <fmt/core.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
@@ -88,6 +90,33 @@ Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_com
     }
   }
   return parsed;
+}
+
+int end_as(int wait_status) {
+  const int signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  if (signal == SIGINT || signal == SIGQUIT) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    std::fflush(nullptr);
+    ::signal(signal, SIG_DFL);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
+    ::raise(signal);
+  }
+  return shell_status(wait_status);
+}
+
+int launch_status(const Error& error) {
+  switch (error.code) {
+    case Errc::kNotFound:
+      return kCommandNotFound;
+    case Errc::kNoPermission:
+      return kCannotExecute;
+    default:
+      return kLaunchFailed;
+  }
 }
 
 }  // namespace sysnare::cli

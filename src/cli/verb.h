@@ -48,9 +48,9 @@ struct Parsed {
   Words command;  ///< what stood at and behind the first word that is no option, or behind `--`
 };
 
-/// Parses `words` with `app`. --help is printed to stdout (leave with 0); a mistake is printed as one
-/// sentence to stderr (leave with `usage_status`). With `takes_command` options end at `--` or at the
-/// first word that is no option.
+/// Parses `words` with `app`. --help is printed to stdout (leave with 0); a mistake is printed as
+/// one sentence to stderr (leave with `usage_status`). With `takes_command` options end at `--` or
+/// at the first word that is no option.
 Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command);
 
 /// The same for a verb that takes names of its own too: options and names in any order, and only
@@ -72,6 +72,13 @@ std::string join_and(std::span<const std::string> words);
 /// The status of a launched program as a shell would give it: its own, or 128 + signal.
 int shell_status(int wait_status);
 
+/// Ends as a launched program did: its status, and for SIGINT and SIGQUIT by that signal. A shell
+/// that waits for us has to see that the keyboard ended it, or its loop goes on.
+int end_as(int wait_status);
+
+/// The exit status for a command that could not be started.
+int launch_status(const Error& error);
+
 int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
 int verb_merge(const Words& words);
@@ -79,5 +86,6 @@ int verb_profile(const Words& words);
 int verb_run(const Words& words);
 int verb_syscalls(const Words& words);
 int verb_trace(const Words& words);
+int verb_watch(const Words& words);
 
 }  // namespace sysnare::cli

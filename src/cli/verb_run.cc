@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -298,34 +297,6 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
   }
 }
 
-/// A shell that waits for us has to see that the keyboard ended it, or its loop goes on.
-int end_as(int wait_status) {
-  const int signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-  if (signal == SIGINT || signal == SIGQUIT) {
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-    std::fflush(nullptr);
-    ::signal(signal, SIG_DFL);
-    sigset_t one;
-    sigemptyset(&one);
-    sigaddset(&one, signal);
-    ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
-    ::raise(signal);
-  }
-  return shell_status(wait_status);
-}
-
-int status_of(const Error& error) {
-  switch (error.code) {
-    case Errc::kNotFound:
-      return kCommandNotFound;
-    case Errc::kNoPermission:
-      return kCannotExecute;
-    default:
-      return kLaunchFailed;
-  }
-}
-
 int run_under(const Options& options, const LiveProfile& profile) {
   EnforceSpec spec;
   spec.argv = options.command;
@@ -353,7 +324,7 @@ int run_under(const Options& options, const LiveProfile& profile) {
   }
   if (!outcome) {
     complain(kVerb, outcome.error());
-    return status_of(outcome.error());
+    return launch_status(outcome.error());
   }
   switch (outcome->exec.kind) {
     case ExecOutcome::Kind::kFilterFailed:

@@ -9,9 +9,12 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"trace", "print which system calls a command or a running process makes", verb_trace},
-    {"profile", "turn evidence, or a command, into the profile that allows just that", verb_profile},
+    {"profile", "turn evidence, or a command, into the profile that allows just that",
+     verb_profile},
     {"merge", "join evidence files into one", verb_merge},
     {"run", "run a command under a seccomp profile", verb_run},
+    {"watch", "run a command with a trip wire: calls outside its profile raise an alert",
+     verb_watch},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
     {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
     {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},

@@ -229,6 +229,8 @@ void Children::on_exec(pid_t tid) {
   execed.in_vfork = false;
   if (execed.held_back != 0) ::kill(execed.process, std::exchange(execed.held_back, 0));
   executed_ = true;  // the first exec is the launched program's
+  // Stopped, and ours, so that its number cannot come to be another's.
+  if (!handler_.on_exec(tid)) ::kill(tid, SIGKILL);
 }
 
 void Children::on_exit(pid_t tid) {

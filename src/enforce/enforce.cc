@@ -18,6 +18,7 @@ EnforceHandler::~EnforceHandler() = default;
 Result<void> EnforceHandler::on_start(const Launch&) { return {}; }
 Result<void> EnforceHandler::on_notification(int) { return {}; }
 bool EnforceHandler::on_signal(int) { return false; }
+bool EnforceHandler::on_exec(pid_t) { return true; }
 TraceAnswer EnforceHandler::on_trace(pid_t, const seccomp_data&, std::uint16_t) { return {}; }
 void EnforceHandler::on_kill(const FilterKill&) {}
 void EnforceHandler::on_lone_thread(const FilterKill&) {}

@@ -82,6 +82,9 @@ class EnforceHandler {
   /// A signal came for us (kill, not the terminal, whose signals reach the program without us).
   /// True: it was for us alone. False: it is handed on to the program.
   virtual bool on_signal(int signal);
+  /// `process` became another program and stands before its first instruction (seen by a tracer
+  /// alone; the launch's own exec is one too). False: it is killed there.
+  virtual bool on_exec(pid_t process);
   /// SECCOMP_RET_TRACE, the thread standing still before the call. `message` is the filter's data.
   virtual TraceAnswer on_trace(pid_t thread, const seccomp_data& data, std::uint16_t message);
   /// A filter killed; said once a call, whatever the number of threads that die with it.

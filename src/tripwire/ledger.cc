@@ -1,0 +1,61 @@
+#include "tripwire/ledger.h"
+
+#include <algorithm>
+
+#include "arch/syscalls.h"
+
+namespace sysnare {
+namespace {
+
+/// The number under which calls that no table knows are counted together.
+constexpr std::uint32_t kOtherNumber = UINT32_MAX;
+
+Call known_or_other(Call call) {
+  return syscall_name(call).empty() ? Call{call.abi, kOtherNumber} : call;
+}
+
+}  // namespace
+
+bool Ledger::count(AlertKind& kind, pid_t process) {
+  ++total_;
+  ++calls_[known_or_other(kind.call)];
+  auto found = kinds_.find(kind);
+  if (found == kinds_.end()) {
+    std::size_t& of_process = kinds_of_process_[process];
+    if (of_process < kMaxKindsOfProcess && kinds_.size() < kMaxKinds) {
+      ++of_process;
+      return true;
+    }
+    if (of_process == 0) kinds_of_process_.erase(process);
+    kind = {"", known_or_other(kind.call), kind.grade, "", 0};
+    ++folded_;
+    found = kinds_.find(kind);
+    if (found == kinds_.end()) return true;
+  }
+  ++found->second.repeats;
+  ++repeats_;
+  return false;
+}
+
+void Ledger::first(const AlertKind& kind, const Alert& alert) { kinds_[kind] = {alert, 0}; }
+
+std::vector<Alert> Ledger::take_repeats() {
+  std::vector<Alert> alerts;
+  for (auto& [kind, entry] : kinds_) {
+    if (entry.repeats == 0) continue;
+    Alert alert = entry.alert;
+    alert.count = std::exchange(entry.repeats, 0);
+    alerts.push_back(std::move(alert));
+  }
+  repeats_ = 0;
+  return alerts;
+}
+
+std::vector<std::pair<Call, std::uint64_t>> Ledger::by_call() const {
+  std::vector<std::pair<Call, std::uint64_t>> calls(calls_.begin(), calls_.end());
+  std::stable_sort(calls.begin(), calls.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return calls;
+}
+
+}  // namespace sysnare

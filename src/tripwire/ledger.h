@@ -1,0 +1,65 @@
+#pragma once
+// Which alert is the first of its kind, and how often did each kind come?
+//
+// A kind is (executable, call, grade, module+offset) under one profile. The first of each goes out
+// at once and is never held back; the others are counted and summed up.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "alert/alert.h"
+
+namespace sysnare {
+
+/// Kinds that one process may make before its further kinds are counted by call alone: a program
+/// with a JIT compiler has a new site for each piece of code, and an attacker as many as he likes.
+inline constexpr std::size_t kMaxKindsOfProcess = 4096;
+/// Kinds in all, about 64 MB with their alerts: many processes times the limit above.
+inline constexpr std::size_t kMaxKinds = 65536;
+
+struct AlertKind {
+  std::string executable;
+  Call call;
+  Grade grade = Grade::kUnknown;
+  std::string module;
+  std::uint64_t offset = 0;
+  auto operator<=>(const AlertKind&) const = default;
+};
+
+class Ledger {
+ public:
+  /// Counts one call. True when it is the first of its kind: then call first(), and write the
+  /// alert. A kind past the limits is folded, `kind` with it: executable and site empty, and call
+  /// numbers that no table knows become one.
+  bool count(AlertKind& kind, pid_t process);
+  /// Keeps the first alert of `kind`, to sum up its repeats.
+  void first(const AlertKind& kind, const Alert& alert);
+
+  /// The repeats since last time, as alerts with their count, sorted by kind.
+  std::vector<Alert> take_repeats();
+  [[nodiscard]] bool has_repeats() const { return repeats_ > 0; }
+
+  /// Calls seen in all, and by call (name of its ABI's table), most frequent first.
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+  [[nodiscard]] std::vector<std::pair<Call, std::uint64_t>> by_call() const;
+  /// Calls whose kind was folded.
+  [[nodiscard]] std::uint64_t folded() const { return folded_; }
+
+ private:
+  struct Entry {
+    Alert alert;
+    std::uint64_t repeats = 0;
+  };
+  std::map<AlertKind, Entry> kinds_;
+  std::map<pid_t, std::size_t> kinds_of_process_;
+  std::map<Call, std::uint64_t> calls_;
+  std::uint64_t total_ = 0;
+  std::uint64_t repeats_ = 0;
+  std::uint64_t folded_ = 0;
+};
+
+}  // namespace sysnare
