@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,6 +156,7 @@ const Victim kVictims[] = {
      {{"getppid", 500, {}}, {"exit", 1, {}}, {"exit_group", 1, {}}}},
     {"C++ with exceptions and threads", {"throws"}, 0, {{"getppid", 100, {}}}},
     {"Go", {"gocalls"}, 0, {{"getppid", 400, {}}, {"exit_group", 1, {}}}},
+    {"busy threads that wait for another", {"spins_for_one"}, 0, {{"getppid", 200, {}}}},
 };
 
 TEST_P(RecorderContract, CountsWhatIsKnown) {
@@ -555,6 +557,22 @@ TEST_P(RecorderContract, SaysWhyItCannotAttach) {
                                   HasSubstr("process " + std::to_string(first.pid()))));
   ::kill(first.pid(), SIGINT);
   EXPECT_TRUE(first.wait().recording.detached) << "the refused one disturbed nobody";
+}
+
+TEST_P(RecorderContract, DoesNotWaitForChildrenThatItsProcessHadBefore) {
+  // As in a script: a background job, then `exec sysnare trace …`.
+  static Recorder inner;
+  inner = GetParam().record;
+  const Recorder with_child = [](const RecordOptions& options) -> Result<Recording> {
+    if (::fork() == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) ::pause();
+    }
+    return inner(options);
+  };
+  const Recorded recorded = record(with_child, {victim("births")});
+  expect_ended(recorded, 0);
+  EXPECT_EQ(call(recorded, "getppid").count, 10u);
 }
 
 // ---- signals and job control --------------------------------------------------------------------

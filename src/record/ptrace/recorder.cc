@@ -117,6 +117,7 @@ Result<void> PtraceRecorder::attach() {
       return seized;
     }
   }
+  for (const auto& [thread, tracee] : tracees_) attached_.insert(tracee.process);
   recording_.evidence.program =
       identify_program(fmt::format("/proc/{}/exe", options_.attach.front()));
   return {};
@@ -356,11 +357,7 @@ void PtraceRecorder::go_on(pid_t thread, int signal) {
 
 bool PtraceRecorder::is_foreign_child(const Tracee& tracee) const {
   Result<ProcessStatus> status = process_status(tracee.thread);
-  if (!status || status->process == command_) return false;
-  for (pid_t pid : options_.attach) {
-    if (pid == status->process) return false;
-  }
-  return true;
+  return status && status->process != command_ && !attached_.contains(status->process);
 }
 
 void PtraceRecorder::read_signals() {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,8 @@ class PtraceRecorder {
   std::optional<SiteCounter> sites_;
   std::optional<StackSampler> stacks_;
   std::vector<std::pair<pid_t, int>> waiting_;
-  pid_t command_ = 0;  ///< the launched process while it lives, else 0
+  pid_t command_ = 0;         ///< the launched process while it lives, else 0
+  std::set<pid_t> attached_;  ///< processes that we attached to
   std::uint64_t lost_ = 0;
   unsigned stops_in_turn_ = 0;
   bool stop_asked_ = false;
