@@ -317,6 +317,9 @@ TEST_P(RecorderContract, LeavesTheProgramsOutputAndStatusAlone) {
 }
 
 TEST_P(RecorderContract, SaysWhyACommandCannotBeExecuted) {
+  // A folder of PATH that this user may not search would make "not found" a "permission denied".
+  const std::string path = std::getenv("PATH") == nullptr ? "" : std::getenv("PATH");
+  ::setenv("PATH", "/usr/bin:/bin", 1);
   const TempDir folder;
   const std::string junk = folder.write("junk", "no program\n");
   const std::string orphan = folder.write("orphan", "#!/nonexistent/interpreter\n");
@@ -345,6 +348,7 @@ TEST_P(RecorderContract, SaysWhyACommandCannotBeExecuted) {
     EXPECT_THAT(recorded.recording.exec_error, HasSubstr(each.says));
     EXPECT_EQ(recorded.recording.exit_code_of_failure, each.code);
   }
+  ::setenv("PATH", path.c_str(), 1);
 }
 
 TEST_P(RecorderContract, SaysWhatItCouldNotSee) {
