@@ -285,7 +285,7 @@ std::string code_paths(const Evidence& evidence) {
     }
   }
   if (text.empty()) return "\nno code path was recorded\n";
-  return "\ncode paths, outermost function first:\n" + text;
+  return "\ncode paths, outermost function first, of the calls that were looked at:\n" + text;
 }
 
 }  // namespace sysnare::cli

@@ -55,7 +55,8 @@ TEST(ProfileVerb, AllowsWhatWasSeenAndSaysWhy) {
   EXPECT_EQ(profile["defaultAction"], "SCMP_ACT_ERRNO");
   std::set<std::string> wanted = {"execve", "exit", "exit_group", "restart_syscall",
                                   "rt_sigreturn"};
-  for (const Json& call : parsed(slurp(evidence))["calls"]) {
+  const Json seen = parsed(slurp(evidence));
+  for (const Json& call : seen["calls"]) {
     wanted.insert(call["name"].get<std::string>());
   }
   EXPECT_EQ(names_in(profile, "SCMP_ACT_ALLOW"), wanted) << "nothing is added, nothing left out";
