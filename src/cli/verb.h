@@ -79,6 +79,7 @@ int end_as(int wait_status);
 /// The exit status for a command that could not be started.
 int launch_status(const Error& error);
 
+int verb_convert(const Words& words);
 int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
 int verb_merge(const Words& words);

@@ -15,6 +15,7 @@ constexpr Verb kVerbs[] = {
     {"run", "run a command under a seccomp profile", verb_run},
     {"watch", "run a command with a trip wire: calls outside its profile raise an alert",
      verb_watch},
+    {"convert", "turn a profile of any dialect into plain OCI or Docker JSON", verb_convert},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
     {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
     {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},

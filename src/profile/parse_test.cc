@@ -40,7 +40,8 @@ TEST(ParseProfile, MistakesAreOneSentenceWithPlaceValueAndWhatIsAllowed) {
        "\"ENOSYS\" is 38, but defaultErrnoRet says 1"},
       {"unknown architecture",
        R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_AARCH65"]})",
-       "architectures[0]: unknown architecture \"SCMP_ARCH_AARCH65\", did you mean SCMP_ARCH_AARCH64?"},
+       "architectures[0]: unknown architecture \"SCMP_ARCH_AARCH65\", did you mean "
+       "SCMP_ARCH_AARCH64?"},
       {"architecture by another name",
        R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["amd64"]})",
        "did you mean SCMP_ARCH_X86_64?"},

@@ -77,17 +77,25 @@ Result<std::vector<Abi>> resolve_abis(const Profile& profile, const ResolveOptio
   return std::vector<Abi>(abis.begin(), abis.end());
 }
 
-void note_unknown(const Profile& profile, const Entry& entry, std::size_t index,
-                  std::vector<std::string>& notes) {
+/// `entry.names[index]` as "FILE:LINE: PATH: …"; `suggest` looks for the name that was meant, which
+/// compares with every name there is.
+std::string unknown_name(const Profile& profile, const Entry& entry, std::size_t index,
+                         bool suggest) {
   const std::string& name = entry.names[index];
-  const auto all = syscall_names();
-  const std::string_view near = nearest(name, {all.begin(), all.end()});
+  std::string_view near;
+  if (suggest) {
+    const auto all = syscall_names();
+    near = nearest(name, {all.begin(), all.end()});
+  }
   const std::string where =
       entry.singular_name ? entry.path + ".name" : fmt::format("{}.names[{}]", entry.path, index);
-  notes.push_back(fmt::format("{}:{}: {}: no ABI has a call \"{}\"{}", profile.source, entry.line,
-                              where, printable(name),
-                              near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+  return fmt::format("{}:{}: {}: no ABI has a call \"{}\"{}", profile.source, entry.line, where,
+                     printable(name),
+                     near.empty() ? std::string() : fmt::format(", did you mean {}?", near));
 }
+
+/// Names beyond this many get no suggestion: a hostile file has millions.
+constexpr std::size_t kSuggestions = 32;
 
 }  // namespace
 
@@ -104,6 +112,17 @@ bool applies(const Entry& entry, const ResolveOptions& options) {
   if (names_arch(out.arches, options.arch)) return false;
   if (out.min_kernel && options.kernel >= *out.min_kernel) return false;
   return true;
+}
+
+std::vector<std::string> unknown_names(const Profile& profile) {
+  std::vector<std::string> unknown;
+  for (const Entry& entry : profile.entries) {
+    for (std::size_t n = 0; n < entry.names.size(); ++n) {
+      if (is_syscall_name(entry.names[n])) continue;
+      unknown.push_back(unknown_name(profile, entry, n, unknown.size() < kSuggestions));
+    }
+  }
+  return unknown;
 }
 
 Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& options) {
@@ -124,7 +143,8 @@ Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& op
       const std::string& name = entry.names[n];
       if (!seen.insert(name).second) continue;
       if (!is_syscall_name(name)) {
-        note_unknown(profile, entry, n, resolved.unknown_names);
+        auto& unknown = resolved.unknown_names;
+        unknown.push_back(unknown_name(profile, entry, n, unknown.size() < kSuggestions));
         continue;
       }
       for (const Abi abi : resolved.abis) {

@@ -72,6 +72,9 @@ struct ResolveOptions {
   ActionValue foreign_abi{SECCOMP_RET_KILL_PROCESS};
 };
 
+/// Every name that no ABI knows, whether its entry applies or not, as in ResolvedProfile.
+std::vector<std::string> unknown_names(const Profile& profile);
+
 /// The flat meaning of `profile`. `architectures` given: those; archMap: that of `arch`; neither:
 /// `arch` alone. Errors: kBadInput for both `architectures` and archMap.
 Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& options);
