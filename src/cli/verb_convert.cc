@@ -76,7 +76,7 @@ std::optional<ResolveOptions> resolve_options(const Wanted& wanted) {
 
 int verb_convert(const Words& words) {
   CLI::App app(
-      "Convert a seccomp profile of any dialect into plain OCI or Docker's JSON.\n"
+      "Convert a seccomp profile of any dialect into plain OCI or Docker's JSON. "
       "What is left out is said on standard error.",
       std::string(kVerb));
   Wanted wanted;
