@@ -11,7 +11,8 @@
 namespace sysnare {
 namespace {
 
-/// Address ranges of units that are indexed: Chromium has about 200,000.
+/// Units, and address ranges of them, that are looked at: Chromium has about 30,000 and 200,000.
+constexpr std::size_t kMaxUnits = 1u << 18;
 constexpr std::size_t kMaxUnitRanges = 1u << 20;
 /// Inlining and blocks nested deeper than this are not looked into; compilers stay below 50.
 constexpr int kMaxScopeDepth = 128;
@@ -28,7 +29,21 @@ struct UnitRange {
   Dwarf_Off unit = 0;  ///< of its DIE
 };
 
-bool holds(Dwarf_Die& die, std::uint64_t vaddr) { return ::dwarf_haspc(&die, vaddr) == 1; }
+/// What a range of addresses takes of the budget: about its size in .debug_ranges. A million
+/// entries can name one list of a million ranges.
+constexpr std::uint64_t kBytesPerRange = 16;
+
+bool holds(Dwarf_Die& die, std::uint64_t vaddr, std::uint64_t& bytes) {
+  Dwarf_Addr base = 0;
+  Dwarf_Addr start = 0;
+  Dwarf_Addr end = 0;
+  std::ptrdiff_t at = 0;
+  while (bytes < kMaxBytesPerAddress && (at = ::dwarf_ranges(&die, at, &base, &start, &end)) > 0) {
+    if (vaddr >= start && vaddr < end) return true;
+    bytes += kBytesPerRange;
+  }
+  return false;
+}
 
 std::string name_of(Dwarf_Die& die) {
   Dwarf_Attribute attribute{};
@@ -90,7 +105,10 @@ void DebugInfo::State::index() {
   Dwarf_CU* unit = nullptr;
   Dwarf_Die die{};
   std::uint8_t type = 0;
-  while (::dwarf_get_units(dwarf, unit, &unit, nullptr, &type, &die, nullptr) == 0) {
+  std::size_t units = 0;
+  std::size_t seen = 0;
+  while (++units <= kMaxUnits &&
+         ::dwarf_get_units(dwarf, unit, &unit, nullptr, &type, &die, nullptr) == 0) {
     if ((type != DW_UT_compile && type != DW_UT_partial) || die.addr == nullptr) continue;
     if (::dwarf_hasattr(&die, DW_AT_dwo_name) == 1 ||
         ::dwarf_hasattr(&die, DW_AT_GNU_dwo_name) == 1) {
@@ -101,7 +119,7 @@ void DebugInfo::State::index() {
     Dwarf_Addr end = 0;
     std::ptrdiff_t at = 0;
     while ((at = ::dwarf_ranges(&die, at, &base, &start, &end)) > 0) {
-      if (ranges.size() >= kMaxUnitRanges) return;
+      if (++seen > kMaxUnitRanges) break;
       if (start < end) ranges.push_back({start, end, ::dwarf_dieoffset(&die)});
     }
   }
@@ -117,7 +135,7 @@ std::optional<Dwarf_Die> DebugInfo::State::function_in(Dwarf_Die unit, std::uint
     pending.pop_back();
     for (Children child(parent, bytes); child.valid(); child.next()) {
       const int tag = ::dwarf_tag(&child.die());
-      if (tag == DW_TAG_subprogram && holds(child.die(), vaddr)) return child.die();
+      if (tag == DW_TAG_subprogram && holds(child.die(), vaddr, bytes)) return child.die();
       // Rust and clang define functions inside of namespaces, at any depth.
       const bool nest = tag == DW_TAG_namespace || tag == DW_TAG_module;
       if (nest && pending.size() < kMaxNamespaces) pending.push_back(child.die());
@@ -151,7 +169,7 @@ std::vector<std::string> DebugInfo::functions_at(std::uint64_t vaddr) {
         const bool inlined = tag == DW_TAG_inlined_subroutine;
         const bool block =
             tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
-        if ((!inlined && !block) || !holds(child.die(), vaddr)) continue;
+        if ((!inlined && !block) || !holds(child.die(), vaddr, bytes)) continue;
         if (inlined) names.push_back(name_of(child.die()));
         scope = child.die();
         deeper = true;

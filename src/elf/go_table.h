@@ -17,7 +17,7 @@
 namespace sysnare {
 
 /// Largest table that is read; that of kubelet has 30 MB.
-inline constexpr std::uint64_t kMaxGoTableBytes = 512u << 20;
+inline constexpr std::uint64_t kMaxGoTableBytes = 128u << 20;
 
 class GoTable {
  public:

@@ -226,8 +226,14 @@ const ElfImage::Section* ElfImage::section(std::string_view name) const {
 Result<std::vector<ElfImage::Note>> ElfImage::notes() const {
   constexpr std::size_t kHeader = 12;
   std::vector<Note> notes;
+  std::uint64_t total = 0;
   for (const Segment& segment : segments_) {
     if (segment.type != PT_NOTE) continue;
+    // Together: 65,535 headers can all name the same megabyte.
+    total += std::min(segment.file_size, kMaxNoteBytes + 1);
+    if (total > kMaxNoteBytes) {
+      return fail(Errc::kLimit, "{}: more than {} bytes of notes", name_, kMaxNoteBytes);
+    }
     Result<std::string> text = read(segment.offset, segment.file_size, "notes", kMaxNoteBytes);
     if (!text) return propagate(text);
     const std::uint64_t align = segment.align == 8 ? 8 : 4;

@@ -22,7 +22,7 @@ namespace sysnare {
 
 /// Most sections that are read: the linker's own limit without extended numbering is 65,279.
 inline constexpr std::uint64_t kMaxElfSections = 1u << 18;
-/// Largest note segment that is read: real ones are below 1 KB.
+/// Most notes that are read, of all segments together: real ones are below 1 KB.
 inline constexpr std::uint64_t kMaxNoteBytes = 1u << 20;
 
 class ElfImage {

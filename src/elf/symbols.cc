@@ -39,6 +39,12 @@ bool SymbolTable::plainer(const Row& a, const Row& b) const {
 void SymbolTable::add_table(const ElfImage& image, const ElfImage::Section& section) {
   if (section.link >= image.sections().size() || strings_.size() >= UINT8_MAX) return;
   const ElfImage::Section& names = image.sections()[section.link];
+  // Both sizes are checked against the file by read(), and neither sum can wrap before that.
+  if (section.size > kMaxSymbolBytes - bytes_ ||
+      names.size > kMaxSymbolBytes - bytes_ - section.size) {
+    return;
+  }
+  bytes_ += section.size + names.size;
   Result<std::string> table =
       image.read(section.offset, section.size, "symbol table", kMaxSymbolBytes);
   Result<std::string> strings =
@@ -49,6 +55,7 @@ void SymbolTable::add_table(const ElfImage& image, const ElfImage::Section& sect
   const bool wide = image.is_64();
   const std::size_t entry = wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
   for (std::size_t at = 0; at + entry <= table->size(); at += entry) {
+    if (rows_.size() + data_.size() >= kMaxSymbols) return;
     const auto field = [&](std::size_t at_64, std::size_t at_32, unsigned width) {
       return image.integer(*table, at + (wide ? at_64 : at_32), width);
     };
@@ -87,15 +94,24 @@ void SymbolTable::add(const ElfImage& image) {
 }
 
 void SymbolTable::sort() {
-  // A sized symbol comes before a label at the same address, then the plainest name.
-  std::sort(rows_.begin(), rows_.end(), [&](const Row& a, const Row& b) {
-    if (a.start != b.start) return a.start < b.start;
-    if ((a.end > a.start) != (b.end > b.start)) return a.end > a.start;
-    return plainer(a, b);
-  });
-  rows_.erase(std::unique(rows_.begin(), rows_.end(),
-                          [](const Row& a, const Row& b) { return a.start == b.start; }),
-              rows_.end());
+  // Names are compared in one pass behind the sort, and not by it: of a million symbols with one
+  // address and names of 4 KB each that would take hours.
+  std::sort(rows_.begin(), rows_.end(),
+            [](const Row& a, const Row& b) { return a.start < b.start; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    if (kept > 0 && rows_[kept - 1].start == row.start) {
+      // A sized symbol comes before a label at the same address, then the plainest name.
+      Row& other = rows_[kept - 1];
+      const bool sized = row.end > row.start;
+      const bool other_sized = other.end > other.start;
+      if (sized != other_sized ? sized : plainer(row, other)) other = row;
+    } else {
+      rows_[kept++] = row;
+    }
+  }
+  rows_.resize(kept);
 }
 
 std::optional<SymbolTable::Function> SymbolTable::find(std::uint64_t vaddr) const {

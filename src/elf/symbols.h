@@ -13,8 +13,11 @@
 
 namespace sysnare {
 
-/// Largest symbol or string table that is read; Chromium's unstripped ones are about 100 MB.
+/// Most bytes of symbol and string tables that are read, of one SymbolTable together: Chromium's
+/// unstripped ones have about 200 MB, and a file may name the same bytes as a table 200,000 times.
 inline constexpr std::uint64_t kMaxSymbolBytes = 256u << 20;
+/// Most symbols that are kept; Chromium has about a million.
+inline constexpr std::size_t kMaxSymbols = 4u << 20;
 
 class SymbolTable {
  public:
@@ -27,6 +30,8 @@ class SymbolTable {
   /// absent or damaged add nothing.
   void add(const ElfImage& image);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
+  /// Bytes of tables that add() has read.
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_; }
 
   /// The function that covers `vaddr`. Of several names of one address the plainest is taken: a
   /// global one before a local one, then the fewest leading underscores, then the shortest.
@@ -48,6 +53,7 @@ class SymbolTable {
   void add_table(const ElfImage& image, const ElfImage::Section& section);
   void sort();
 
+  std::uint64_t bytes_ = 0;  ///< read so far
   std::vector<std::string> strings_;
   std::vector<Row> rows_;  ///< functions, sorted by start, one a start
   std::vector<Row> data_;  ///< other symbols that address_of() may be asked for ("go.func.*")

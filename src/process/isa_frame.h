@@ -39,7 +39,7 @@ Result<ThreadFrame> read_frame(pid_t thread);
 /// The address itself, without the signature that pointer authentication put into it.
 std::uint64_t plain_address(const FrameMachine& machine, std::uint64_t address);
 
-/// Longest instruction that makes a call, and what precedes() looks at.
+/// Longest instruction that makes a call.
 inline constexpr std::size_t kCallLength = 7;
 
 /// Whether the instruction that ends with `before` (kCallLength bytes) is a call.
@@ -50,8 +50,10 @@ bool is_system_call(const FrameMachine& machine, std::string_view before);
 std::optional<std::uint64_t> call_target(const FrameMachine& machine, std::string_view before,
                                          std::uint64_t address);
 
-/// Bytes of a signal trampoline, and whether `code` is one.
+/// Bytes of the longest signal trampoline, and of all kinds.
 inline constexpr std::size_t kTrampolineLength = 9;
+inline constexpr std::size_t kTrampolineLengths[] = {7, 8, 9};
+/// Whether `code` begins with one.
 bool is_signal_trampoline(const FrameMachine& machine, std::string_view code);
 /// The registers that a signal interrupted, from the frame that the kernel left at `sp`.
 std::optional<FrameRegisters> interrupted_registers(const FrameMachine& machine, std::uint64_t sp,

@@ -131,9 +131,12 @@ Leave FrameWalk::leave_by_tables(const CodePlace& place) {
 }
 
 Leave FrameWalk::leave_trampoline() {
-  if (!is_signal_trampoline(frame_.machine, memory_.bytes(pc(), kTrampolineLength))) {
-    return Leave::kUnknown;
+  // In front of it after the handler, behind it in the call itself, which is its last instruction.
+  bool found = is_signal_trampoline(frame_.machine, memory_.bytes(pc(), kTrampolineLength));
+  for (const std::size_t length : kTrampolineLengths) {
+    found = found || is_signal_trampoline(frame_.machine, memory_.bytes(pc() - length, length));
   }
+  if (!found) return Leave::kUnknown;
   const ReadWord read = [this](std::uint64_t address, unsigned width) {
     return memory_.word(address, width);
   };

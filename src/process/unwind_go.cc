@@ -45,6 +45,8 @@ Leave FrameWalk::leave_go(const CodePlace& place, bool innermost) {
   // The kernel returns into it when a handler of Go is done.
   if (name.starts_with("runtime.sigreturn")) return leave_trampoline();
   if (function.top) return Leave::kEnd;
+  // The scheduler's stack begins here: the goroutine that gave way to it has been put aside.
+  if (!innermost && (name == "runtime.mcall" || name == "runtime.morestack")) return Leave::kEnd;
   if (!innermost && name == "runtime.systemstack") return leave_systemstack(place);
   if (!innermost && name == "runtime.asmcgocall") return leave_asmcgocall();
   // What else switches stacks keeps no record that others could read.
