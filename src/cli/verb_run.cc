@@ -351,30 +351,40 @@ int run_under(const Options& options, const LiveProfile& profile) {
 
 int verb_run(const Words& words) {
   CLI::App app(
-      "Run a command under a seccomp profile.\n"
-      "sysnare run --profile FILE [options] [--] COMMAND...",
+      "Run a command under a seccomp profile, with no container, in its caller's terminal, folder "
+      "and environment. A kill by the filter is explained: which call, at which code location, by "
+      "which entry of the profile.",
       "run");
   Options options;
   std::string caps;
-  app.add_option("--profile", options.profile.path, "the profile (OCI, Docker or Podman JSON)")
+  app.add_option("--profile", options.profile.path, "the profile: OCI, Docker or Podman JSON")
+      ->type_name("FILE")
       ->required();
   app.add_flag("--no-explain", options.no_explain,
-               "be no tracer: kills are not explained, TRACE gets ENOSYS");
+               "be no tracer: kills are not explained, TRACE calls get ENOSYS");
   app.add_flag("--kill-process", options.profile.kill_process,
                "KILL and KILL_THREAD kill the whole process");
   app.add_option("--on-trace", options.on_trace,
-                 "what TRACE calls get: allow, errno[=NAME|NUMBER] (default, ENOSYS) or kill");
+                 "what TRACE calls get: allow, errno (ENOSYS, the default), errno=NAME or kill")
+      ->type_name("ANSWER");
   app.add_option("--on-notify", options.on_notify,
-                 "what NOTIFY calls get: continue, errno[=NAME|NUMBER] (default, ENOSYS) or kill");
+                 "what NOTIFY calls get: continue, errno (ENOSYS, the default), errno=NAME or kill")
+      ->type_name("ANSWER");
   app.add_flag("--privileged-load", options.privileged_load,
-               "do not set no_new_privs (needs CAP_SYS_ADMIN)");
+               "do not set no_new_privs; needs CAP_SYS_ADMIN");
   app.add_option("--caps", caps,
-                 "capabilities for includes and excludes, separated by commas, or none "
-                 "(default: those we have)");
+                 "capabilities that decide includes and excludes, with commas, or none (default: "
+                 "those we have)")
+      ->type_name("LIST");
   app.add_flag("--allow-unknown", options.profile.allow_unknown,
-               "an unknown call name in the profile is a warning");
+               "an unknown call name in the profile is a warning, not an error");
   app.footer(
-      "Status: the command's own, 128+signal, 125 our failure, 126 cannot execute, 127 not found.");
+      "examples:\n"
+      "  sysnare run --profile allow-helloworld.json ./helloworld\n"
+      "  sysnare run --profile deny-dir.json -- bash\n\n"
+      "exit status: the command's own, 128+N when signal N killed it (159: the filter),\n"
+      "125 when sysnare failed, 126 when the command cannot be executed, 127 when\n"
+      "there is none.");
   Parsed parsed = parse(app, words, kLaunchFailed, true);
   if (parsed.leave) return parsed.status;
   options.command = std::move(parsed.command);
