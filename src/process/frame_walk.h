@@ -14,7 +14,7 @@ namespace sysnare {
 /// What is at a code address.
 struct CodePlace {
   std::optional<Mapping> mapping;  ///< empty where nothing is mapped
-  std::shared_ptr<Module> module;    ///< null for memory without an image
+  std::shared_ptr<Module> module;  ///< null for memory without an image
   std::uint64_t file_offset = 0;
   std::uint64_t vaddr = 0;
   const GoTable* go = nullptr;
