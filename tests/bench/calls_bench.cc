@@ -4,6 +4,7 @@
 // alike; the minimum over the rounds is what is compared. A case that did not run in every round,
 // or did not do what it is measured for, has no figure but says what went wrong.
 
+#include <fmt/core.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -21,7 +22,6 @@
 
 #include "base/text.h"
 #include "command.h"
-#include <fmt/core.h>
 
 namespace sysnare::bench {
 namespace {
