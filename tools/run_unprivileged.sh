@@ -6,6 +6,8 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 cd "$root" || exit 1
 uid=$1 results=$2
+# Not root's own PATH: a folder in it that this uid may not enter makes "not found" into "permission denied".
+path=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 suite_seconds=900  # as ctest's TIMEOUT for live suites
 
 stage=$(mktemp -d /tmp/sysnare-unprivileged.XXXXXX) || exit 1
@@ -25,7 +27,7 @@ for program in $(tools/test_report.py --programs "$results/suites.json"); do
   cp "$program" "$stage/$name"
   chmod a+rx "$stage/$name"
   printf -- '--- %s as uid %s\n' "$name" "$uid"
-  (cd "$stage/home" && env -i PATH="$PATH" HOME="$stage/home" LANG=C.UTF-8 SYSNARE_BIN="$stage/sysnare" \
+  (cd "$stage/home" && env -i PATH="$path" HOME="$stage/home" LANG=C.UTF-8 SYSNARE_BIN="$stage/sysnare" \
     SYSNARE_VICTIMS="$stage/victims" SYSNARE_SOURCE="$stage/source" SYSNARE_TEST_DATA="$stage/data" \
     GTEST_OUTPUT="xml:$stage/results/" \
     setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
