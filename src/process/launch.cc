@@ -247,8 +247,9 @@ Result<std::string> find_executable(const std::string& name) {
     const std::string file = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
     const int error = usable(file);
     if (error == 0) return file;
-    // As execvp: go on looking, but remember that there was one.
-    if (error == EACCES) refused = error;
+    // As execvp: go on looking, but remember that there was one. A folder that cannot be searched
+    // says nothing (execvp takes it for a refusal; shells do not).
+    if (error == EACCES && ::access(file.c_str(), F_OK) == 0) refused = error;
   }
   if (refused != 0) return fail_errno(refused, "{}", printable(name));
   return fail(Errc::kNotFound, "{}: no such command in PATH", printable(name));
