@@ -292,20 +292,26 @@ int verb_watch(const Words& words) {
       "watch");
   Options options;
   app.add_option("--profile", options.profile.path, "the profile (OCI, Docker or Podman JSON)")
+      ->type_name("FILE")
       ->required();
   app.add_option("--alerts", options.alerts,
-                 "append alerts to this file instead of writing them to standard error");
+                 "append alerts to this file instead of writing them to standard error")
+      ->type_name("FILE");
   app.add_flag("--enforce", options.enforce,
                "calls outside the profile get its default action, still with the alert");
   app.add_option("--kill", options.kill,
                  "kill the process before calls of this grade (denied, argument, unknown), or any")
+      ->type_name("GRADE")
       ->allow_extra_args(false);
-  app.add_option("--on", options.on, "GRADE=alert|errno|kill: what happens to calls of this grade")
+  app.add_option("--on", options.on, "what calls of this grade get: alert, errno or kill")
+      ->type_name("GRADE=WHAT")
       ->allow_extra_args(false);
   app.add_option("--evidence", options.evidence,
                  "evidence of the program, to know whether it starts programs itself (default: the "
-                 "side file of the profile)");
+                 "side file of the profile)")
+      ->type_name("FILE");
   app.add_option("--allow-exec", options.allow_exec, "the program may execute this file")
+      ->type_name("PATH")
       ->allow_extra_args(false);
   app.add_flag("--allow-unknown", options.profile.allow_unknown,
                "an unknown call name in the profile is a warning");
@@ -315,8 +321,13 @@ int verb_watch(const Words& words) {
   app.add_flag("--privileged-load", options.privileged_load,
                "do not set no_new_privs (needs CAP_SYS_ADMIN)");
   app.footer(
-      "Status: the command's own, 128+signal (137: killed by the trip wire), 125 our failure, 126\n"
-      "cannot execute, 127 not found.");
+      "examples:\n"
+      "  sysnare watch --profile allow.json -- ./server\n"
+      "  sysnare watch --profile allow.json --kill any --alerts alerts.jsonl -- ./server\n"
+      "\n"
+      "exit status: the command's own, 128+N when signal N killed it (137: the trip\n"
+      "wire did), 125 when sysnare failed, 126 the command cannot be executed, 127\n"
+      "there is none.");
   Parsed parsed = parse(app, words, kLaunchFailed, true);
   if (parsed.leave) return parsed.status;
   options.command = std::move(parsed.command);
