@@ -18,22 +18,27 @@ constexpr std::size_t kGap = 2;
 /// descriptions to the right.
 constexpr std::size_t kWidestOption = 26;
 
-/// `text` in lines of at most kHelpWidth, all but the first starting at column `indent`.
+/// `text` in lines of at most kHelpWidth, all but the first starting at column `indent`. Line ends
+/// in it stay.
 std::string wrap(std::string_view text, std::size_t indent) {
   std::string wrapped;
-  std::size_t column = indent;
-  bool first = true;
-  for (std::string_view word : split(text, ' ')) {
-    if (!first && column + 1 + word.size() > kHelpWidth) {
-      wrapped += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (!first) {
-      wrapped += ' ';
-      ++column;
+  const auto new_line = [&] { wrapped += "\n" + std::string(indent, ' '); };
+  for (std::string_view line : split(text, '\n')) {
+    if (line.data() != text.data()) new_line();
+    std::size_t column = indent;
+    bool first = true;
+    for (std::string_view word : split(line, ' ')) {
+      if (!first && column + 1 + word.size() > kHelpWidth) {
+        new_line();
+        column = indent;
+      } else if (!first) {
+        wrapped += ' ';
+        ++column;
+      }
+      wrapped += word;
+      column += word.size();
+      first = false;
     }
-    wrapped += word;
-    column += word.size();
-    first = false;
   }
   return wrapped;
 }
