@@ -138,6 +138,31 @@ Result<Request> checked(const Typed& typed, const Words& command) {
   return request;
 }
 
+/// The command that uses the profile, for each place it was made for.
+void tell_next(const Typed& typed, const std::vector<std::string>& command) {
+  const std::string file = shell_words({typed.output});
+  if (typed.runtimes.empty()) {
+    fmt::print(stderr, "next: sysnare run --profile {} -- {}\n", file,
+               command.empty() ? "COMMAND" : shell_words(command));
+    return;
+  }
+  const std::string privileges =
+      typed.runtime_privileges ? "" : " --security-opt no-new-privileges";
+  for (const std::string& runtime : typed.runtimes) {
+    const std::size_t plus = runtime.find('+');  // "podman+crun"
+    const std::string engine = runtime.substr(0, plus);
+    if (engine == "docker" || engine == "podman") {
+      const std::string with =
+          plus == std::string::npos ? "" : " --runtime " + runtime.substr(plus + 1);
+      fmt::print(stderr, "next: {}{} run --security-opt seccomp={}{} IMAGE\n", engine, with, file,
+                 privileges);
+    } else {
+      fmt::print(stderr, "next: put {} into config.json as linux.seccomp, then {} run ID\n", file,
+                 engine);
+    }
+  }
+}
+
 /// What the profile came to, and what to do with it.
 void tell(const Typed& typed, const Learned& learned) {
   std::size_t allowed = 0;
@@ -159,11 +184,9 @@ void tell(const Typed& typed, const Learned& learned) {
   fmt::print(stderr, "{}\n", saturation_text(learned.merged));
   for (const std::string& note : learned.notes) fmt::print(stderr, "note: {}\n", printable(note));
   if (!has_side_file(typed.output)) return;
-  const std::vector<std::string>& words = learned.merged.command;
   fmt::print(stderr, "wrote {}, and why each call is in it to {}\n", shell_words({typed.output}),
              shell_words({why_path(typed.output)}));
-  fmt::print(stderr, "next: sysnare run --profile {} -- {}\n", shell_words({typed.output}),
-             words.empty() ? "COMMAND" : shell_words(words));
+  tell_next(typed, learned.merged.command);
 }
 
 /// An unusable file is 3, a request that makes no sense 2.

@@ -90,7 +90,7 @@ DemoChapter killed() {
            {"sysnare watch --kill any --profile greeter.json -- ./greeter serve & "
             "./greeter ask 'shell touch broken-in'; wait $!",
             137,
-            {"hung up"}},
+            {"hung up", "execve"}},
            {"ls broken-in", 2, {"No such file"}}}};
 }
 

@@ -41,6 +41,29 @@ std::string record(const TempDir& dir, const std::string& name, const Words& com
   return dir / name;
 }
 
+TEST(ProfileVerb, SaysHowTheProfileIsUsedWhereItIsMadeFor) {
+  struct Case {
+    const char* runtime;
+    const char* next;
+  };
+  constexpr Case kCases[] = {
+      {"docker", "next: docker run --security-opt seccomp="},
+      {"podman", "next: podman run --security-opt seccomp="},
+      {"podman+crun", "next: podman --runtime crun run --security-opt seccomp="},
+      {"runc", "into config.json as linux.seccomp, then runc run ID"},
+      {"crun", "into config.json as linux.seccomp, then crun run ID"},
+  };
+  TempDir dir;
+  const std::string evidence = record(dir, "e.json", {"true"});
+  for (const Case& c : kCases) {
+    const Outcome outcome =
+        sysnare({"profile", "--runtime", c.runtime, evidence, "-o", dir / "p.json"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(c.next));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("next: sysnare run")));
+  }
+}
+
 TEST(ProfileVerb, AllowsWhatWasSeenAndSaysWhy) {
   TempDir dir;
   const std::string evidence = record(dir, "e.json", {"sh", "-c", "cd /"});
