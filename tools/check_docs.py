@@ -6,7 +6,8 @@ usage: check_docs.py SYSNARE [ROOT]
 1. Every relative link in a *.md file leads to a file, and its #anchor to a heading of it.
 2. Every verb of `sysnare --help` has a page docs/reference/VERB.md or VERB-verb.md.
 3. Every option in `sysnare VERB --help` is named on that page, in backquotes or a code block.
-4. docs/reference/README.md and docs/adr/README.md link every page beside them.
+4. Every `sysnare VERB` that a message or a page of the reference tells to use is a verb.
+5. docs/reference/README.md and docs/adr/README.md link every page beside them.
 Each failure is one line; exit 1.
 """
 
@@ -20,6 +21,7 @@ FENCE = re.compile(r"^(```|~~~)")
 HELP_VERB = re.compile(r"^  ([a-z][a-z-]*)  +\S", re.M)
 # Options of a help text: those that start a line, "-o,--out FILE" or "--json".
 HELP_OPTIONS = re.compile(r"^  +((?:-\w(?=[,\s])|--[a-z][\w-]*)(?:, *(?:-\w|--[a-z][\w-]*))*)", re.M)
+ADVICE = re.compile(r"(?:`|\$ |^    )sysnare ([a-z][a-z-]*)(?=[ `])(?! (?:was|is|and|has|run:))")
 SELF_EVIDENT = {"-h", "--help"}
 
 
@@ -105,6 +107,17 @@ def check_reference(root, program):
                 yield f"{page.relative_to(root)}: option {option} of sysnare {verb} --help is not named"
 
 
+def check_advice(root, program):
+    verbs = {*HELP_VERB.findall(help_of(program)), "help"}
+    places = [*root.glob("src/cli/*.cc"), *root.glob("src/flow/*.cc"), *root.glob("docs/reference/*.md"),
+              *root.glob("docs/howto/*.md"), root / "README.md"]
+    for place in sorted(place for place in places if place.exists()):
+        for number, line in enumerate(place.read_text().splitlines(), 1):
+            for verb in ADVICE.findall(line):
+                if verb not in verbs:
+                    yield f"{place.relative_to(root)}:{number}: sysnare {verb} is no verb"
+
+
 def check_indexes(root):
     for index in ("docs/reference/README.md", "docs/adr/README.md"):
         page = root / index
@@ -117,7 +130,8 @@ def check_indexes(root):
 def main():
     program = sys.argv[1]
     root = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else __file__ + "/../..").resolve()
-    complaints = [*check_links(root), *check_reference(root, program), *check_indexes(root)]
+    complaints = [*check_links(root), *check_reference(root, program),
+                  *check_advice(root, program), *check_indexes(root)]
     print("\n".join(complaints) if complaints else "links resolve, verbs and options have their pages")
     return 1 if complaints else 0
 

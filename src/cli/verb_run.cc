@@ -266,7 +266,7 @@ void hint_at_refusals(const Options& options, const LiveProfile& profile,
   }
   complain(kVerb,
            fmt::format("{} {}; calls that the profile refuses with an errno are not seen by run: "
-                       "`sysnare test --profile {} -- {}` names them",
+                       "`sysnare watch --enforce --profile {} -- {}` names them",
                        printable(base_name(outcome.path)), what, printable(options.profile.path),
                        printable(fmt::format("{}", fmt::join(options.command, " ")))));
 }
@@ -278,8 +278,8 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
   }
   if (outcome.kill && outcome.kill->action != SECCOMP_RET_ALLOW) {
     complain(kVerb,
-             fmt::format("if {} needs it, `sysnare test --profile {} -- {}` names all that is "
-                         "refused and proposes the amendment",
+             fmt::format("if {} needs it, `sysnare watch --profile {} -- {}` names every call that "
+                         "is outside the profile",
                          printable(base_name(outcome.path)), printable(options.profile.path),
                          printable(fmt::format("{}", fmt::join(options.command, " ")))));
   }

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <sstream>
 
 #include "harness.h"
 
@@ -26,6 +26,33 @@ TEST(Demo, TellsTheWholeStoryAsPromised) {
   if (is_root() && have_program("runc") && have_program("dockerd")) {
     EXPECT_THAT(demo.out, Not(HasSubstr("left out")));
   }
+}
+
+/// Lines cut with "..." count by what is there.
+TEST(Demo, IsWhatTheReadmeShows) {
+  const std::string readme = slurp(source_file("README.md"));
+  const std::string story = slurp(source_file("src/flow/demo_story.cc"));
+  const std::size_t begin = readme.find("<!-- story: begin -->");
+  ASSERT_NE(begin, std::string::npos);
+  // The story's source has its lines broken, with quotes between.
+  std::string packed;
+  for (char c : story) {
+    if (c != '"' && c != '\\' && c != ' ' && c != '\n') packed += c;
+  }
+  std::stringstream lines(readme.substr(begin, readme.find("<!-- story: end -->") - begin));
+  std::size_t commands = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("    $ ")) continue;
+    std::string command = line.substr(6);
+    if (command.ends_with(" ...")) command.resize(command.size() - 4);
+    std::string wanted;
+    for (char c : command) {
+      if (c != '"' && c != '\\' && c != ' ') wanted += c;
+    }
+    EXPECT_THAT(packed, HasSubstr(wanted));
+    ++commands;
+  }
+  EXPECT_GT(commands, 8u);
 }
 
 TEST(Demo, KeepsItsFolderWhenToldWhereAndWritesIntoNoOther) {

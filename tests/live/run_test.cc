@@ -542,7 +542,7 @@ TEST(Run, SaysThatErrnoRefusalsAreSeenElsewhereWhenTheLoaderGivesUp) {
   EXPECT_EQ(outcome.status, 127);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("error while loading shared libraries"),
                                  HasSubstr("true ended in the dynamic loader"),
-                                 HasSubstr("sysnare test --profile")));
+                                 HasSubstr("sysnare watch --enforce --profile")));
   // A program's own 127 is no reason to speak.
   EXPECT_THAT(run_under(dir.write("q.json", no_mkdir("ERRNO")), {"sh", "-c", "exit 127"}).err,
               IsEmpty());

@@ -33,6 +33,8 @@ VIOLATIONS = [
     ("an option in prose alone", "docs/reference/trace.md", "`-o` `--out` `--no-x` --json", "option --json"),
     ("a longer option is another one", "docs/reference/trace.md", "`-o --outer --json --no-x`", "option --out "),
     ("a page that no index lists", "docs/adr/0001-x.md", "# 0001", "docs/adr/README.md: no link to 0001-x.md"),
+    ("advice to use a verb that is none", "src/cli/verb_x.cc", '"try `sysnare frob FILE`"',
+     "src/cli/verb_x.cc:1: sysnare frob is no verb"),
     ("a verb without a page", "docs/reference/trace.md", None, "trace.md: missing"),
 ]
 
@@ -49,7 +51,7 @@ def check(files):
         program.write_text(PROGRAM)
         program.chmod(0o755)
         return [*check_docs.check_links(root), *check_docs.check_reference(root, str(program)),
-                *check_docs.check_indexes(root)]
+                *check_docs.check_advice(root, str(program)), *check_docs.check_indexes(root)]
 
 
 class CheckDocs(unittest.TestCase):
