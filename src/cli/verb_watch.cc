@@ -323,7 +323,7 @@ int verb_watch(const Words& words) {
   app.footer(
       "examples:\n"
       "  sysnare watch --profile allow.json -- ./server\n"
-      "  sysnare watch --profile allow.json --kill any --alerts alerts.jsonl -- ./server\n"
+      "  sysnare watch --profile allow.json --kill any --alerts alerts.log -- ./server\n"
       "\n"
       "exit status: the command's own, 128+N when signal N killed it (137: the trip\n"
       "wire did), 125 when sysnare failed, 126 the command cannot be executed, 127\n"
