@@ -17,8 +17,9 @@ nobody=65534
 status=0
 began=$SECONDS
 
-# Container suites start engines; with the sanitizers they would only test the engines again.
-not_sanitized='^live\.container'
+# Container suites start engines and the demo repeats every verb: with the sanitizers they would only
+# cost minutes more.
+not_sanitized='^live\.(container|demo)|^(layers|docs|report)'
 
 # Leaks are looked for at every exit of sysnare itself. LeakSanitizer stops the threads of its own
 # process by ptrace, which works as long as nobody traces sysnare: no test does. Victims are no part
