@@ -22,6 +22,8 @@
 #include "enforce/enforce.h"
 #include "enforce/live_profile.h"
 #include "enforce/notify.h"
+#include "filter/filter.h"
+#include "tripwire/listener.h"
 
 namespace sysnare::cli {
 namespace {
@@ -108,10 +110,11 @@ class RunHandler : public EnforceHandler {
     if (!notification) return propagate(notification);
     if (!*notification) return {};
     const seccomp_notif& call = **notification;
-    const TraceAnswer answer = options_.notify_answer;
+    const bool trace = evaluate(profile_.resolved, call.data).action() == SECCOMP_RET_TRACE;
+    const TraceAnswer& answer = trace ? options_.trace_answer : options_.notify_answer;
     // execve of our own child would die with the answer that is meant for the program's calls; but
     // a profile may well be about later execs. What is asked for is done to all alike.
-    tell_answer("NOTIFY", call.data, answer, "let through");
+    tell_answer(trace ? "TRACE" : "NOTIFY", call.data, answer, trace ? "allowed" : "let through");
     switch (answer.kind) {
       case TraceAnswer::Kind::kAllow:
         return continue_call(listener, call);
@@ -123,11 +126,6 @@ class RunHandler : public EnforceHandler {
     Result<bool> killed = kill_caller(listener, call);
     if (!killed) return propagate(killed);
     return {};
-  }
-
-  TraceAnswer on_trace(pid_t, const seccomp_data& data, std::uint16_t) override {
-    tell_answer("TRACE", data, options_.trace_answer, "allowed");
-    return options_.trace_answer;
   }
 
   void on_kill(const FilterKill& kill) override {
@@ -297,6 +295,23 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
   }
 }
 
+/// The filter with NOTIFY for TRACE. Both hold the call until we answer, but a thread in the stop
+/// of a TRACE makes its call when the tracer dies (kernel/seccomp.c __seccomp_filter() asks the
+/// filter once more and takes a second TRACE for consent), and one behind NOTIFY gets ENOSYS.
+Result<Filter> held_by_notify(const ResolvedProfile& profile) {
+  constexpr ActionValue kNotify{SECCOMP_RET_USER_NOTIF};
+  ResolvedProfile held = profile;
+  const auto hold = [&](ActionValue& action) {
+    if (action.action() == SECCOMP_RET_TRACE) action = kNotify;
+  };
+  hold(held.default_action);
+  hold(held.foreign_abi);
+  for (auto& [call, rules] : held.rules) {
+    for (ResolvedRule& rule : rules) hold(rule.action);
+  }
+  return compile(held);
+}
+
 int run_under(const Options& options, const LiveProfile& profile) {
   EnforceSpec spec;
   spec.argv = options.command;
@@ -305,9 +320,22 @@ int run_under(const Options& options, const LiveProfile& profile) {
   spec.no_new_privs = !options.privileged_load;
   spec.listener = options.profile.listener;
   spec.explain = !options.no_explain;
+  const bool served = spec.listener;
+  if (spec.explain && profile.uses(SECCOMP_RET_TRACE)) {
+    Result<Filter> filter = held_by_notify(profile.resolved);
+    if (!filter) {
+      complain(kVerb, filter.error());
+      return kLaunchFailed;
+    }
+    spec.filters = {filter->program};
+    spec.listener = true;
+    // TSYNC has nobody to synchronise with in our child, and excludes a listener.
+    spec.filter_flags &= ~std::uint64_t{SECCOMP_FILTER_FLAG_TSYNC};
+    spec.filter_flags |= wait_killable_flag();
+  }
   const bool traces = spec.explain && profile.uses(SECCOMP_RET_TRACE) &&
                       options.trace_answer.kind != TraceAnswer::Kind::kErrno;
-  if (traces || spec.listener) spec.after_end = EnforceSpec::AfterEnd::kServe;
+  if (traces || served) spec.after_end = EnforceSpec::AfterEnd::kServe;
 
   if (options.no_explain && options.on_trace != "errno" && profile.uses(SECCOMP_RET_TRACE)) {
     complain(kVerb,

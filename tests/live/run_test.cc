@@ -623,6 +623,24 @@ TEST(Run, ATracerStaysForThoseWhoNeedItAndItsEndLeavesTheFilter) {
   }
 }
 
+TEST(Run, ATraceCallIsNotMadeWhenTheSupervisorDiesInTheMidstOfIt) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", no_mkdir("TRACE"));
+  for (const Words& how : {Words{}, Words{"--on-trace", "errno=EACCES"}}) {
+    for (int i = 0; i < 5; ++i) {
+      const std::string result = dir / ("result" + std::to_string(i) + std::to_string(how.size()));
+      Words command = {sysnare_path(), "run", "--profile", profile};
+      command.insert(command.end(), how.begin(), how.end());
+      const Words rest = {"--", victim("run_outlives_supervisor"), dir / "folder", result};
+      command.insert(command.end(), rest.begin(), rest.end());
+      Background killed(command);
+      EXPECT_EQ(killed.wait().status, 137);
+      EXPECT_TRUE(eventually([&] { return !slurp(result).empty(); })) << "nothing hangs";
+      EXPECT_EQ(slurp(result), "made 0");
+    }
+  }
+}
+
 TEST(Run, CtrlCCtrlZAndFgWorkOnATerminal) {
   const TempDir dir;
   const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
