@@ -69,9 +69,9 @@ Children::Children(const EnforceSpec& spec, EnforceHandler& handler, const Launc
   threads_[launch.pid()].process = launch.pid();
 }
 
-std::uint64_t Children::ptrace_options() {
-  return PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
-         PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP;
+std::uint64_t Children::ptrace_options(const EnforceSpec& spec) {
+  return (spec.end_with_us ? PTRACE_O_EXITKILL : 0) | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+         PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP;
 }
 
 bool Children::is_tracee(pid_t pid) const {

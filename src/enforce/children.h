@@ -27,7 +27,7 @@ class Children {
   Children(const EnforceSpec& spec, EnforceHandler& handler, const Launch& launch);
 
   /// PTRACE_O_* that the program has to be seized with.
-  static std::uint64_t ptrace_options();
+  static std::uint64_t ptrace_options(const EnforceSpec& spec);
 
   /// Handles what has been reported, kMaxBatch events at most. False: there may be more.
   bool drain();

@@ -1,6 +1,7 @@
 #include "enforce/enforce.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,6 +59,24 @@ class ChildSignals {
  private:
   sigset_t before_{};
   Fd fd_;
+};
+
+/// While it lives, no process of our user may read or write our memory, take our descriptors or
+/// trace us: the program runs as that user, and with /proc/PID/mem open and write alone would take
+/// its supervisor over. (CAP_SYS_PTRACE may all the same.) Made after the launch: a child that is
+/// not dumpable cannot be seized.
+class Closed {
+ public:
+  Closed() : before_(::prctl(PR_GET_DUMPABLE)) { ::prctl(PR_SET_DUMPABLE, 0); }
+  ~Closed() {
+    // Only 0 and 1 can be set; 2 comes from set-user-id alone, and 0 is no less closed.
+    if (before_ == 1) ::prctl(PR_SET_DUMPABLE, 1);
+  }
+  Closed(const Closed&) = delete;
+  Closed& operator=(const Closed&) = delete;
+
+ private:
+  int before_;
 };
 
 class Loop {
@@ -206,7 +225,7 @@ Result<EnforceOutcome> enforce(const EnforceSpec& spec, EnforceHandler& handler)
   launch_spec.filter_flags = spec.filter_flags;
   launch_spec.no_new_privs = spec.no_new_privs;
   launch_spec.ptrace = spec.explain;
-  launch_spec.ptrace_options = Children::ptrace_options();
+  launch_spec.ptrace_options = Children::ptrace_options(spec);
   launch_spec.signals = job.before();
   Result<Launch> launch = Launch::start(launch_spec);
   if (!launch) {
@@ -214,6 +233,7 @@ Result<EnforceOutcome> enforce(const EnforceSpec& spec, EnforceHandler& handler)
     if (failure.value().code == Errc::kNoPermission) failure.value().code = Errc::kUnsupported;
     return failure;
   }
+  const Closed closed;
   if (Result<void> started = handler.on_start(*launch); !started) return propagate(started);
   return Loop(spec, handler, *launch, job, child_signals).run();
 }

@@ -37,6 +37,10 @@ struct EnforceSpec {
   /// Be the program's tracer: explain kills, answer SECCOMP_RET_TRACE. A tracee cannot be traced by
   /// another (a debugger, strace) and cannot be set-user-id.
   bool explain = true;
+  /// With `explain`: whatever we trace is killed when we end, however that comes
+  /// (PTRACE_O_EXITKILL). For a caller whose handler must have its say about every exec: a thread
+  /// that stands in PTRACE_EVENT_EXEC goes on when its tracer dies.
+  bool end_with_us = false;
   /// When the program has ended and others that it started live on under the filter: leave them
   /// (their NOTIFY and TRACE calls get ENOSYS), or serve them to the last; a further SIGINT,
   /// SIGTERM or SIGHUP leaves them.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +144,32 @@ TEST(Enforce, NotificationsAreServedUntilTheLastProcessUnderTheFilterEnds) {
   ASSERT_TRUE(outcome.has_value());
   EXPECT_EQ(handler.at_end, 1);
   EXPECT_EQ(handler.served, 2);
+}
+
+TEST(Enforce, IsClosedToTheProgramsUserWhileItRuns) {
+  struct Looking : EnforceHandler {
+    Result<void> on_start(const Launch&) override {
+      at_start = ::prctl(PR_GET_DUMPABLE);
+      return {};
+    }
+    void on_program_end(int) override { at_end = ::prctl(PR_GET_DUMPABLE); }
+    int at_start = -1;
+    int at_end = -1;
+  };
+  for (const int before : {1, 0}) {
+    for (const bool explain : {true, false}) {
+      ASSERT_EQ(::prctl(PR_SET_DUMPABLE, explain ? 1 : before), 0);
+      EnforceSpec spec = command({"true"});
+      spec.explain = explain;
+      Looking handler;
+      const Result<EnforceOutcome> outcome = enforce(spec, handler);
+      EXPECT_TRUE(outcome.has_value());
+      EXPECT_EQ(handler.at_start, 0);
+      EXPECT_EQ(handler.at_end, 0);
+      EXPECT_EQ(::prctl(PR_GET_DUMPABLE), explain ? 1 : before) << "as it was";
+    }
+  }
+  ::prctl(PR_SET_DUMPABLE, 1);
 }
 
 TEST(Enforce, NothingRunsWhenTheHandlerRefusesTheStart) {

@@ -383,6 +383,9 @@ Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
   run.no_new_privs = spec.no_new_privs;
   run.listener = true;
   run.explain = spec.trace;
+  // Between an exec that was allowed by its name and our look at what runs, our death would let
+  // another file run.
+  run.end_with_us = spec.trace && !spec.allowed_execs.empty();
   run.after_end = EnforceSpec::AfterEnd::kServe;
   Tripwire tripwire(spec, sink);
   Result<EnforceOutcome> ended = enforce(run, tripwire);

@@ -684,6 +684,38 @@ TEST(Watch, FailsClosedWhenTheSupervisorDies) {
   })) << "it ends";
 }
 
+TEST(Watch, NoExecAllowedByNameOutlivesItsSupervisor) {
+  // Between an exec that was let go on and the look at what runs, the supervisor's death must not
+  // let another file run. So the program dies with it, wherever it stands.
+  const TempDir folder;
+  std::vector<std::string> argv = {sysnare_path()};
+  const auto more =
+      words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")), {"--allow-exec", "/bin/true"},
+            {"pid", "x", "wait", folder / "go", "mkdir", folder / "made"});
+  argv.insert(argv.end(), more.begin(), more.end());
+  Background watched(argv);
+  ASSERT_TRUE(eventually([&] { return watched.out_so_far().find('\n') != std::string::npos; }))
+      << watched.err_so_far();
+  const std::string out = watched.out_so_far();
+  const int program = std::stoi(out.substr(out.find('=') + 1));
+  watched.signal(SIGKILL);
+  EXPECT_TRUE(
+      eventually([&] { return slurp("/proc/" + std::to_string(program) + "/cmdline").empty(); }));
+  folder.write("go", "");
+  EXPECT_EQ(watched.wait().status, 137);
+  EXPECT_EQ(watched.out_so_far().find("mkdir"), std::string::npos) << watched.out_so_far();
+}
+
+TEST(Watch, TheProgramCannotReachIntoItsSupervisor) {
+  if (is_root()) GTEST_SKIP() << "root may reach into any process; run as another user too";
+  const TempDir folder;
+  const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
+  const Outcome outcome =
+      sysnare(words(profile, {}, {"open-of-parent", "mem", "open-of-parent", "fd/0"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "open-of-parent=13\nopen-of-parent=13\n");
+}
+
 TEST(Watch, GoesOnWhenAlertsCannotBeWritten) {
   const TempDir folder;
   const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));

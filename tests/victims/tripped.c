@@ -14,6 +14,7 @@
 //   exec-race A B       execve of A while a thread writes B over the path
 //   daemon PATH         a child that outlives its parent makes PATH when its standard input ends
 //   pid N               its process id, N ignored
+//   open-of-parent F    open of /proc/PARENT/F for reading and writing
 //   wait PATH           waits until PATH exists, by access(2)
 #include <errno.h>
 #include <fcntl.h>
@@ -143,6 +144,10 @@ int main(int argc, char **argv) {
       }
     } else if (!strcmp(step, "pid")) {
       say(step, getpid());
+    } else if (!strcmp(step, "open-of-parent")) {
+      char path[128];
+      snprintf(path, sizeof path, "/proc/%d/%.64s", getppid(), word);
+      say(step, open(path, O_RDWR) >= 0 ? 0 : errno);
     } else if (!strcmp(step, "wait")) {
       struct timespec pause = {0, 2000000};
       while (access(word, F_OK) != 0) nanosleep(&pause, NULL);
