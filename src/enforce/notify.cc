@@ -51,7 +51,9 @@ pid_t process_of(pid_t thread) {
 }  // namespace
 
 Result<std::optional<seccomp_notif>> receive_notification(int listener) {
-  std::vector<unsigned char> buffer(notification_size());
+  // Asked once: the kernel stays the same, and a repeated alert costs five system calls as it is.
+  static const std::size_t size = notification_size();
+  std::vector<unsigned char> buffer(size);
   if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, buffer.data()) != 0) {
     if (errno == ENOENT || errno == EINTR) return std::optional<seccomp_notif>();
     return fail_errno(errno, "cannot receive a notification");

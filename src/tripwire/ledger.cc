@@ -14,6 +14,18 @@ Call known_or_other(Call call) {
   return syscall_name(call).empty() ? Call{call.abi, kOtherNumber} : call;
 }
 
+/// Bytes of all texts that are kept.
+std::size_t text_of(const AlertKind& kind, const Alert& alert) {
+  std::size_t size = kind.executable.size() + kind.module.size();
+  for (const std::string* text :
+       {&alert.output, &alert.action, &alert.proc_name, &alert.exe_path, &alert.cmdline,
+        &alert.container_id, &alert.container_name, &alert.container_image, &alert.profile_name,
+        &alert.profile_sha256, &alert.site_module, &alert.site_symbol}) {
+    size += text->size();
+  }
+  return size;
+}
+
 }  // namespace
 
 bool Ledger::count(AlertKind& kind, pid_t process) {
@@ -22,7 +34,7 @@ bool Ledger::count(AlertKind& kind, pid_t process) {
   auto found = kinds_.find(kind);
   if (found == kinds_.end()) {
     std::size_t& of_process = kinds_of_process_[process];
-    if (of_process < kMaxKindsOfProcess && kinds_.size() < kMaxKinds) {
+    if (of_process < kMaxKindsOfProcess && kinds_.size() < kMaxKinds && text_ < kMaxKindText) {
       ++of_process;
       return true;
     }
@@ -37,7 +49,10 @@ bool Ledger::count(AlertKind& kind, pid_t process) {
   return false;
 }
 
-void Ledger::first(const AlertKind& kind, const Alert& alert) { kinds_[kind] = {alert, 0}; }
+void Ledger::first(const AlertKind& kind, const Alert& alert) {
+  text_ += text_of(kind, alert);
+  kinds_[kind] = {alert, 0};
+}
 
 std::vector<Alert> Ledger::take_repeats() {
   std::vector<Alert> alerts;

@@ -18,8 +18,11 @@ namespace sysnare {
 /// Kinds that one process may make before its further kinds are counted by call alone: a program
 /// with a JIT compiler has a new site for each piece of code, and an attacker as many as he likes.
 inline constexpr std::size_t kMaxKindsOfProcess = 4096;
-/// Kinds in all, about 64 MB with their alerts: many processes times the limit above.
+/// Kinds in all: many processes times the limit above.
 inline constexpr std::size_t kMaxKinds = 65536;
+/// Texts of the kinds and their alerts in all. A program has a command line and a path of 4 KB each
+/// for the asking; kMaxKinds of those would be a gigabyte. Ordinary alerts have some 500 bytes.
+inline constexpr std::size_t kMaxKindText = 64u << 20;
 
 struct AlertKind {
   std::string executable;
@@ -60,6 +63,7 @@ class Ledger {
   std::uint64_t total_ = 0;
   std::uint64_t repeats_ = 0;
   std::uint64_t folded_ = 0;
+  std::size_t text_ = 0;  ///< bytes in the texts of kinds_
 };
 
 }  // namespace sysnare

@@ -84,6 +84,26 @@ TEST(Ledger, BoundsTheKindsInAllAndUnknownNumbers) {
   EXPECT_EQ(ledger.by_call().size(), 2U);
 }
 
+TEST(Ledger, BoundsTheTextsOfLongCommandLines) {
+  Ledger ledger;
+  constexpr std::size_t kText = 64u << 10;
+  std::uint64_t lines = 0;
+  // Sixteen processes stay below every limit of number.
+  constexpr std::uint64_t kCalls = 2 * kMaxKindText / kText;
+  for (std::uint64_t i = 0; i < kCalls; ++i) {
+    AlertKind kind = kind_at(i);
+    if (!ledger.count(kind, static_cast<pid_t>(i % 16))) continue;
+    ++lines;
+    Alert alert;
+    alert.cmdline.assign(kText, 'x');
+    ledger.first(kind, alert);
+  }
+  EXPECT_LE(lines, kMaxKindText / kText + 1) << "the last is the one for all that is past it";
+  EXPECT_GE(lines, kMaxKindText / kText - 1);
+  for (const Alert& alert : ledger.take_repeats()) lines += alert.count;
+  EXPECT_EQ(lines, kCalls) << "none is lost";
+}
+
 TEST(Subject, FindsTheContainerInTheCgroup) {
   const std::string id(64, 'a');
   const struct {
