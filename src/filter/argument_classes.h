@@ -3,8 +3,10 @@
 //
 // Arguments reach a filter as 32-bit words. All that the profile and the program ever ask of a word
 // is a handful of questions (is it K, above K, which bits of a mask): values that answer all of
-// them alike form a class, and one value of each class stands for all. Not modelled: programs that
-// compute with arguments beyond AND; for them the classes are a sample.
+// them alike form a class, and one value of each class stands for all. A sample, not a proof, where
+// several masks ask about one word (values that answer all of them in a certain way are not looked
+// for), where combinations are drawn, and for programs that compute beyond AND. prove.h is the
+// proof.
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -96,6 +96,7 @@ Result<Filter> compile(const ResolvedProfile& profile) {
   Result<std::vector<sock_filter>> program = Compiler(profile).run();
   if (!program) return propagate(program);
   if (Result<void> proven = verify(*program, profile); !proven) {
+    if (proven.error().code == Errc::kLimit) return propagate(proven);
     return propagate(proven, "the compiled filter is not what the profile says");
   }
   Filter filter;

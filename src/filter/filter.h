@@ -40,11 +40,17 @@ struct Filter {
 
 /// Compiles `profile` and proves the result before returning it (no switch to skip).
 ///
-/// Errors: kLimit past BPF_MAXINSNS (4096) instructions.
+/// Errors: kLimit past BPF_MAXINSNS (4096) instructions, and for argument rules that verify()
+/// cannot compare.
 Result<Filter> compile(const ResolvedProfile& profile);
 
-/// Compares `program` with evaluate() over every number of every listed and unlisted ABI and every
-/// class of argument values. Errors: kBadInput with one witness call on which they differ.
+/// Proves that `program` decides every call as `profile` says (prove.h), and tries it against
+/// evaluate() besides: every number of every listed and unlisted ABI, every class of argument
+/// values.
+///
+/// Errors: kBadInput with one witness call on which they differ; kLimit when the argument rules of
+/// one call are too entangled to be compared; kUnsupported for a program that computes with more
+/// than loads, AND and jumps by constants.
 Result<void> verify(std::span<const sock_filter> program, const ResolvedProfile& profile);
 
 /// Readable text of a filter, one line an instruction: names, ABIs, argument names, labels.
