@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/text.h"
 
@@ -66,6 +67,27 @@ void merge_call(CallEvidence& into, const CallEvidence& more) {
   for (const auto& [site, count] : more.sites) add(into.sites[site], count);
   merge_stacks(into.stacks, more.stacks);
   merge_args(into, more);
+}
+
+/// Both are sorted, and so is the sum, without moving what is there for each that comes between.
+void merge_calls(Evidence& into, const std::vector<CallEvidence>& more) {
+  std::vector<CallEvidence> all;
+  all.reserve(into.calls.size() + more.size());
+  auto mine = into.calls.begin();
+  for (const CallEvidence& call : more) {
+    const std::pair key(call.call, call.origin);
+    while (mine != into.calls.end() && before(*mine, key)) all.push_back(std::move(*mine++));
+    if (mine != into.calls.end() && std::pair(mine->call, mine->origin) == key) {
+      merge_call(*mine, call);
+      all.push_back(std::move(*mine++));
+      continue;
+    }
+    all.push_back(call);
+    add(all.back().first_run, into.runs);
+    into.last_new_run = std::max(into.last_new_run, all.back().first_run);
+  }
+  std::move(mine, into.calls.end(), std::back_inserter(all));
+  into.calls = std::move(all);
 }
 
 /// A sentence about the second program, when it is another than ours.
@@ -145,17 +167,7 @@ void merge_evidence(Evidence& into, const Evidence& more) {
       !more.recorder.empty()) {
     into.recorder += "+" + more.recorder;
   }
-  const std::uint64_t runs_before = into.runs;
-  for (const CallEvidence& call : more.calls) {
-    if (into.find(call.call, call.origin) != nullptr) {
-      merge_call(into.record(call.call, call.origin), call);
-      continue;
-    }
-    CallEvidence& fresh = into.record(call.call, call.origin);
-    fresh = call;
-    add(fresh.first_run, runs_before);
-    into.last_new_run = std::max(into.last_new_run, fresh.first_run);
-  }
+  merge_calls(into, more.calls);
   add(into.runs, more.runs);
   add(into.lost, more.lost);
   add(into.unresolved_sites, more.unresolved_sites);

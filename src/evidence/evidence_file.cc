@@ -1,6 +1,7 @@
 // The evidence file: docs/reference/evidence.md describes every key.
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -182,10 +183,11 @@ Result<Call> read_call(const Cursor& object) {
   return call;
 }
 
-Result<void> read_entry(const Cursor& object, Evidence& evidence) {
+Result<CallEvidence> read_entry(const Cursor& object, std::uint64_t runs) {
   Result<Call> call = read_call(object);
   if (!call) return propagate(call);
-  Origin origin = Origin::kApplication;
+  CallEvidence entry;
+  entry.call = *call;
   if (object.has("origin")) {
     const Result<Cursor> at = object.at("origin");
     Result<std::string> text = at->string();
@@ -195,26 +197,37 @@ Result<void> read_entry(const Cursor& object, Evidence& evidence) {
       return at->fail("\"{}\" is no origin: there are launch, application, runtime, scan, io_uring",
                       printable(*text));
     }
-    origin = *known;
+    entry.origin = *known;
   }
-  if (evidence.find(*call, origin) != nullptr) {
-    return object.fail("{} of {} with origin {} stands twice", call_label(*call),
-                       abi_name(call->abi), origin_name(origin));
-  }
-  CallEvidence entry;
-  entry.call = *call;
-  entry.origin = origin;
   Result<void> read = object.read("count", entry.count);
   if (read) read = read_errors(object, entry);
   if (read) read = object.read("total_ns", entry.total_ns);
   if (read) read = object.read("max_ns", entry.max_ns);
-  if (read) read = object.read("runs_seen", entry.runs_seen, evidence.runs);
-  if (read) read = object.read("first_run", entry.first_run, evidence.runs);
+  if (read) read = object.read("runs_seen", entry.runs_seen, runs);
+  if (read) read = object.read("first_run", entry.first_run, runs);
   if (read) read = read_sites(object, entry);
   if (read) read = read_stacks(object, entry);
   if (read) read = read_args(object, entry);
   if (!read) return propagate(read);
-  evidence.record(*call, origin) = std::move(entry);
+  return entry;
+}
+
+/// In a map first: a file may hold millions of calls in any order, and each one that is put into
+/// its place in a vector moves all behind it.
+Result<void> read_calls(const std::vector<Cursor>& objects, Evidence& evidence) {
+  std::map<std::pair<Call, Origin>, CallEvidence> calls;
+  for (const Cursor& object : objects) {
+    Result<CallEvidence> entry = read_entry(object, evidence.runs);
+    if (!entry) return propagate(entry);
+    const Call call = entry->call;
+    const Origin origin = entry->origin;
+    if (!calls.try_emplace({call, origin}, std::move(*entry)).second) {
+      return object.fail("{} of {} with origin {} stands twice", call_label(call),
+                         abi_name(call.abi), origin_name(origin));
+    }
+  }
+  evidence.calls.reserve(calls.size());
+  for (auto& [key, entry] : calls) evidence.calls.push_back(std::move(entry));
   return {};
 }
 
@@ -281,10 +294,7 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (!calls) return propagate(calls);
   Result<std::vector<Cursor>> entries = calls->items();
   if (!entries) return propagate(entries);
-  for (const Cursor& entry : *entries) {
-    read = read_entry(entry, evidence);
-    if (!read) return propagate(read);
-  }
+  if (read = read_calls(*entries, evidence); !read) return propagate(read);
   return evidence;
 }
 

@@ -41,6 +41,13 @@ class Reader {
  public:
   explicit Reader(Profile& profile) : profile_(profile) {}
 
+  /// Says how many warnings were too many.
+  void finish() {
+    if (unsaid_ == 0) return;
+    profile_.warnings.push_back(
+        fmt::format("{}: and {} more warnings like these", profile_.source, unsaid_));
+  }
+
   Result<void> top(const Cursor& at) {
     if (Result<void> known = warn_of_unknown_keys(
             at, {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap",
@@ -81,7 +88,16 @@ class Reader {
   }
 
  private:
+  /// Most warnings about one file: nobody reads on, and a hostile file has millions.
+  static constexpr std::size_t kMaxWarnings = 64;
+
+  [[nodiscard]] bool warns_on() const { return profile_.warnings.size() < kMaxWarnings; }
+
   void warn(const Cursor& at, std::string_view text) {
+    if (!warns_on()) {
+      ++unsaid_;
+      return;
+    }
     profile_.warnings.push_back(fmt::format("{}: {}", at.where(), text));
   }
 
@@ -90,7 +106,8 @@ class Reader {
     if (!members) return propagate(members);
     for (const auto& [key, value] : *members) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      const std::string_view near = nearest(key, known);
+      // Looking for the key that was meant is what costs.
+      const std::string_view near = warns_on() ? nearest(key, known) : std::string_view();
       warn(value, near.empty() ? std::string("unknown key, ignored")
                                : fmt::format("unknown key, ignored; did you mean {}?", near));
     }
@@ -204,6 +221,7 @@ class Reader {
   Result<void> read_arch_map(const Cursor& at) {
     Result<std::vector<Cursor>> items = items_of(at, "archMap");
     if (!items) return propagate(items);
+    std::set<std::string> seen;
     for (const Cursor& item : *items) {
       if (Result<void> known = warn_of_unknown_keys(item, {"architecture", "subArchitectures"});
           !known) {
@@ -222,10 +240,12 @@ class Reader {
         if (!sub_name) return propagate(sub_name);
         entry.sub_architectures.push_back(std::move(*sub_name));
       }
-      const bool again = std::any_of(
-          profile_.arch_map.begin(), profile_.arch_map.end(),
-          [&](const ArchMapEntry& other) { return other.architecture == entry.architecture; });
-      if (again) warn(*architecture, fmt::format("{} is listed twice", entry.architecture));
+      // Docker and Podman stop at the first that fits.
+      if (!seen.insert(entry.architecture).second) {
+        warn(*architecture,
+             fmt::format("{} is listed twice, the first counts", entry.architecture));
+        continue;
+      }
       profile_.arch_map.push_back(std::move(entry));
     }
     return {};
@@ -392,6 +412,7 @@ class Reader {
   }
 
   Profile& profile_;
+  std::size_t unsaid_ = 0;
 };
 
 }  // namespace
@@ -410,9 +431,9 @@ Result<Profile> parse_profile(std::string_view text, std::string_view file_name)
   if (!value) return propagate(value);
   Profile profile;
   profile.source = std::string(file_name);
-  if (Result<void> done = Reader(profile).top(Cursor(*value, file_name)); !done) {
-    return propagate(done);
-  }
+  Reader reader(profile);
+  if (Result<void> done = reader.top(Cursor(*value, file_name)); !done) return propagate(done);
+  reader.finish();
   return profile;
 }
 

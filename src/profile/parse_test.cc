@@ -1,4 +1,7 @@
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+
+#include <ctime>
 
 #include "profile/profile.h"
 
@@ -151,6 +154,36 @@ TEST(ParseProfile, OddThingsAreSaidNotDropped) {
     ASSERT_EQ(profile->warnings.size(), 1u);
     EXPECT_NE(profile->warnings[0].find(c.says), std::string::npos) << profile->warnings[0];
   }
+}
+
+TEST(ParseProfile, OfManyOddThingsTheFirstAreSaid) {
+  // Each suggestion compares with every key; a file of 20 MB took minutes.
+  constexpr int kKeys = 100'000;
+  std::string text = R"({"defaultAction": "SCMP_ACT_ERRNO")";
+  for (int i = 0; i < kKeys; ++i) text += fmt::format(", \"{:060}\": 0", i);
+  const std::clock_t start = std::clock();
+  const Result<Profile> profile = parse_profile(text + "}", "p.json");
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  ASSERT_TRUE(profile.has_value()) << profile.error().message;
+  EXPECT_LT(profile->warnings.size(), 100u);
+  EXPECT_EQ(profile->warnings.back(), "p.json: and 99936 more warnings like these");
+  EXPECT_LT(seconds, 5.0);
+}
+
+TEST(ParseProfile, OfTwoEqualArchMapEntriesTheFirstCounts) {
+  constexpr int kEntries = 20'000;
+  std::string text = R"({"defaultAction": "SCMP_ACT_ERRNO", "archMap": [
+    {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]})";
+  for (int i = 0; i < kEntries; ++i) {
+    text += R"(,{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X32"]})";
+  }
+  const Result<Profile> profile = parse_profile(text + "]}", "p.json");
+  ASSERT_TRUE(profile.has_value()) << profile.error().message;
+  ASSERT_EQ(profile->arch_map.size(), 1u);
+  EXPECT_EQ(profile->arch_map[0].sub_architectures, std::vector<std::string>{"SCMP_ARCH_X86"});
+  EXPECT_EQ(
+      profile->warnings.front(),
+      "p.json:2: archMap[1].architecture: SCMP_ARCH_X86_64 is listed twice, the first counts");
 }
 
 TEST(ParseProfile, AllDialectsAreRead) {
