@@ -115,6 +115,9 @@ Result<bool> program_execs(const Options& options, const std::string& profile_sh
           return own && is_exec(call.call);
         });
   }
+  // A profile without a file of its own (standard input, a pipe) has no side file: what lies in the
+  // working directory under that name was made for no profile that we could compare.
+  if (profile_sha256.empty()) return false;
   const std::string side_file = why_path(options.profile.path);
   Result<Why> why = load_why(side_file);
   if (!why) {

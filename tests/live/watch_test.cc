@@ -629,6 +629,20 @@ TEST(Watch, NoExecPassesUnseen) {
   }
 }
 
+TEST(Watch, AProfileOnStandardInputHasNoSideFile) {
+  // A file of that name in the working directory, which anybody may have left there, must not
+  // vouch for a profile that it was never held against.
+  const TempDir folder;
+  folder.write("-.why.json", why_text("", "application"));
+  RunOptions options;
+  options.cwd = folder.path();
+  options.input = profile_text("SCMP_ACT_ERRNO");
+  const Outcome outcome = sysnare(words("-", {"--kill", "any"}, {"spawn", "/bin/true"}), options);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "spawn=137\n");
+  EXPECT_EQ(calls_of(alerts_in(outcome.err), "execve"), 1U) << outcome.err;
+}
+
 TEST(Watch, AShellThatAProgramIsMadeToExecIsKilledBefore) {
   const TempDir folder;
   const std::string script = folder.write("sh", "#!/bin/sh\n: > " + (folder / "owned") + "\n");
