@@ -9,6 +9,7 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/verb.h"
 #include "learn/learn.h"
 
@@ -50,9 +51,9 @@ std::function<void(const RunProgress&)> progress_lines(std::string verb) {
     if (time - *last < kProgressStep) return;
     *last = time;
     // A line, not a bar: the command writes to the same terminal.
-    fmt::print(stderr, "sysnare {}: run {} of {} done, {}\n", verb, now.done, now.wanted,
-               now.done == 1 ? plural(now.so_far.calls.size(), "different call")
-                             : saturation_text(now.so_far));
+    say(stderr, "sysnare {}: run {} of {} done, {}\n", verb, now.done, now.wanted,
+        now.done == 1 ? plural(now.so_far.calls.size(), "different call")
+                      : saturation_text(now.so_far));
   };
 }
 

@@ -11,11 +11,12 @@
 
 #include "base/text.h"
 #include "cli/help.h"
+#include "cli/print.h"
 
 namespace sysnare::cli {
 
 void complain(std::string_view verb, std::string_view message) {
-  fmt::print(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, message);
+  say(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, message);
 }
 
 void complain(std::string_view verb, const Error& error) { complain(verb, error.message); }
@@ -53,7 +54,7 @@ Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::str
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help_text(app, command));
+    say(stdout, "{}", help_text(app, command));
     parsed.leave = true;
   } catch (const CLI::ParseError& error) {
     complain(app.get_name(), fmt::format("{}; `sysnare {} --help` lists the options", error.what(),

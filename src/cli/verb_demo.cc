@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/verb.h"
 #include "flow/demo.h"
 
@@ -46,25 +47,25 @@ std::string shown(std::string_view text) {
 
 /// Whether the command did what the story says.
 bool tell(const DemoFolder& folder, const DemoCommand& command, const Paint& paint) {
-  fmt::print("  {}\n", paint.bold("$ " + shown(command.line)));
+  say(stdout, "  {}\n", paint.bold("$ " + shown(command.line)));
   std::fflush(stdout);
   if (command.before) {
     if (Result<void> prepared = command.before(); !prepared) {
-      fmt::print("  {}\n\n", paint.red("not as promised: " + prepared.error().message));
+      say(stdout, "  {}\n\n", paint.red("not as promised: " + prepared.error().message));
       return false;
     }
   }
   const Captured outcome = folder.run(command);
   const std::string_view text = trim(outcome.out);
-  if (!text.empty()) fmt::print("  {}\n", shown(text));
+  if (!text.empty()) say(stdout, "  {}\n", shown(text));
   if (outcome.status != 0 && outcome.started && !outcome.timed_out) {
-    fmt::print("  {}\n", paint.dim(fmt::format("[exit status {}]", outcome.status)));
+    say(stdout, "  {}\n", paint.dim(fmt::format("[exit status {}]", outcome.status)));
   }
   const std::vector<std::string> wrong = demo_mismatches(command, outcome);
   for (const std::string& each : wrong) {
-    fmt::print("  {}\n", paint.red("not as promised: " + each));
+    say(stdout, "  {}\n", paint.red("not as promised: " + each));
   }
-  fmt::print("\n");
+  say(stdout, "\n");
   return wrong.empty();
 }
 
@@ -83,9 +84,9 @@ int verb_demo(const Words& words) {
 
   const bool progress = ::isatty(STDERR_FILENO) == 1;
   Result<DemoFolder> folder = DemoFolder::prepare(folder_path, [&](std::string_view what) {
-    if (progress) fmt::print(stderr, "\r\x1b[K{} ...", what);
+    if (progress) say(stderr, "\r\x1b[K{} ...", what);
   });
-  if (progress) fmt::print(stderr, "\r\x1b[K");
+  if (progress) say(stderr, "\r\x1b[K");
   if (!folder) {
     complain("demo", folder.error());
     return folder.error().code == Errc::kUsage ? kUsageError : kLaunchFailed;
@@ -97,26 +98,26 @@ int verb_demo(const Words& words) {
   std::vector<std::string> skipped;
   unsigned number = 0;
   for (const DemoChapter& chapter : demo_story(*folder)) {
-    fmt::print("{}\n", paint.bold(fmt::format("{}. {}", ++number, chapter.title)));
+    say(stdout, "{}\n", paint.bold(fmt::format("{}. {}", ++number, chapter.title)));
     if (!chapter.skipped.empty()) {
-      fmt::print("   left out: {}\n\n", chapter.skipped);
+      say(stdout, "   left out: {}\n\n", chapter.skipped);
       skipped.push_back(fmt::format("{} ({})", chapter.title, chapter.skipped));
       continue;
     }
-    fmt::print("   {}\n\n", chapter.text);
+    say(stdout, "   {}\n\n", chapter.text);
     for (const DemoCommand& command : chapter.commands) {
       ++told;
       if (!tell(*folder, command, paint)) ++failed;
     }
   }
   if (failed == 0) {
-    fmt::print("{}\n", paint.green(fmt::format("{}, all as promised", plural(told, "command"))));
+    say(stdout, "{}\n", paint.green(fmt::format("{}, all as promised", plural(told, "command"))));
   } else {
-    fmt::print("{}\n",
-               paint.red(fmt::format("{} of {} not as promised", failed, plural(told, "command"))));
+    say(stdout, "{}\n",
+        paint.red(fmt::format("{} of {} not as promised", failed, plural(told, "command"))));
   }
-  for (const std::string& each : skipped) fmt::print("left out: {}\n", each);
-  if (!folder_path.empty()) fmt::print("everything is in {}\n", folder->path());
+  for (const std::string& each : skipped) say(stdout, "left out: {}\n", each);
+  if (!folder_path.empty()) say(stdout, "everything is in {}\n", folder->path());
   return failed == 0 ? kOk : kFoundSomething;
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/verb.h"
 #include "flow/doctor.h"
 
@@ -40,13 +41,13 @@ void print_table(const std::vector<Finding>& findings, bool colour) {
   for (const Finding& finding : findings) {
     if (finding.group != group) {
       group = finding.group;
-      fmt::print("{}{}{}\n", colour ? "\x1b[1m" : "", group, colour ? "\x1b[0m" : "");
+      say(stdout, "{}{}{}\n", colour ? "\x1b[1m" : "", group, colour ? "\x1b[0m" : "");
     }
     const std::string_view word = standing_name(finding.standing);
-    fmt::print("  {}{:<8}{} {:<{}}  {}\n", colour ? colour_of(finding.standing) : "", word,
-               colour ? "\x1b[0m" : "", finding.name, width, finding.value);
-    if (!finding.cost.empty()) fmt::print("  {:{}}  costs: {}\n", "", width + 9, finding.cost);
-    if (!finding.remedy.empty()) fmt::print("  {:{}}  do:    {}\n", "", width + 9, finding.remedy);
+    say(stdout, "  {}{:<8}{} {:<{}}  {}\n", colour ? colour_of(finding.standing) : "", word,
+        colour ? "\x1b[0m" : "", finding.name, width, finding.value);
+    if (!finding.cost.empty()) say(stdout, "  {:{}}  costs: {}\n", "", width + 9, finding.cost);
+    if (!finding.remedy.empty()) say(stdout, "  {:{}}  do:    {}\n", "", width + 9, finding.remedy);
   }
 }
 
@@ -63,12 +64,12 @@ void print_summary(const std::vector<Finding>& findings) {
     }
   }
   if (broken.empty()) {
-    fmt::print("\ntrace, run and watch work here");
+    say(stdout, "\ntrace, run and watch work here");
   } else {
-    fmt::print("\ntrace, run and watch do not all work here: {} missing", join_and(broken));
+    say(stdout, "\ntrace, run and watch do not all work here: {} missing", join_and(broken));
   }
-  if (!limited.empty()) fmt::print("; missing or limited: {}", fmt::join(limited, ", "));
-  fmt::print("\n");
+  if (!limited.empty()) say(stdout, "; missing or limited: {}", fmt::join(limited, ", "));
+  say(stdout, "\n");
 }
 
 void print_json(const std::vector<Finding>& findings) {
@@ -87,7 +88,7 @@ void print_json(const std::vector<Finding>& findings) {
                                     {"cost", finding.cost},
                                     {"remedy", finding.remedy}});
   }
-  fmt::print("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
+  say(stdout, "{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -109,9 +110,9 @@ int verb_doctor(const Words& words) {
   append(examine_user());
   // An engine that does not answer holds us for seconds: say so to a person.
   const bool progress = ::isatty(STDERR_FILENO) == 1;
-  if (progress) fmt::print(stderr, "asking container engines ...");
+  if (progress) say(stderr, "asking container engines ...");
   append(examine_engines());
-  if (progress) fmt::print(stderr, "\r\x1b[K");
+  if (progress) say(stderr, "\r\x1b[K");
   append(examine_tools());
 
   if (json) {

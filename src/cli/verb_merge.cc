@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/verb.h"
 #include "evidence/evidence.h"
 #include "flow/profile_file.h"
@@ -128,9 +129,9 @@ int verb_merge(const Words& words) {
   if (Result<void> written = write_file_atomic(output, write_evidence(*all)); !written) {
     return failed(written.error());
   }
-  fmt::print(stderr, "{} of {} in {}, {} lost; {}\n", plural(all->observed(), "call"),
-             plural(all->calls.size(), "kind"), plural(all->runs, "run"), with_commas(all->lost),
-             saturation_text(*all));
+  say(stderr, "{} of {} in {}, {} lost; {}\n", plural(all->observed(), "call"),
+      plural(all->calls.size(), "kind"), plural(all->runs, "run"), with_commas(all->lost),
+      saturation_text(*all));
   return kOk;
 }
 

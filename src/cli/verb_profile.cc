@@ -11,6 +11,7 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "container/runtime_calls.h"
@@ -142,8 +143,8 @@ Result<Request> checked(const Typed& typed, const Words& command) {
 void tell_next(const Typed& typed, const std::vector<std::string>& command) {
   const std::string file = shell_words({typed.output});
   if (typed.runtimes.empty()) {
-    fmt::print(stderr, "next: sysnare run --profile {} -- {}\n", file,
-               command.empty() ? "COMMAND" : shell_words(command));
+    say(stderr, "next: sysnare run --profile {} -- {}\n", file,
+        command.empty() ? "COMMAND" : shell_words(command));
     return;
   }
   const std::string privileges =
@@ -154,11 +155,10 @@ void tell_next(const Typed& typed, const std::vector<std::string>& command) {
     if (engine == "docker" || engine == "podman") {
       const std::string with =
           plus == std::string::npos ? "" : " --runtime " + runtime.substr(plus + 1);
-      fmt::print(stderr, "next: {}{} run --security-opt seccomp={}{} IMAGE\n", engine, with, file,
-                 privileges);
+      say(stderr, "next: {}{} run --security-opt seccomp={}{} IMAGE\n", engine, with, file,
+          privileges);
     } else {
-      fmt::print(stderr, "next: put {} into config.json as linux.seccomp, then {} run ID\n", file,
-                 engine);
+      say(stderr, "next: put {} into config.json as linux.seccomp, then {} run ID\n", file, engine);
     }
   }
 }
@@ -176,16 +176,16 @@ void tell(const Typed& typed, const Learned& learned) {
     rest += name.empty() ? fmt::format(" {}", *learned.profile.default_errno_ret)
                          : fmt::format(" {}", name);
   }
-  fmt::print(stderr, "{} allowed", plural(allowed, "call"));
+  say(stderr, "{} allowed", plural(allowed, "call"));
   if (refused > 0) {
-    fmt::print(stderr, ", {} get ENOSYS since libc then takes an older way", refused);
+    say(stderr, ", {} get ENOSYS since libc then takes an older way", refused);
   }
-  fmt::print(stderr, ", all others {}\n", rest);
-  fmt::print(stderr, "{}\n", saturation_text(learned.merged));
-  for (const std::string& note : learned.notes) fmt::print(stderr, "note: {}\n", printable(note));
+  say(stderr, ", all others {}\n", rest);
+  say(stderr, "{}\n", saturation_text(learned.merged));
+  for (const std::string& note : learned.notes) say(stderr, "note: {}\n", printable(note));
   if (!has_side_file(typed.output)) return;
-  fmt::print(stderr, "wrote {}, and why each call is in it to {}\n", shell_words({typed.output}),
-             shell_words({why_path(typed.output)}));
+  say(stderr, "wrote {}, and why each call is in it to {}\n", shell_words({typed.output}),
+      shell_words({why_path(typed.output)}));
   tell_next(typed, learned.merged.command);
 }
 

@@ -8,6 +8,7 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "cli/print.h"
 #include "cli/verb.h"
 
 namespace sysnare::cli {
@@ -50,19 +51,19 @@ Json call_json(std::string_view name) {
 }
 
 void print_one(std::string_view name) {
-  fmt::print("{}({})\n", name, arguments_text(name));
-  for (Abi abi : all_abis()) fmt::print("  {:<12} {}\n", abi_name(abi), number_text(abi, name));
+  say(stdout, "{}({})\n", name, arguments_text(name));
+  for (Abi abi : all_abis()) say(stdout, "  {:<12} {}\n", abi_name(abi), number_text(abi, name));
 }
 
 void print_table(const std::vector<std::string_view>& names, Abi abi) {
-  fmt::print("{:>10} {:<24} {}\n", abi_name(abi), "name", "arguments");
+  say(stdout, "{:>10} {:<24} {}\n", abi_name(abi), "name", "arguments");
   std::vector<std::pair<std::uint32_t, std::string_view>> rows;
   for (std::string_view name : names) {
     if (const auto nr = syscall_nr(abi, name)) rows.emplace_back(*nr, name);
   }
   std::sort(rows.begin(), rows.end());
   for (const auto& [nr, name] : rows) {
-    fmt::print("{:>10} {:<24} {}\n", nr, name, arguments_text(name));
+    say(stdout, "{:>10} {:<24} {}\n", nr, name, arguments_text(name));
   }
 }
 
@@ -112,7 +113,7 @@ int verb_syscalls(const Words& words) {
   if (json) {
     Json document = {{"schema", kJsonSchema}, {"syscalls", Json::array()}};
     for (std::string_view name : names) document["syscalls"].push_back(call_json(name));
-    fmt::print("{}\n", document.dump(2));
+    say(stdout, "{}\n", document.dump(2));
   } else if (!wanted.empty()) {
     print_one(names.front());
   } else {

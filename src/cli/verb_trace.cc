@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/call_table.h"
+#include "cli/print.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 
@@ -82,17 +83,17 @@ void print_report(const Options& options, const Evidence& evidence) {
   const bool launched = !options.repeat.record.command.empty();
   std::FILE* to = launched || options.output == "-" ? stderr : stdout;
   if (options.json) {
-    fmt::print(to, "{}", write_evidence(evidence));
+    say(to, "{}", write_evidence(evidence));
     return;
   }
-  fmt::print(to, "{}", call_table(evidence, options.sort_by));
-  if (options.repeat.record.stacks) fmt::print(to, "{}\n", code_paths(evidence));
-  fmt::print(to, "{}", call_notes(evidence));
+  say(to, "{}", call_table(evidence, options.sort_by));
+  if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
+  say(to, "{}", call_notes(evidence));
   if (!options.output.empty() && options.output != "-") {
-    fmt::print(to, "saved to {0}; `sysnare profile {0} -o PROFILE.json` makes a profile of it\n",
-               shell_words({options.output}));
+    say(to, "saved to {0}; `sysnare profile {0} -o PROFILE.json` makes a profile of it\n",
+        shell_words({options.output}));
   }
-  fmt::print(to, "{}", call_total(evidence));
+  say(to, "{}", call_total(evidence));
 }
 
 }  // namespace

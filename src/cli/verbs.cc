@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/print.h"
 #include "cli/verb.h"
 
 namespace sysnare::cli {
@@ -22,13 +23,13 @@ constexpr Verb kVerbs[] = {
 };
 
 void print_help() {
-  fmt::print(
+  say(stdout,
       "sysnare tells exactly which system calls a program needs, allows only those,\n"
       "and sets a trip wire around it.\n\n"
       "usage: sysnare VERB [options] [-- COMMAND...]\n\n"
       "verbs:\n");
-  for (const Verb& verb : kVerbs) fmt::print("  {:<10} {}\n", verb.name, verb.summary);
-  fmt::print("\n`sysnare VERB --help` says more. `sysnare --version` prints the version.\n");
+  for (const Verb& verb : kVerbs) say(stdout, "  {:<10} {}\n", verb.name, verb.summary);
+  say(stdout, "\n`sysnare VERB --help` says more. `sysnare --version` prints the version.\n");
 }
 
 }  // namespace
@@ -43,11 +44,11 @@ int run(const Words& words) {
   const std::string& first = words.front();
   if (first == "--help" || first == "-h" || first == "help") {
     print_help();
-    return kOk;
+    return finish("", kOk, kUnusableInput);
   }
   if (first == "--version" || first == "-V") {
-    fmt::print("sysnare {}\n", SYSNARE_VERSION);
-    return kOk;
+    say(stdout, "sysnare {}\n", SYSNARE_VERSION);
+    return finish("", kOk, kUnusableInput);
   }
   const auto found = std::find_if(std::begin(kVerbs), std::end(kVerbs),
                                   [&](const Verb& verb) { return verb.name == first; });
@@ -57,7 +58,10 @@ int run(const Words& words) {
     complain("", unknown_word("verb", first, names) + "; `sysnare --help` lists the verbs");
     return kUsageError;
   }
-  return found->run(Words(words.begin() + 1, words.end()));
+  const bool launches =
+      found->run == verb_trace || found->run == verb_run || found->run == verb_watch;
+  const int status = found->run(Words(words.begin() + 1, words.end()));
+  return finish(first, status, launches ? kLaunchFailed : kUnusableInput);
 }
 
 }  // namespace sysnare::cli
