@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -228,6 +229,9 @@ int watch_command(const Options& options, WatchSpec& spec, AlertSink& sink) {
       outcome->run.exec.kind == ExecOutcome::Kind::kFilterFailed) {
     return failed_start(options, outcome->run);
   }
+  // Alerts that are held go out now, and nothing is launched any more: a reader of standard error
+  // that went away must not cost the command's status.
+  ::signal(SIGPIPE, SIG_IGN);
   tell_summary(options, spec, *outcome, sink);
   return end_as(outcome->run.wait_status);
 }

@@ -1,5 +1,6 @@
 #include "tripwire/watch.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -392,7 +393,11 @@ Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
   if (!ended) return propagate(ended);
   WatchOutcome outcome;
   outcome.run = std::move(*ended);
+  // What is held goes out now. Its reader may have gone away, as during the watch, and the status
+  // of the command is still to be told.
+  const auto before = ::signal(SIGPIPE, SIG_IGN);
   tripwire.finish(outcome);
+  ::signal(SIGPIPE, before);
   return outcome;
 }
 
