@@ -14,11 +14,11 @@ constexpr Verb kVerbs[] = {
      verb_profile},
     {"merge", "join evidence files into one", verb_merge},
     {"run", "run a command under a seccomp profile", verb_run},
-    {"watch", "run a command with a trip wire: calls outside its profile raise an alert",
+    {"watch", "run a command with a trip wire around its profile",
      verb_watch},
     {"convert", "turn a profile of any dialect into plain OCI or Docker JSON", verb_convert},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
-    {"doctor", "say what this machine supports, and what to do about what is missing", verb_doctor},
+    {"doctor", "say what this machine supports, and what to do about the rest", verb_doctor},
     {"demo", "tell the whole story on a Hello World, on this machine", verb_demo},
 };
 
