@@ -17,6 +17,7 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/call_text.h"
 #include "enforce/enforce.h"
@@ -202,7 +203,7 @@ int refused_exec(const Options& options, const LiveProfile& profile, const std::
                     "profile and what the program needs besides, or let `sysnare profile -o FILE "
                     "-- {}` make one",
                     printable(path), errno_text(error), deciding_rule(profile, own_execve()),
-                    printable(fmt::format("{}", fmt::join(options.command, " ")))));
+                    shell_words(options.command)));
     return kCannotExecute;
   }
   switch (error) {
@@ -265,8 +266,8 @@ void hint_at_refusals(const Options& options, const LiveProfile& profile,
   complain(kVerb,
            fmt::format("{} {}; calls that the profile refuses with an errno are not seen by run: "
                        "`sysnare watch --enforce --profile {} -- {}` names them",
-                       printable(base_name(outcome.path)), what, printable(options.profile.path),
-                       printable(fmt::format("{}", fmt::join(options.command, " ")))));
+                       printable(base_name(outcome.path)), what,
+                       shell_words({options.profile.path}), shell_words(options.command)));
 }
 
 void explain_end(const Options& options, const LiveProfile& profile, const EnforceOutcome& outcome,
@@ -278,8 +279,8 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
     complain(kVerb,
              fmt::format("if {} needs it, `sysnare watch --profile {} -- {}` names every call that "
                          "is outside the profile",
-                         printable(base_name(outcome.path)), printable(options.profile.path),
-                         printable(fmt::format("{}", fmt::join(options.command, " ")))));
+                         printable(base_name(outcome.path)), shell_words({options.profile.path}),
+                         shell_words(options.command)));
   }
   const bool sigsys = WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGSYS;
   if (!sigsys) {

@@ -102,10 +102,18 @@ Children::Thread& Children::thread(pid_t tid) {
   return found;
 }
 
+void Children::continued() {
+  for (auto& [tid, each] : threads_) each.held_back = 0;
+  just_continued_ = true;
+}
+
 bool Children::drain() {
   for (int handled = 0; handled < kMaxBatch; ++handled) {
     const pid_t pid = next_waitable();
-    if (pid == 0) return true;
+    if (pid == 0) {
+      just_continued_ = false;
+      return true;
+    }
     // Only a child that is not yet reaped can tell whether it was killed in its own execve.
     if (pid == launch_.pid()) exec_ = launch_.outcome();
     int status = 0;
@@ -196,9 +204,10 @@ void Children::on_signal(pid_t tid, int signal) {
     // Stopped between vfork and exec it would leave its parent in a wait that no stop reaches, and
     // Ctrl-Z would hang the job. So it happens without a tracer too, but ours makes the time
     // between longer. The stop comes after exec.
-    receiver.held_back = signal;
+    receiver.held_back = just_continued_ ? 0 : signal;
     signal = 0;
   }
+  if (signal == SIGCONT) receiver.held_back = 0;
   resume(tid, signal);
 }
 

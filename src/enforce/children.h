@@ -37,6 +37,9 @@ class Children {
   [[nodiscard]] bool any_traced() const { return spec_.explain && !threads_.empty(); }
   /// The signal that stopped the program since the last call; job control has to be mirrored.
   std::optional<int> take_stop() { return std::exchange(stop_, {}); }
+  /// The job was stopped and goes on: as the kernel's SIGCONT does, drops the stops that are on
+  /// their way, also those that were reported while we ourselves stood still.
+  void continued();
 
   /// When a lone thread's process has to be looked at again; empty: never.
   [[nodiscard]] std::optional<Clock::time_point> deadline() const;
@@ -81,6 +84,7 @@ class Children {
   bool ended_ = false;
   bool executed_ = false;
   bool stopped_ = false;
+  bool just_continued_ = false;  ///< until all is read that came before
   std::optional<int> stop_;
   std::vector<LoneThread> lone_;
   /// By process: a death that looks like one by a filter that is not ours; announced when the

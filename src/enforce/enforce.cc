@@ -128,6 +128,7 @@ class Loop {
     const std::optional<int> signal = children_.take_stop();
     if (!signal) return;
     job_.mirror_stop(*signal);
+    children_.continued();
     // A program that made a process group of its own is not in the one that fg continues.
     const pid_t group = ::getpgid(launch_.pid());
     if (*signal != SIGSTOP && group > 0 && group != ::getpgrp()) ::kill(-group, SIGCONT);

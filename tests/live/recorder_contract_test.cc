@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <iterator>
 #include <set>
+#include <sstream>
 
 #include "arch/syscalls.h"
 #include "harness.h"
@@ -476,6 +477,21 @@ RecordOptions attach_to(int pid) {
   return options;
 }
 
+/// Voluntary context switches of all threads of `pid` so far.
+std::uint64_t context_switches(pid_t pid) {
+  std::uint64_t sum = 0;
+  std::error_code ignored;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
+    std::istringstream status(slurp(task.path().string() + "/status"));
+    for (std::string line; std::getline(status, line);) {
+      constexpr std::string_view kKey = "voluntary_ctxt_switches:";
+      if (line.starts_with(kKey)) sum += std::stoull(line.substr(kKey.size()));
+    }
+  }
+  return sum;
+}
+
 TEST_P(RecorderContract, AttachesToAllThreadsAndLetsThemGo) {
   if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
@@ -484,8 +500,9 @@ TEST_P(RecorderContract, AttachesToAllThreadsAndLetsThemGo) {
     ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
     RecorderProcess recorder(GetParam().record, attach_to(looper.pid()));
     ASSERT_TRUE(eventually([&] { return is_traced(looper.pid()); }));
-    // Long enough for all to have called: their own count says so.
-    ::usleep(100000);
+    // Each call of a tracee is two stops, and each stop a context switch: no clock needed.
+    const std::uint64_t before = context_switches(looper.pid());
+    ASSERT_TRUE(eventually([&] { return context_switches(looper.pid()) > before + 400; }));
     ::kill(recorder.pid(), signal);
     const Recorded recorded = recorder.wait();
     EXPECT_FALSE(recorded.timed_out);
@@ -494,6 +511,7 @@ TEST_P(RecorderContract, AttachesToAllThreadsAndLetsThemGo) {
     EXPECT_GE(call(recorded, "getppid").count, 5u);
     EXPECT_GE(call(recorded, "nanosleep").count, 5u);
     EXPECT_THAT(recorded.recording.evidence.command, IsEmpty());
+    EXPECT_THAT(recorded.recording.evidence.notes, Contains(HasSubstr("calls of its start")));
     EXPECT_THAT(recorded.recording.evidence.program.path, HasSubstr("looper"));
     EXPECT_NE(recorded.recording.evidence.program.build_id, "");
 

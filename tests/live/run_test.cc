@@ -543,6 +543,9 @@ TEST(Run, SaysThatErrnoRefusalsAreSeenElsewhereWhenTheLoaderGivesUp) {
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("error while loading shared libraries"),
                                  HasSubstr("true ended in the dynamic loader"),
                                  HasSubstr("sysnare watch --enforce --profile")));
+  const Outcome crashed =
+      run_under(dir.write("r.json", all_but(R"("mkdir")", "ERRNO")), {"sh", "-c", "kill -SEGV $$"});
+  EXPECT_THAT(crashed.err, HasSubstr("-- sh -c 'kill -SEGV $$'")) << "ready for a shell";
   // A program's own 127 is no reason to speak.
   EXPECT_THAT(run_under(dir.write("q.json", no_mkdir("ERRNO")), {"sh", "-c", "exit 127"}).err,
               IsEmpty());

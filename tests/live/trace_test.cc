@@ -449,8 +449,8 @@ TEST(Trace, IsAJobLikeAnyOther) {
   // It says when it has the terminal: what is typed earlier would be the shell's.
   const std::string program =
       dir.write("echo.py",
-                "import signal, sys\n"
-                "signal.signal(signal.SIGCONT, lambda *_: print('resumed', flush=True))\n"
+                "import os, signal, sys\n"
+                "signal.signal(signal.SIGCONT, lambda *_: os.write(1, b'resumed\\n'))\n"
                 "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
                 "print('begun', flush=True)\n"
                 "for line in sys.stdin: print('got', line, end='', flush=True)\n");

@@ -42,6 +42,9 @@ constexpr const char* kNoteOdd =
 constexpr const char* kNoteIoUring =
     "the program uses io_uring; operations in its rings are no system calls and were not seen";
 constexpr const char* kNoteDetached = "the recording ended while the program still ran";
+constexpr const char* kNoteAttached =
+    "attached to a running program: the calls of its start are not in this recording, so a profile "
+    "of it alone does not let the program start";
 constexpr const char* kNoteStuck =
     "a thread did not stop in time to be let go; the kernel lets it go when the recorder ends";
 
@@ -118,6 +121,7 @@ Result<void> PtraceRecorder::attach() {
     }
   }
   for (const auto& [thread, tracee] : tracees_) attached_.insert(tracee.process);
+  add_note(recording_.evidence, kNoteAttached);
   recording_.evidence.program =
       identify_program(fmt::format("/proc/{}/exe", options_.attach.front()));
   return {};
