@@ -1,6 +1,6 @@
 #include "filter/graph.h"
 
-#include <algorithm>
+#include <deque>
 #include <utility>
 
 namespace sysnare {
@@ -36,11 +36,10 @@ class Writer {
     place_[id] = size() - 1;
   }
 
-  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(reversed_.size()); }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(program_.size()); }
 
-  std::vector<sock_filter> take() {
-    std::reverse(reversed_.begin(), reversed_.end());
-    return std::move(reversed_);
+  [[nodiscard]] std::vector<sock_filter> program() const {
+    return {program_.begin(), program_.end()};
   }
 
  private:
@@ -58,11 +57,11 @@ class Writer {
     place_[id] = size() - 1;
   }
 
-  void push(sock_filter insn) { reversed_.push_back(insn); }
+  void push(sock_filter insn) { program_.push_front(insn); }
 
   const std::vector<Node>& nodes_;
   std::vector<std::uint32_t> place_;
-  std::vector<sock_filter> reversed_;
+  std::deque<sock_filter> program_;
 };
 
 /// Children before parents, so that the last child visited stands directly behind its parent.
@@ -118,7 +117,7 @@ Result<std::vector<sock_filter>> Graph::layout(NodeId root) const {
         "take: drop argument rules",
         BPF_MAXINSNS);
   }
-  return writer.take();
+  return writer.program();
 }
 
 }  // namespace sysnare
