@@ -159,6 +159,13 @@ std::string_view Value::kind() const {
 
 Result<Value> parse(std::string_view text, std::string_view name) {
   std::uint32_t line = 1;
+  if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
+    // The library says of it "last read: '<U+0000>'", after whatever else it stumbles over.
+    line += static_cast<std::uint32_t>(std::count(text.begin(), text.begin() + at, '\n'));
+    return sysnare::fail(Errc::kBadInput,
+                         "{}:{}: not JSON: byte {} of the file is 0, so it is no text", name, line,
+                         at + 1);
+  }
   Builder builder(name, &line);
   const bool done =
       Library::sax_parse(CountingIterator(text.data(), &line),

@@ -22,15 +22,17 @@ struct SortWord {
 };
 /// strace(1), "-S sortby".
 constexpr SortWord kSortWords[] = {
-    {"time", SortBy::kTime},        {"time-percent", SortBy::kTime},
-    {"time-total", SortBy::kTime},  {"total-time", SortBy::kTime},
-    {"max-time", SortBy::kMax},     {"longest", SortBy::kMax},
-    {"time-max", SortBy::kMax},     {"avg-time", SortBy::kAverage},
-    {"time-avg", SortBy::kAverage}, {"calls", SortBy::kCalls},
-    {"count", SortBy::kCalls},      {"errors", SortBy::kErrors},
-    {"error", SortBy::kErrors},     {"name", SortBy::kName},
-    {"syscall", SortBy::kName},     {"syscall-name", SortBy::kName},
-    {"nothing", SortBy::kNothing},  {"none", SortBy::kNothing},
+    {"time", SortBy::kTime},         {"time-percent", SortBy::kTime},
+    {"time-total", SortBy::kTime},   {"total-time", SortBy::kTime},
+    {"max-time", SortBy::kMax},      {"longest", SortBy::kMax},
+    {"time-max", SortBy::kMax},      {"min-time", SortBy::kMin},
+    {"shortest", SortBy::kMin},      {"time-min", SortBy::kMin},
+    {"avg-time", SortBy::kAverage},  {"time-avg", SortBy::kAverage},
+    {"calls", SortBy::kCalls},       {"count", SortBy::kCalls},
+    {"errors", SortBy::kErrors},     {"error", SortBy::kErrors},
+    {"name", SortBy::kName},         {"syscall", SortBy::kName},
+    {"syscall-name", SortBy::kName}, {"nothing", SortBy::kNothing},
+    {"none", SortBy::kNothing},
 };
 
 /// One row; a call's origins taken together.
@@ -41,6 +43,7 @@ struct Row {
   std::uint64_t errors = 0;
   std::uint64_t ns = 0;
   std::uint64_t max_ns = 0;
+  std::uint64_t min_ns = UINT64_MAX;  ///< none is known
 
   [[nodiscard]] double average_ns() const {
     return calls == 0 ? 0 : static_cast<double>(ns) / static_cast<double>(calls);
@@ -69,6 +72,7 @@ std::vector<Row> rows_of(const Evidence& evidence) {
     row.name = call_label(each.call) + (io_uring ? " (io_uring)" : "");
     add(row, each.count, each.error_count(), each.total_ns);
     row.max_ns = std::max(row.max_ns, each.max_ns);
+    if (each.min_ns) row.min_ns = std::min(row.min_ns, *each.min_ns);
   }
   std::vector<Row> list;
   for (auto& [key, row] : rows) list.push_back(std::move(row));
@@ -82,6 +86,9 @@ void sort_rows(std::vector<Row>& rows, SortBy sort_by) {
         return a.ns > b.ns;
       case SortBy::kMax:
         return a.max_ns > b.max_ns;
+      case SortBy::kMin:
+        // One that never returned goes last, as in every order by time.
+        return a.min_ns != UINT64_MAX && (b.min_ns == UINT64_MAX || a.min_ns > b.min_ns);
       case SortBy::kAverage:
         return a.average_ns() > b.average_ns();
       case SortBy::kCalls:
@@ -199,7 +206,10 @@ std::string path_text(const Stack& stack, std::string_view call) {
 
 }  // namespace
 
-std::optional<SortBy> sort_by_name(std::string_view word) {
+std::optional<SortBy> sort_by_name(std::string_view typed) {
+  // strace 6.1 takes either, and writes about one.
+  std::string word(typed);
+  std::replace(word.begin(), word.end(), '_', '-');
   for (const SortWord& each : kSortWords) {
     if (each.word == word) return each.sort_by;
   }

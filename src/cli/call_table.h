@@ -19,6 +19,7 @@ namespace sysnare::cli {
 enum class SortBy : std::uint8_t {
   kTime,     ///< longest in all first
   kMax,      ///< the longest single call first
+  kMin,      ///< the longest of the shortest calls first
   kAverage,  ///< longest on average first
   kCalls,    ///< most frequent first
   kErrors,   ///< most errors first
@@ -26,8 +27,7 @@ enum class SortBy : std::uint8_t {
   kNothing,  ///< by number
 };
 
-/// By any of the words that strace takes, but for those of the shortest time, which is not
-/// recorded.
+/// By any of the words that strace takes, `_` as good as `-`.
 std::optional<SortBy> sort_by_name(std::string_view word);
 /// Those words, for messages.
 std::vector<std::string_view> sort_words();

@@ -58,9 +58,20 @@ void merge_args(CallEvidence& into, const CallEvidence& more) {
   }
 }
 
+/// Unknown on one side, whose calls did return, is unknown in the sum.
+void merge_min(CallEvidence& into, const CallEvidence& more) {
+  const auto unknown = [](const CallEvidence& call) { return !call.min_ns && call.total_ns > 0; };
+  if (unknown(into) || unknown(more)) {
+    into.min_ns.reset();
+  } else if (!into.min_ns || (more.min_ns && *more.min_ns < *into.min_ns)) {
+    into.min_ns = more.min_ns;
+  }
+}
+
 void merge_call(CallEvidence& into, const CallEvidence& more) {
   add(into.count, more.count);
   for (const auto& [name, count] : more.errors) add(into.errors[name], count);
+  merge_min(into, more);  // asks for the sums before
   add(into.total_ns, more.total_ns);
   into.max_ns = std::max(into.max_ns, more.max_ns);
   add(into.runs_seen, more.runs_seen);

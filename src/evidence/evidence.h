@@ -71,6 +71,8 @@ struct CallEvidence {
   std::map<std::string, std::uint64_t> errors;  ///< errno name -> how often
   std::uint64_t total_ns = 0;                   ///< wall time spent in the call
   std::uint64_t max_ns = 0;
+  /// The shortest; absent where no call returned, and in files that do not know it.
+  std::optional<std::uint64_t> min_ns;
   std::uint64_t runs_seen = 0;          ///< in how many of the runs it came
   std::uint64_t first_run = 0;          ///< 1-based number of the run that showed it first
   std::map<Site, std::uint64_t> sites;  ///< optional: calling instruction -> how often

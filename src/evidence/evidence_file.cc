@@ -33,6 +33,7 @@ Json call_json(const CallEvidence& call) {
   for (const auto& [name, count] : call.errors) json["errors"][name] = number(count);
   json["total_ns"] = number(call.total_ns);
   json["max_ns"] = number(call.max_ns);
+  if (call.min_ns) json["min_ns"] = number(*call.min_ns);
   json["runs_seen"] = number(call.runs_seen);
   json["first_run"] = number(call.first_run);
   if (!call.sites.empty()) {
@@ -203,12 +204,17 @@ Result<CallEvidence> read_entry(const Cursor& object, std::uint64_t runs) {
   if (read) read = read_errors(object, entry);
   if (read) read = object.read("total_ns", entry.total_ns);
   if (read) read = object.read("max_ns", entry.max_ns);
+  if (read && object.has("min_ns")) read = object.read("min_ns", entry.min_ns.emplace());
   if (read) read = object.read("runs_seen", entry.runs_seen, runs);
   if (read) read = object.read("first_run", entry.first_run, runs);
   if (read) read = read_sites(object, entry);
   if (read) read = read_stacks(object, entry);
   if (read) read = read_args(object, entry);
   if (!read) return propagate(read);
+  if (entry.error_count() > entry.count) {
+    return object.fail("errors: {} of {}, more than there were", entry.error_count(),
+                       plural(entry.count, "call"));
+  }
   return entry;
 }
 
@@ -241,6 +247,16 @@ Result<void> read_schema(const Cursor& top) {
         "this is evidence of schema {}, and this sysnare reads up to {}: use a newer one", *schema,
         kEvidenceSchema);
   }
+  return {};
+}
+
+/// Needed, and 0 is an answer: a file that does not say how much it lost must not pass for whole.
+Result<void> read_lost(const Cursor& top, Evidence& evidence) {
+  Result<Cursor> at = top.at("lost");
+  if (!at) return propagate(at);
+  Result<std::uint64_t> lost = at->u64_or_hex();
+  if (!lost) return propagate(lost);
+  evidence.lost = *lost;
   return {};
 }
 
@@ -284,7 +300,7 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (read) read = top.read("recorder", evidence.recorder);
   if (read) read = top.read("runs", evidence.runs);
   if (read) read = top.read("last_new_run", evidence.last_new_run, evidence.runs);
-  if (read) read = top.read("lost", evidence.lost);
+  if (read) read = read_lost(top, evidence);
   if (read) read = top.read("unresolved_sites", evidence.unresolved_sites);
   if (read) read = top.read("notes", evidence.notes);
   if (!read) return propagate(read);

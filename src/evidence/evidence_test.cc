@@ -112,6 +112,34 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   EXPECT_THAT(a.notes, ElementsAre("n"));
 }
 
+TEST(Evidence, MergeKeepsTheShortestTimeWhereBothKnowIt) {
+  struct Case {
+    const char* why;
+    std::optional<std::uint64_t> left, right;
+    std::uint64_t left_total, right_total;
+    std::optional<std::uint64_t> sum;
+  };
+  const Case cases[] = {
+      {"the smaller", 7, 5, 10, 5, 5},
+      {"no call returned on the right", 7, {}, 10, 0, 7},
+      {"no call returned on the left", {}, 5, 0, 5, 5},
+      {"a file that does not know it", 7, {}, 10, 5, {}},
+      {"the other way round", {}, 5, 10, 5, {}},
+      {"none returned at all", {}, {}, 0, 0, {}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Evidence a = run_of({"read"});
+    Evidence b = run_of({"read"});
+    a.calls[0].min_ns = c.left;
+    a.calls[0].total_ns = c.left_total;
+    b.calls[0].min_ns = c.right;
+    b.calls[0].total_ns = c.right_total;
+    merge_evidence(a, b);
+    EXPECT_EQ(a.calls[0].min_ns, c.sum);
+  }
+}
+
 TEST(Evidence, SumsThatDoNotFitStayAtTheTop) {
   Evidence a = run_of({"read"});
   a.calls[0].count = UINT64_MAX - 1;
@@ -148,6 +176,7 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   call.errors = {{"ENOENT", 3}, {"errno_600", 1}};
   call.total_ns = UINT64_MAX;
   call.max_ns = 9;
+  call.min_ns = 2;
   call.runs_seen = 3;
   call.first_run = 2;
   call.sites = {{Site{"/lib/libc.so.6", "ab", 0xfffffffffffffff0}, 7}, {Site{"[anon]", "", 1}, 1}};
@@ -166,6 +195,8 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   ASSERT_NE(got, nullptr);
   EXPECT_EQ(got->count, expected.count);
   EXPECT_EQ(got->errors, expected.errors);
+  EXPECT_EQ(got->min_ns, expected.min_ns);
+  EXPECT_FALSE(back->find(call_of("read"), Origin::kApplication)->min_ns.has_value());
   EXPECT_EQ(got->sites, expected.sites);
   EXPECT_EQ(got->stacks, expected.stacks);
   EXPECT_EQ(got->args, expected.args);
@@ -192,7 +223,7 @@ TEST(EvidenceFile, NamesTheMistake) {
     const char* expected;
   };
   const auto with = [](std::string entry) {
-    return "{\"schema\": 1, \"runs\": 2,\n \"calls\": [\n" + entry + "]}";
+    return "{\"schema\": 1, \"runs\": 2, \"lost\": 0,\n \"calls\": [\n" + entry + "]}";
   };
   const std::string read = R"({"abi": "x86_64", "nr": 0, "name": "read")";
   const Case cases[] = {
@@ -203,16 +234,22 @@ TEST(EvidenceFile, NamesTheMistake) {
        "f:1: schema: this is evidence of schema 2, and this sysnare reads up to 1"},
       {"schema 0", R"({"schema": 0, "calls": []})", "f:1: schema: a whole number from 1"},
       {"schema as text", R"({"schema": "1", "calls": []})", "f:1: schema: a whole number"},
-      {"no calls", R"({"schema": 1})", "f:1: top level: \"calls\" is missing"},
-      {"program is a text", R"({"schema": 1, "program": "x", "calls": []})",
+      {"no calls", R"({"schema": 1, "lost": 0})", "f:1: top level: \"calls\" is missing"},
+      {"program is a text", R"({"schema": 1, "lost": 0, "program": "x", "calls": []})",
        "f:1: program: an object"},
+      {"lost is not said", R"({"schema": 1, "calls": []})", "f:1: top level: \"lost\" is missing"},
+      {"lost is null", R"({"schema": 1, "lost": null, "calls": []})", "f:1: lost: a whole number"},
       {"negative", R"({"schema": 1, "lost": -1, "calls": []})", "f:1: lost: a whole number"},
-      {"a fraction", R"({"schema": 1, "runs": 1.5, "calls": []})", "f:1: runs: a whole number"},
-      {"no run at all", R"({"schema": 1, "runs": 0, "calls": []})", "f:1: runs: 0 runs"},
-      {"too large", R"({"schema": 1, "runs": 18446744073709551616, "calls": []})", "f:1: runs:"},
-      {"last_new_run past runs", R"({"schema": 1, "runs": 2, "last_new_run": 3, "calls": []})",
+      {"a fraction", R"({"schema": 1, "lost": 0, "runs": 1.5, "calls": []})",
+       "f:1: runs: a whole number"},
+      {"no run at all", R"({"schema": 1, "lost": 0, "runs": 0, "calls": []})", "f:1: runs: 0 runs"},
+      {"too large", R"({"schema": 1, "lost": 0, "runs": 18446744073709551616, "calls": []})",
+       "f:1: runs:"},
+      {"last_new_run past runs",
+       R"({"schema": 1, "lost": 0, "runs": 2, "last_new_run": 3, "calls": []})",
        "f:1: last_new_run: 3 is above 2"},
-      {"calls is an object", R"({"schema": 1, "calls": {}})", "f:1: calls: an array is needed"},
+      {"calls is an object", R"({"schema": 1, "lost": 0, "calls": {}})",
+       "f:1: calls: an array is needed"},
       {"a call is a number", with("7"), "f:3: calls[0]: an object is needed"},
       {"no abi", with(R"({"nr": 0})"), "f:3: calls[0]: \"abi\" is missing"},
       {"unknown abi", with(R"({"abi": "vax", "nr": 0})"), "f:3: calls[0].abi: \"vax\" is no ABI"},
@@ -231,6 +268,13 @@ TEST(EvidenceFile, NamesTheMistake) {
       {"no errno", with(read + R"(, "errors": {"EWHAT": 1}})"), "\"EWHAT\" is no errno"},
       {"errors a list", with(read + R"(, "errors": []})"), "calls[0].errors: an object"},
       {"errors count", with(read + R"(, "errors": {"EIO": -1}})"), "calls[0].errors.EIO: a whole"},
+      {"more errors than calls", with(read + R"(, "count": 2, "errors": {"EIO": 1, "EBADF": 2}})"),
+       "f:3: calls[0]: errors: 3 of 2 calls, more than there were"},
+      {"errors whose sum does not fit",
+       with(read + R"(, "count": 2, "errors": {"EIO": "0xffffffffffffffff", "EBADF": 3}})"),
+       "more than there were"},
+      {"the shortest time is text", with(read + R"(, "min_ns": "short"})"),
+       "calls[0].min_ns: a whole"},
       {"seen in more runs than there were", with(read + R"(, "runs_seen": 3})"),
        "calls[0].runs_seen: 3 is above 2"},
       {"argument 6", with(read + R"(, "args": {"6": []}})"), "argument \"6\" is not within 0 to 5"},
@@ -256,7 +300,7 @@ TEST(EvidenceFile, NamesTheMistake) {
 
 TEST(EvidenceFile, ReadsTheLeastThereCanBe) {
   const auto evidence = parse_evidence(
-      R"({"schema": 1, "later_key": {}, "calls": [{"abi": "amd64", "nr": 0, "count": "0x10"}]})",
+      R"({"schema": 1, "lost": 0, "later_key": {}, "calls": [{"abi": "amd64", "nr": 0, "count": "0x10"}]})",
       "f");
   ASSERT_TRUE(evidence.has_value()) << evidence.error().message;
   EXPECT_EQ(evidence->find(call_of("read"), Origin::kApplication)->count, 16u);
@@ -272,7 +316,7 @@ TEST(EvidenceFile, ReadsAndMergesManyCallsInAnyOrder) {
       calls += fmt::format(R"({}{{"abi": "i386", "nr": {}, "count": 1}})", i == 0 ? "" : ",",
                            first + 2 * (kCalls - i));
     }
-    return R"({"schema": 1, "calls": [)" + calls + "]}";
+    return R"({"schema": 1, "lost": 0, "calls": [)" + calls + "]}";
   };
   const std::clock_t start = std::clock();
   Result<Evidence> even = parse_evidence(file_of(10'000), "even.json");
@@ -285,6 +329,13 @@ TEST(EvidenceFile, ReadsAndMergesManyCallsInAnyOrder) {
       std::is_sorted(even->calls.begin(), even->calls.end(),
                      [](const CallEvidence& a, const CallEvidence& b) { return a.call < b.call; }));
   EXPECT_LT(seconds, 10.0);
+}
+
+TEST(EvidenceFile, ANulByteIsNamed) {
+  const std::string text("{\"schema\":\n1\0, \"calls\": []}", 28);
+  const auto evidence = parse_evidence(text, "f");
+  ASSERT_FALSE(evidence.has_value());
+  EXPECT_EQ(evidence.error().message, "f:2: not JSON: byte 13 of the file is 0, so it is no text");
 }
 
 TEST(EvidenceFile, MissingFileIsNamed) {

@@ -67,6 +67,7 @@ CallEvidence& CallCounter::add_to(Evidence& evidence) const {
   record.count += count_;
   record.total_ns += total_ns_;
   record.max_ns = std::max(record.max_ns, max_ns_);
+  if (min_ns_ != UINT64_MAX) record.min_ns = std::min(record.min_ns.value_or(min_ns_), min_ns_);
   for (const auto& [number, count] : errors_) record.errors[errno_label(number)] += count;
   record.runs_seen = 1;
   record.first_run = 1;

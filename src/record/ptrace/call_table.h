@@ -35,6 +35,7 @@ class CallCounter {
   void end(std::uint64_t ns, int error) {
     total_ns_ += ns;
     if (ns > max_ns_) max_ns_ = ns;
+    if (ns < min_ns_) min_ns_ = ns;
     if (error != 0) add_error(error);
   }
 
@@ -56,6 +57,7 @@ class CallCounter {
   std::uint64_t count_ = 0;
   std::uint64_t total_ns_ = 0;
   std::uint64_t max_ns_ = 0;
+  std::uint64_t min_ns_ = UINT64_MAX;                  ///< none has returned
   std::vector<std::pair<int, std::uint64_t>> errors_;  ///< few, the first one first
 };
 

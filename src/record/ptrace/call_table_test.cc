@@ -52,6 +52,7 @@ TEST(CallTable, AddsTimeAndErrors) {
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->total_ns, 82u);
   EXPECT_EQ(found->max_ns, 70u);
+  EXPECT_EQ(found->min_ns, 1u);
   EXPECT_EQ(found->errors, (std::map<std::string, std::uint64_t>{{"EBADF", 2}, {"errno_2222", 1}}));
   EXPECT_EQ(close->succeeded(), 2u) << "one that has not returned is no failure";
   EXPECT_EQ(close->times_failed_with(EBADF), 2u);
