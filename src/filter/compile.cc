@@ -81,6 +81,13 @@ class Compiler {
       if (call.nr != UINT32_MAX) starts.emplace(call.nr + 1, behind);
       starts[call.nr] = *decision;
     }
+    for (const NumberRange& range : profile_.answered_ahead) {
+      if (range.arch != arch) continue;
+      const NodeId behind = std::prev(starts.upper_bound(range.last))->second;
+      starts.erase(starts.lower_bound(range.first), starts.upper_bound(range.last));
+      if (range.last != UINT32_MAX) starts.emplace(range.last + 1, behind);
+      starts[range.first] = graph_.ret(range.action.value);
+    }
     std::vector<Run> runs;
     for (const auto& [first, target] : starts) runs.push_back({first, target});
     return graph_.load(kNrWord, number_tree(graph_, join_runs(runs)));

@@ -185,5 +185,54 @@ TEST(Compile, RandomProfilesAgreeWithTheReferenceOnRandomCalls) {
   }
 }
 
+/// What runc puts in front of a filter (profile/runtime.h): ENOSYS for numbers above the highest.
+TEST(Compile, NumbersAnsweredAheadAreInTheFilterAndInTheProof) {
+  ResolvedProfile profile;
+  profile.default_action = {SECCOMP_RET_ERRNO | 1};
+  profile.abis = {Abi::kX86_64, Abi::kI386};
+  for (const std::uint32_t nr : {0u, 100u, 101u, 450u}) {
+    profile.rules[{Abi::kX86_64, nr}] = {{{}, {SECCOMP_RET_ALLOW}, 0}};
+  }
+  profile.rules[{Abi::kX86_64, 5}] = {
+      {{{.index = 0, .value = 1, .op = Op::kEq}}, {SECCOMP_RET_ALLOW}, 0}};
+  constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | 38;
+  struct Case {
+    const char* why;
+    std::vector<NumberRange> ranges;
+  };
+  const Case kCases[] = {
+      {"none", {}},
+      {"from the middle to the end", {{AUDIT_ARCH_X86_64, 101, UINT32_MAX, {kNoSuchCall}}}},
+      {"over an argument rule", {{AUDIT_ARCH_X86_64, 5, 5, {kNoSuchCall}}}},
+      {"from zero", {{AUDIT_ARCH_X86_64, 0, 4, {kNoSuchCall}}}},
+      {"what runc 1.1.5 does with x86_64 alone",
+       {{AUDIT_ARCH_X86_64, 450, 0x3fffffff, {kNoSuchCall}},
+        {AUDIT_ARCH_X86_64, 0x80000000, 0xbfffffff, {kNoSuchCall}}}},
+      {"two architectures",
+       {{AUDIT_ARCH_X86_64, 450, 0x3fffffff, {kNoSuchCall}},
+        {AUDIT_ARCH_I386, 1, UINT32_MAX, {kNoSuchCall}}}},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    profile.answered_ahead = c.ranges;
+    const Result<Filter> filter = compile(profile);
+    ASSERT_TRUE(filter.has_value()) << filter.error().message;
+    for (const NumberRange& range : c.ranges) {
+      for (const std::uint32_t nr : {range.first, range.last}) {
+        seccomp_data call{};
+        call.arch = range.arch;
+        call.nr = static_cast<int>(nr);
+        EXPECT_EQ(evaluate(profile, call).value, kNoSuchCall);
+        const Result<Verdict> verdict = simulate(filter->program, call);
+        ASSERT_TRUE(verdict.has_value());
+        EXPECT_EQ(verdict->action.value, kNoSuchCall);
+      }
+    }
+    ResolvedProfile bare = profile;
+    bare.answered_ahead.clear();
+    EXPECT_EQ(verify(filter->program, bare).has_value(), c.ranges.empty());
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

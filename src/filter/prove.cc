@@ -70,6 +70,13 @@ class OfProfile {
       if (call.nr != UINT32_MAX) starts.emplace(call.nr + 1, behind);
       starts[call.nr] = decision(call, rules);
     }
+    for (const NumberRange& range : profile_.answered_ahead) {
+      if (range.arch != arch) continue;
+      const Sets behind = std::prev(starts.upper_bound(range.last))->second;
+      starts.erase(starts.lower_bound(range.first), starts.upper_bound(range.last));
+      if (range.last != UINT32_MAX) starts.emplace(range.last + 1, behind);
+      starts[range.first] = {{range.action.value, every}};
+    }
     Sets all = starts.begin()->second;
     const Sets* last = &starts.begin()->second;
     for (const auto& [first, decided] : starts) {

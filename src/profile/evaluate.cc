@@ -119,6 +119,9 @@ std::optional<Abi> listed_abi(const ResolvedProfile& profile, std::uint32_t arch
 
 ActionValue evaluate(const ResolvedProfile& profile, const seccomp_data& data) {
   const auto nr = static_cast<std::uint32_t>(data.nr);
+  for (const NumberRange& range : profile.answered_ahead) {
+    if (range.arch == data.arch && nr >= range.first && nr <= range.last) return range.action;
+  }
   const std::optional<Abi> abi = listed_abi(profile, data.arch, nr);
   if (!abi) return profile.foreign_abi;
   const Call call{*abi, nr};

@@ -52,11 +52,22 @@ struct ResolvedRule {
   std::size_t entry = 0;  ///< index into Profile::entries
 };
 
+/// Numbers of one AUDIT_ARCH_* value that all get one action, both ends included.
+struct NumberRange {
+  std::uint32_t arch = 0;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  ActionValue action;
+};
+
 struct ResolvedProfile {
   ActionValue default_action;
   ActionValue foreign_abi;  ///< for calls of an ABI not in `abis`
   std::vector<Abi> abis;    ///< sorted
   std::map<Call, std::vector<ResolvedRule>> rules;
+  /// What is answered before `abis` and `rules` are looked at: what a runtime puts in front of the
+  /// filter (runtime.h). Of architectures that `abis` has; they do not overlap.
+  std::vector<NumberRange> answered_ahead;
   /// Compare int-typed arguments by their declared width instead of by all 64 bits.
   bool int_args_by_width = false;
   std::vector<std::string> flags;
