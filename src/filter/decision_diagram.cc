@@ -122,6 +122,12 @@ DecisionDiagram::Id DecisionDiagram::choose(Id condition, Id yes, Id no) {
   return id;
 }
 
+std::optional<DecisionDiagram::Question> DecisionDiagram::question(Id id) const {
+  const Node& node = nodes_[id];
+  if (node.bit == kLeaf) return std::nullopt;
+  return Question{word_at(node.bit / 32), 31 - node.bit % 32, node.low, node.high};
+}
+
 std::optional<seccomp_data> DecisionDiagram::difference(Id a, Id b) const {
   if (a == b) return std::nullopt;
   std::array<std::uint32_t, kWords> words{};

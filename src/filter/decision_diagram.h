@@ -36,10 +36,26 @@ class DecisionDiagram {
 
   /// 1: all calls; 0: none.
   Id constant(std::uint32_t value);
+  /// All calls, with `value` behind them: what choose() makes of such is a map from calls to values
+  /// (equal maps have the same number, as sets do). 0 and 1 are those of constant().
+  Id leaf(std::uint32_t value) { return add({kLeaf, value, value}); }
   /// The calls for which `test` holds.
   Id holds(const WordTest& test);
   /// Of the calls in `condition` those of `yes`, of all others those of `no`.
   Id choose(Id condition, Id yes, Id no);
+
+  /// What is asked first of a call: one bit of one word, and where either answer leads.
+  struct Question {
+    std::uint32_t word = 0;
+    std::uint32_t bit = 0;
+    Id low = 0;
+    Id high = 0;
+  };
+  /// Empty for a constant. Words are asked in the order arch, nr, then each argument with the word of
+  /// odd number first, instruction pointer; the bits of a word from the highest down.
+  [[nodiscard]] std::optional<Question> question(Id id) const;
+  /// The value of a constant or leaf.
+  [[nodiscard]] std::uint32_t value(Id id) const { return nodes_[id].low; }
 
   /// More nodes or steps than the limits allow were asked for: what was built since then means
   /// nothing.

@@ -1,0 +1,276 @@
+#include "filter/decompile.h"
+
+#include <linux/audit.h>
+
+#include <algorithm>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "filter/filter.h"
+
+namespace sysnare {
+namespace {
+
+using Id = DecisionDiagram::Id;
+
+struct Decision {
+  Abi abi = Abi::kX86_64;
+  Id by_arguments = 0;
+};
+
+struct Rule {
+  ActionValue action;
+  std::vector<ArgCondition> conditions;
+  auto operator<=>(const Rule&) const = default;
+};
+
+Action action_of(ActionValue value) {
+  switch (value.action()) {
+    case SECCOMP_RET_KILL_THREAD:
+      return Action::kKillThread;
+    case SECCOMP_RET_TRAP:
+      return Action::kTrap;
+    case SECCOMP_RET_ERRNO:
+      return Action::kErrno;
+    case SECCOMP_RET_USER_NOTIF:
+      return Action::kNotify;
+    case SECCOMP_RET_TRACE:
+      return Action::kTrace;
+    case SECCOMP_RET_LOG:
+      return Action::kLog;
+    case SECCOMP_RET_ALLOW:
+      return Action::kAllow;
+    default:
+      return Action::kKillProcess;
+  }
+}
+
+std::optional<std::uint32_t> errno_ret_of(ActionValue value) {
+  const Action action = action_of(value);
+  if (action == Action::kErrno || action == Action::kTrace) return value.data();
+  return std::nullopt;
+}
+
+class Decompiler {
+ public:
+  Decompiler(DecisionDiagram& diagram, const Meaning& meaning, const DecompileOptions& options)
+      : diagram_(diagram), meaning_(meaning), options_(options) {}
+
+  Result<Decompiled> run() {
+    Decompiled made;
+    // What most architectures that no table knows get; the others are in the residue.
+    made.foreign_abi = {meaning_.elsewhere.begin()->first};
+    foreign_ = diagram_.leaf(made.foreign_abi.value);
+    for (const Abi abi : all_abis()) {
+      if (!wanted(abi)) continue;
+      if (Result<void> done = read(abi); !done) return propagate(done);
+    }
+    if (abis_.empty()) abis_ = {native_abi()};
+    const ActionValue otherwise = choose_default(made.foreign_abi);
+    made.profile.source = "filter";
+    made.profile.default_action = action_of(otherwise);
+    made.profile.default_errno_ret = errno_ret_of(otherwise);
+    for (const Abi abi : abis_) made.profile.architectures.emplace_back(abi_oci_name(abi));
+    std::map<Rule, std::vector<std::string>> groups;
+    for (const auto& [name, decisions] : names_) {
+      Result<std::vector<Rule>> rules = rules_for(decisions, otherwise);
+      if (!rules) return propagate(rules, "{}", name);
+      for (const Rule& rule : *rules) groups[rule].emplace_back(name);
+    }
+    write(groups, made.profile);
+    return check(std::move(made));
+  }
+
+ private:
+  bool wanted(Abi abi) const {
+    return options_.abis.empty() ||
+           std::find(options_.abis.begin(), options_.abis.end(), abi) != options_.abis.end();
+  }
+
+  /// What the section says of the numbers of `abi`, unless it treats it as it does any other.
+  Result<void> read(Abi abi) {
+    const Id section = meaning_.sections.at(audit_arch(abi));
+    Result<std::vector<NumberRange>> ranges = number_ranges(diagram_, section, section);
+    if (!ranges) return propagate(ranges);
+    std::uint32_t low = 0;
+    // -1 is a number of every ABI and tells none apart.
+    std::uint32_t high = kSkippedNr - 1;
+    if (abi == Abi::kX86_64) high = kX32Bit - 1;
+    if (abi == Abi::kX32) low = kX32Bit;
+    std::vector<NumberRange> own;
+    for (NumberRange range : *ranges) {
+      if (range.first > high || range.last < low) continue;
+      range.first = std::max(range.first, low);
+      range.last = std::min(range.last, high);
+      own.push_back(range);
+    }
+    if (std::all_of(own.begin(), own.end(), [&](const auto& each) { return each.a == foreign_; })) {
+      return {};
+    }
+    abis_.push_back(abi);
+    std::size_t at = 0;
+    std::uint32_t next = low;
+    const auto unknown = [&](std::uint32_t first, std::uint32_t end) {
+      // [first, end) has no names.
+      for (std::size_t i = at; first < end; ++i) {
+        const std::uint64_t upto = std::min<std::uint64_t>(std::uint64_t{own[i].last} + 1, end);
+        unnamed_[own[i].a] += upto - first;
+        first = static_cast<std::uint32_t>(upto);
+      }
+    };
+    for (const Call& call : syscalls_of(abi)) {
+      if (call.nr < low || call.nr > high) continue;
+      unknown(next, call.nr);
+      while (own[at].last < call.nr) ++at;
+      names_[syscall_name(call)].push_back({abi, own[at].a});
+      next = call.nr + 1;
+      if (next > own[at].last && at + 1 < own.size()) ++at;
+    }
+    unknown(next, high);
+    return {};
+  }
+
+  /// What numbers without a name get; of several the one that saves most names, of those the one of
+  /// most numbers.
+  ActionValue choose_default(ActionValue foreign) {
+    ActionValue best = foreign;
+    std::pair<std::size_t, std::uint64_t> most{0, 0};
+    for (const auto& [decided, numbers] : unnamed_) {
+      if (diagram_.question(decided)) continue;
+      const auto saved = static_cast<std::size_t>(
+          std::count_if(names_.begin(), names_.end(), [decided = decided](const auto& each) {
+            return each.second.front().by_arguments == decided;
+          }));
+      if (std::pair(saved, numbers) >= most) {
+        most = {saved, numbers};
+        best = {diagram_.value(decided)};
+      }
+    }
+    return best;
+  }
+
+  Result<std::vector<Rule>> rules_for(const std::vector<Decision>& decisions,
+                                      ActionValue otherwise) {
+    // One rule for all ABIs: the first whose rules fit the others. A 64-bit condition says more.
+    std::vector<Rule> first;
+    std::optional<Error> failure;
+    for (const Decision& from : decisions) {
+      Result<std::vector<Rule>> rules = rules_from(from, otherwise);
+      if (!rules) {
+        failure = rules.error();
+        continue;
+      }
+      if (std::all_of(decisions.begin(), decisions.end(),
+                      [&](const Decision& each) { return means(*rules, each, otherwise); })) {
+        return rules;
+      }
+      if (&from == &decisions.front()) first = std::move(*rules);
+    }
+    if (failure) return Failure(*failure);
+    return first;
+  }
+
+  Result<std::vector<Rule>> rules_from(const Decision& from, ActionValue otherwise) {
+    const auto key = std::pair(from.by_arguments, register_bits(from.abi));
+    if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
+    std::vector<Rule> rules;
+    for (const ActionValue action : actions_of(diagram_, from.by_arguments)) {
+      if (action == otherwise) continue;
+      const Id calls = calls_with(diagram_, from.by_arguments, action.value);
+      Result<std::vector<Conjunction>> any = conjunctions_of(diagram_, calls, key.second);
+      if (!any) return propagate(any);
+      Result<std::vector<std::vector<ArgCondition>>> all = rules_of(*any, key.second);
+      if (!all) return propagate(all);
+      for (auto& conditions : *all) rules.push_back({action, std::move(conditions)});
+    }
+    rules_.emplace(key, rules);
+    return rules;
+  }
+
+  /// Whether `rules` decide as `decision` does; those of one call do not overlap in actions.
+  bool means(const std::vector<Rule>& rules, const Decision& decision, ActionValue otherwise) {
+    Id made = diagram_.leaf(otherwise.value);
+    for (const Rule& rule : rules) {
+      const Id calls = set_of(diagram_, rule.conditions, register_bits(decision.abi));
+      made = diagram_.choose(calls, diagram_.leaf(rule.action.value), made);
+    }
+    return made == decision.by_arguments;
+  }
+
+  static void write(const std::map<Rule, std::vector<std::string>>& groups, Profile& profile) {
+    std::vector<std::pair<Rule, std::vector<std::string>>> sorted(groups.begin(), groups.end());
+    // The long lists first, then rules with conditions by name.
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+      const bool a_plain = a.first.conditions.empty();
+      const bool b_plain = b.first.conditions.empty();
+      if (a_plain != b_plain) return a_plain;
+      if (a_plain) return a.first.action.action() > b.first.action.action();
+      return a.second < b.second;
+    });
+    for (auto& [rule, names] : sorted) {
+      Entry entry;
+      entry.names = std::move(names);
+      entry.action = action_of(rule.action);
+      entry.errno_ret = errno_ret_of(rule.action);
+      entry.args = rule.conditions;
+      profile.entries.push_back(std::move(entry));
+    }
+  }
+
+  Result<Decompiled> check(Decompiled made) {
+    ResolveOptions options;
+    options.foreign_abi = made.foreign_abi;
+    Result<ResolvedProfile> flat = resolve(made.profile, options);
+    if (!flat) return propagate(flat);
+    Result<Filter> filter = compile(*flat);
+    if (!filter) return propagate(filter, "the profile of this filter");
+    Result<Meaning> again = meaning_of(diagram_, filter->program);
+    if (!again) return propagate(again);
+    Result<std::vector<Difference>> residue = differences(diagram_, meaning_, *again);
+    if (!residue) return propagate(residue);
+    made.residue = std::move(*residue);
+    return made;
+  }
+
+  DecisionDiagram& diagram_;
+  const Meaning& meaning_;
+  const DecompileOptions& options_;
+  Id foreign_ = 0;
+  std::vector<Abi> abis_;
+  std::map<std::string_view, std::vector<Decision>> names_;
+  std::map<Id, std::uint64_t> unnamed_;  ///< how many numbers without a name are decided so
+  std::map<std::pair<Id, unsigned>, std::vector<Rule>> rules_;
+};
+
+}  // namespace
+
+Result<Decompiled> decompile(DecisionDiagram& diagram, const Meaning& meaning,
+                             const DecompileOptions& options) {
+  return Decompiler(diagram, meaning, options).run();
+}
+
+Result<Decompiled> decompile(std::span<const sock_filter> program,
+                             const DecompileOptions& options) {
+  DecisionDiagram diagram;
+  Result<Meaning> meaning = meaning_of(diagram, program);
+  if (!meaning) return propagate(meaning);
+  return decompile(diagram, *meaning, options);
+}
+
+std::string residue_text(const Difference& difference) {
+  const std::string abi = difference.abi ? std::string(abi_name(*difference.abi))
+                                         : fmt::format("architecture {:#x}", difference.arch);
+  std::string what = difference.name;
+  if (what.empty()) {
+    const auto number = [](std::uint32_t nr) {
+      return nr < kX32Bit ? std::to_string(nr) : fmt::format("{:#x}", nr);
+    };
+    what = number(difference.first);
+    if (difference.last != difference.first) what += "-" + number(difference.last);
+    what += " (no table knows these numbers)";
+  }
+  return fmt::format("{} {}: {}, by the profile {}", abi, what, action_label(difference.before),
+                     action_label(difference.after));
+}
+
+}  // namespace sysnare

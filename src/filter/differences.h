@@ -1,0 +1,51 @@
+#pragma once
+// On which calls do two filters decide differently, and which of the two is looser?
+//
+// By meaning and not by text: both are compared over every number of every architecture and all
+// argument values (meaning.h). A profile is compared through its compiled filter.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "filter/argument_sets.h"
+#include "filter/meaning.h"
+
+namespace sysnare {
+
+/// How the second filter stands to the first on some calls.
+enum class Change : std::uint8_t {
+  kTighter,  ///< the kernel prefers the new action over the old one
+  kLooser,   ///< or the other way round
+  kOther,    ///< the same action with another errno, message or signal
+};
+std::string_view change_name(Change change);  ///< "tighter", "looser", "other"
+Change change_of(ActionValue before, ActionValue after);
+
+/// Calls of one number, or of numbers in a row that no table knows, with one action before and one
+/// behind.
+struct Difference {
+  std::uint32_t arch = 0;  ///< AUDIT_ARCH_*
+  std::optional<Abi> abi;  ///< empty: an architecture that no table here knows
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  std::string name;  ///< empty: no table knows the numbers
+  ActionValue before;
+  ActionValue after;
+  /// One of them holds: all arguments on which they differ so. Empty when that is all arguments.
+  std::vector<Conjunction> when;
+  bool always = true;      ///< whatever the arguments are
+  std::string unsaid;      ///< why `when` is empty though the arguments count
+  seccomp_data witness{};  ///< one such call
+  [[nodiscard]] Change change() const { return change_of(before, after); }
+};
+
+/// All differences, sorted by architecture and number. Errors: kLimit.
+Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const Meaning& a,
+                                            const Meaning& b);
+
+/// The same for two programs. Errors: as meaning_of.
+Result<std::vector<Difference>> differences(std::span<const sock_filter> a,
+                                            std::span<const sock_filter> b);
+
+}  // namespace sysnare
