@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/help.h"
 #include "cli/print.h"
+#include "cli/usage.h"
 
 namespace sysnare::cli {
 
@@ -46,9 +47,27 @@ int shell_status(int wait_status) {
 namespace {
 
 /// Parses `words`; whether to leave.
-Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::string_view command) {
+Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::string_view command,
+                   bool takes_command) {
   Parsed parsed;
   app.set_help_flag("-h,--help", "print this help and exit");
+  for (CLI::Option* option : app.get_options({})) {
+    // One value an option, so that the word behind it is the next one; a flag may be repeated.
+    if (option->nonpositional()) option->allow_extra_args(false);
+    if (option->get_items_expected_max() == 0) {
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
+  const auto mistaken = [&](std::string_view mistake) {
+    complain(app.get_name(),
+             fmt::format("{}; `sysnare {} --help` lists the options", mistake, app.get_name()));
+    parsed.leave = true;
+    parsed.status = usage_status;
+  };
+  if (const auto mistake = usage_mistake(app, words, takes_command)) {
+    mistaken(*mistake);
+    return parsed;
+  }
   // CLI11 takes its words from the back.
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
@@ -57,10 +76,7 @@ Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::str
     say(stdout, "{}", help_text(app, command));
     parsed.leave = true;
   } catch (const CLI::ParseError& error) {
-    complain(app.get_name(), fmt::format("{}; `sysnare {} --help` lists the options", error.what(),
-                                         app.get_name()));
-    parsed.leave = true;
-    parsed.status = usage_status;
+    mistaken(error.what());
   }
   return parsed;
 }
@@ -69,25 +85,21 @@ Parsed parse_words(CLI::App& app, const Words& words, int usage_status, std::str
 
 Parsed parse_before_dashes(CLI::App& app, const Words& words, int usage_status) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
-  Parsed parsed = parse_words(app, Words(words.begin(), dashes), usage_status, "[-- COMMAND...]");
+  Parsed parsed =
+      parse_words(app, Words(words.begin(), dashes), usage_status, "[-- COMMAND...]", false);
   if (dashes != words.end()) parsed.command.assign(dashes + 1, words.end());
   return parsed;
 }
 
 Parsed parse(CLI::App& app, const Words& words, int usage_status, bool takes_command) {
   if (takes_command) app.prefix_command();
-  Parsed parsed = parse_words(app, words, usage_status, takes_command ? "[--] COMMAND..." : "");
+  Parsed parsed =
+      parse_words(app, words, usage_status, takes_command ? "[--] COMMAND..." : "", takes_command);
   if (parsed.leave) return parsed;
   if (takes_command) {
     parsed.command = app.remaining();
     if (!parsed.command.empty() && parsed.command.front() == "--") {
       parsed.command.erase(parsed.command.begin());
-    } else if (!parsed.command.empty() && parsed.command.front().starts_with("-")) {
-      complain(app.get_name(),
-               fmt::format("unknown option {}; `sysnare {} --help` lists the options",
-                           printable(parsed.command.front()), app.get_name()));
-      parsed.leave = true;
-      parsed.status = usage_status;
     }
   }
   return parsed;
