@@ -39,7 +39,7 @@ using Conjunction = std::vector<ValueTest>;
 inline constexpr std::size_t kMaxConjunctions = 512;
 
 /// One of the conjunctions holds for exactly the calls of `set`, a set over arguments whose words
-/// are laid out as in Meaning::sections, on a machine with registers of `register_bits`.
+/// are laid out as in FilterMeaning::sections, on a machine with registers of `register_bits`.
 ///
 /// Errors: kLimit past kMaxConjunctions; kUnsupported where the instruction pointer counts.
 Result<std::vector<Conjunction>> conjunctions_of(DecisionDiagram& diagram, DecisionDiagram::Id set,

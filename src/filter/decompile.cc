@@ -53,7 +53,8 @@ std::optional<std::uint32_t> errno_ret_of(ActionValue value) {
 
 class Decompiler {
  public:
-  Decompiler(DecisionDiagram& diagram, const Meaning& meaning, const DecompileOptions& options)
+  Decompiler(DecisionDiagram& diagram, const FilterMeaning& meaning,
+             const DecompileOptions& options)
       : diagram_(diagram), meaning_(meaning), options_(options) {}
 
   Result<Decompiled> run() {
@@ -90,15 +91,15 @@ class Decompiler {
   /// What the section says of the numbers of `abi`, unless it treats it as it does any other.
   Result<void> read(Abi abi) {
     const Id section = meaning_.sections.at(audit_arch(abi));
-    Result<std::vector<NumberRange>> ranges = number_ranges(diagram_, section, section);
+    Result<std::vector<DecisionRange>> ranges = decision_ranges(diagram_, section, section);
     if (!ranges) return propagate(ranges);
     std::uint32_t low = 0;
     // -1 is a number of every ABI and tells none apart.
     std::uint32_t high = kSkippedNr - 1;
     if (abi == Abi::kX86_64) high = kX32Bit - 1;
     if (abi == Abi::kX32) low = kX32Bit;
-    std::vector<NumberRange> own;
-    for (NumberRange range : *ranges) {
+    std::vector<DecisionRange> own;
+    for (DecisionRange range : *ranges) {
       if (range.first > high || range.last < low) continue;
       range.first = std::max(range.first, low);
       range.last = std::min(range.last, high);
@@ -224,7 +225,7 @@ class Decompiler {
     if (!flat) return propagate(flat);
     Result<Filter> filter = compile(*flat);
     if (!filter) return propagate(filter, "the profile of this filter");
-    Result<Meaning> again = meaning_of(diagram_, filter->program);
+    Result<FilterMeaning> again = meaning_of(diagram_, filter->program);
     if (!again) return propagate(again);
     Result<std::vector<Difference>> residue = differences(diagram_, meaning_, *again);
     if (!residue) return propagate(residue);
@@ -233,7 +234,7 @@ class Decompiler {
   }
 
   DecisionDiagram& diagram_;
-  const Meaning& meaning_;
+  const FilterMeaning& meaning_;
   const DecompileOptions& options_;
   Id foreign_ = 0;
   std::vector<Abi> abis_;
@@ -244,7 +245,7 @@ class Decompiler {
 
 }  // namespace
 
-Result<Decompiled> decompile(DecisionDiagram& diagram, const Meaning& meaning,
+Result<Decompiled> decompile(DecisionDiagram& diagram, const FilterMeaning& meaning,
                              const DecompileOptions& options) {
   return Decompiler(diagram, meaning, options).run();
 }
@@ -252,7 +253,7 @@ Result<Decompiled> decompile(DecisionDiagram& diagram, const Meaning& meaning,
 Result<Decompiled> decompile(std::span<const sock_filter> program,
                              const DecompileOptions& options) {
   DecisionDiagram diagram;
-  Result<Meaning> meaning = meaning_of(diagram, program);
+  Result<FilterMeaning> meaning = meaning_of(diagram, program);
   if (!meaning) return propagate(meaning);
   return decompile(diagram, *meaning, options);
 }

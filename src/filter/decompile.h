@@ -35,7 +35,7 @@ struct DecompileOptions {
 ///
 /// Errors: kUnsupported for a decision by the instruction pointer; kLimit for decisions by argument
 /// that take too many rules.
-Result<Decompiled> decompile(DecisionDiagram& diagram, const Meaning& meaning,
+Result<Decompiled> decompile(DecisionDiagram& diagram, const FilterMeaning& meaning,
                              const DecompileOptions& options = {});
 
 /// The same for a program. Errors: also those of meaning_of.

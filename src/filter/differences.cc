@@ -26,7 +26,7 @@ class Comparer {
  public:
   explicit Comparer(DecisionDiagram& diagram) : diagram_(diagram) {}
 
-  Result<std::vector<Difference>> run(const Meaning& a, const Meaning& b) {
+  Result<std::vector<Difference>> run(const FilterMeaning& a, const FilterMeaning& b) {
     for (const auto& [arch, section] : a.sections) {
       if (Result<void> done = compare_sections(arch, section, b.sections.at(arch)); !done) {
         return propagate(done);
@@ -44,16 +44,16 @@ class Comparer {
  private:
   Result<void> compare_sections(std::uint32_t arch, Id a, Id b) {
     if (a == b) return {};
-    Result<std::vector<NumberRange>> ranges = number_ranges(diagram_, a, b);
+    Result<std::vector<DecisionRange>> ranges = decision_ranges(diagram_, a, b);
     if (!ranges) return propagate(ranges);
-    for (const NumberRange& range : *ranges) {
+    for (const DecisionRange& range : *ranges) {
       if (range.a == range.b) continue;
       if (Result<void> done = compare_range(arch, range); !done) return done;
     }
     return {};
   }
 
-  Result<void> compare_range(std::uint32_t arch, const NumberRange& range) {
+  Result<void> compare_range(std::uint32_t arch, const DecisionRange& range) {
     // The x32 bit parts two ABIs, and -1 is a call of neither.
     std::uint32_t first = range.first;
     while (true) {
@@ -149,7 +149,7 @@ class Comparer {
     }
   }
 
-  void elsewhere(const Meaning& a, const Meaning& b) {
+  void elsewhere(const FilterMeaning& a, const FilterMeaning& b) {
     const Id none = diagram_.constant(0);
     for (const auto& [before, from] : a.elsewhere) {
       for (const auto& [after, to] : b.elsewhere) {
@@ -201,17 +201,17 @@ Change change_of(ActionValue before, ActionValue after) {
   return Change::kOther;
 }
 
-Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const Meaning& a,
-                                            const Meaning& b) {
+Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const FilterMeaning& a,
+                                            const FilterMeaning& b) {
   return Comparer(diagram).run(a, b);
 }
 
 Result<std::vector<Difference>> differences(std::span<const sock_filter> a,
                                             std::span<const sock_filter> b) {
   DecisionDiagram diagram;
-  Result<Meaning> first = meaning_of(diagram, a);
+  Result<FilterMeaning> first = meaning_of(diagram, a);
   if (!first) return propagate(first);
-  Result<Meaning> second = meaning_of(diagram, b);
+  Result<FilterMeaning> second = meaning_of(diagram, b);
   if (!second) return propagate(second);
   return differences(diagram, *first, *second);
 }

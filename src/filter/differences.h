@@ -41,8 +41,8 @@ struct Difference {
 };
 
 /// All differences, sorted by architecture and number. Errors: kLimit.
-Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const Meaning& a,
-                                            const Meaning& b);
+Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const FilterMeaning& a,
+                                            const FilterMeaning& b);
 
 /// The same for two programs. Errors: as meaning_of.
 Result<std::vector<Difference>> differences(std::span<const sock_filter> a,

@@ -121,7 +121,7 @@ TEST(Differences, SaysExactlyTheInputsOnWhichTheyDiffer) {
 TEST(Differences, EveryWitnessIsOne) {
   test::RandomProfiles random(20261125);
   const std::vector<std::string_view> names = {"read", "openat", "clone", "socket", "chmod"};
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 8; ++round) {
     SCOPED_TRACE(round);
     std::vector<ResolvedProfile> flat;
     std::vector<std::vector<sock_filter>> programs;
@@ -187,7 +187,7 @@ TEST(Decompile, GivesAnEquivalentProfile) {
 TEST(Decompile, RandomProfilesComeBack) {
   test::RandomProfiles random(7);
   const std::vector<std::string_view> names = {"read", "openat", "clone", "socket", "chmod", "ipc"};
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 10; ++round) {
     SCOPED_TRACE(round);
     Profile profile;
     profile.default_action = static_cast<Action>(random.below(9));

@@ -1,12 +1,14 @@
 // One line an instruction:
 //
-//   L7:  8  ld   nr                     ; x86_64
-//        9  jge  #257 openat, L12, L10
+//   L7: ld   nr                               ; x86_64
+//       jge  #257 openat, L12
 //
+// A conditional jump names where it goes if so, and if not, where that is not the next line.
 // Jump targets get labels. What a constant means follows from what A holds, which is known where
 // every way to an instruction agrees on it.
 
 #include <fmt/format.h>
+#include <linux/audit.h>
 
 #include <algorithm>
 #include <optional>
@@ -19,19 +21,40 @@
 namespace sysnare {
 namespace {
 
-/// What is known when an instruction runs: the word in A (kWords: something else), and the ABIs'
-/// AUDIT_ARCH (0: several).
+/// What is known when an instruction runs: the word in A (kWords: something else), the AUDIT_ARCH
+/// (0: several), and the number where one was compared for.
 struct Known {
   std::uint32_t word = kWords;
   std::uint32_t arch = 0;
+  std::optional<std::uint32_t> nr;
   bool operator==(const Known&) const = default;
 };
+
+/// "clone_flags", where the call is known and has such an argument.
+std::string_view argument_name(const Known& known, unsigned index) {
+  if (!known.nr) return {};
+  const auto abi = abi_of(known.arch, *known.nr);
+  if (!abi) return {};
+  const SyscallSignature signature = syscall_signature(syscall_name({*abi, *known.nr}));
+  if (!signature.known || index >= signature.args.size()) return {};
+  return signature.args[index].name;
+}
 
 std::string word_name(std::uint32_t index) {
   static constexpr std::string_view kNames[] = {"nr", "arch", "ip", "ip+4"};
   if (index < kArgsWord) return std::string(kNames[index]);
   const std::uint32_t arg = (index - kArgsWord) / 2;
   return fmt::format("args[{}]{}", arg, (index & 1) != 0 ? "+4" : "");
+}
+
+/// What is in the word that is loaded: "low half of clone_flags".
+std::string word_meaning(std::uint32_t index, const Known& known) {
+  if (index < kArgsWord) return {};
+  const std::string_view name = argument_name(known, (index - kArgsWord) / 2);
+  if (name.empty()) return {};
+  const auto abi = abi_of(known.arch, known.nr.value_or(0));
+  const bool high = ((index & 1) != 0) != (abi && is_big_endian(*abi));
+  return fmt::format("{} half of {}", high ? "high" : "low", name);
 }
 
 std::string arch_name(std::uint32_t arch) {
@@ -49,13 +72,19 @@ class Text {
     for (std::size_t pc = 0; pc < program.size(); ++pc) flow(pc);
   }
 
-  std::string write() const {
-    std::string text;
+  std::vector<DisassembledLine> lines() const {
+    std::vector<DisassembledLine> all;
     for (std::size_t pc = 0; pc < program_.size(); ++pc) {
-      const std::string label = target_[pc] ? fmt::format("L{}:", pc) : "";
-      text += fmt::format("{:>6} {}\n", label, known_[pc] ? line(pc) : line(pc) + "  ; never runs");
+      DisassembledLine line;
+      line.pc = static_cast<std::uint32_t>(pc);
+      line.insn = program_[pc];
+      line.is_target = target_[pc];
+      line.runs = known_[pc].has_value();
+      line.text = text(pc);
+      if (line.runs) line.comment = comment(pc);
+      all.push_back(std::move(line));
     }
-    return text;
+    return all;
   }
 
  private:
@@ -67,6 +96,7 @@ class Text {
     } else {
       if (at->word != known.word) at->word = kWords;
       if (at->arch != known.arch) at->arch = 0;
+      if (at->nr != known.nr) at->nr.reset();
     }
   }
 
@@ -79,7 +109,10 @@ class Text {
     if (insn.code == (BPF_JMP | BPF_JA)) return arrive(pc + 1 + insn.k, known, true);
     if (BPF_CLASS(insn.code) == BPF_JMP) {
       Known yes = known;
-      if (known.word == kArchWord && insn.code == (BPF_JMP | BPF_JEQ | BPF_K)) yes.arch = insn.k;
+      if (insn.code == (BPF_JMP | BPF_JEQ | BPF_K)) {
+        if (known.word == kArchWord) yes.arch = insn.k;
+        if (known.word == kNrWord) yes.nr = insn.k;
+      }
       arrive(pc + 1 + insn.jt, yes, true);
       return arrive(pc + 1 + insn.jf, known, insn.jf != 0);
     }
@@ -112,7 +145,22 @@ class Text {
     return number;
   }
 
-  [[nodiscard]] std::string line(std::size_t pc) const {
+  /// What a reader wants to know beside the instruction.
+  [[nodiscard]] std::string comment(std::size_t pc) const {
+    const sock_filter& insn = program_[pc];
+    const Known& known = *known_[pc];
+    if (insn.code == (BPF_LD | BPF_W | BPF_ABS)) {
+      if (insn.k / 4 == kNrWord) return arch_name(known.arch);
+      return word_meaning(insn.k / 4, known);
+    }
+    if (known.word == kNrWord && BPF_CLASS(insn.code) == BPF_JMP && insn.k == kX32Bit &&
+        known.arch == AUDIT_ARCH_X86_64) {
+      return "x32 from here on";
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string text(std::size_t pc) const {
     static constexpr std::string_view kAlu[] = {"add", "sub", "mul", "div", "or",  "and",
                                                 "lsh", "rsh", "neg", "mod", "xor", "?"};
     static constexpr std::string_view kJump[] = {"ja", "jeq", "jgt", "jge", "jset"};
@@ -160,9 +208,25 @@ class Text {
 
 }  // namespace
 
-Result<std::string> disassemble(std::span<const sock_filter> program) {
+Result<std::vector<DisassembledLine>> disassembled_lines(std::span<const sock_filter> program) {
   if (Result<void> checked = check_program(program); !checked) return propagate(checked);
-  return Text(program).write();
+  return Text(program).lines();
+}
+
+Result<std::string> disassemble(std::span<const sock_filter> program) {
+  Result<std::vector<DisassembledLine>> lines = disassembled_lines(program);
+  if (!lines) return propagate(lines);
+  std::string text;
+  for (const DisassembledLine& line : *lines) {
+    const std::string label = line.is_target ? fmt::format("L{}:", line.pc) : "";
+    const std::string comment = line.runs ? line.comment : "never runs";
+    if (comment.empty()) {
+      text += fmt::format("{:>6} {}\n", label, line.text);
+    } else {
+      text += fmt::format("{:>6} {:<36}  ; {}\n", label, line.text, comment);
+    }
+  }
+  return text;
 }
 
 }  // namespace sysnare

@@ -53,6 +53,19 @@ Result<Filter> compile(const ResolvedProfile& profile);
 /// than loads, AND and jumps by constants.
 Result<void> verify(std::span<const sock_filter> program, const ResolvedProfile& profile);
 
+/// One instruction as people read it.
+struct DisassembledLine {
+  std::uint32_t pc = 0;
+  sock_filter insn{};
+  bool is_target = false;  ///< some jump comes here
+  bool runs = true;        ///< no call gets here otherwise
+  std::string text;        ///< "jeq  #83 mkdir, L12, L10"
+  std::string comment;     ///< "low half of flags"; may be empty
+};
+
+/// The instructions in order. Errors: as check_program.
+Result<std::vector<DisassembledLine>> disassembled_lines(std::span<const sock_filter> program);
+
 /// Readable text of a filter, one line an instruction: names, ABIs, argument names, labels.
 /// Errors: as check_program.
 Result<std::string> disassemble(std::span<const sock_filter> program);

@@ -246,7 +246,7 @@ class Ranges {
         return true;
       }
       found.push_back({first, last, a, b});
-      return found.size() <= kMaxNumberRanges;
+      return found.size() <= kMaxDecisionRanges;
     }
     const std::uint32_t bit = left - 1;
     const auto side = [&](const auto& asked, Id id, bool high) {
@@ -257,7 +257,7 @@ class Ranges {
            walk(first | 1u << bit, bit, side(asked_a, a, true), side(asked_b, b, true));
   }
 
-  std::vector<NumberRange> found;
+  std::vector<DecisionRange> found;
 
  private:
   [[nodiscard]] std::optional<DecisionDiagram::Question> about_number(Id id) const {
@@ -288,9 +288,9 @@ ActionValue normal_action(std::uint32_t value) {
   }
 }
 
-Result<Meaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_filter> program) {
+Result<FilterMeaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_filter> program) {
   if (Result<void> checked = check_program(program); !checked) return propagate(checked);
-  Meaning meaning;
+  FilterMeaning meaning;
   const Id every = diagram.constant(1);
   const Id none = diagram.constant(0);
   Id unknown = every;
@@ -314,11 +314,11 @@ Result<Meaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_filter
   return meaning;
 }
 
-Result<std::vector<NumberRange>> number_ranges(const DecisionDiagram& diagram, Id a, Id b) {
+Result<std::vector<DecisionRange>> decision_ranges(const DecisionDiagram& diagram, Id a, Id b) {
   Ranges ranges(diagram);
   if (!ranges.walk(0, 32, a, b)) {
     return fail(Errc::kLimit, "the decisions by number change more than {} times",
-                kMaxNumberRanges);
+                kMaxDecisionRanges);
   }
   return std::move(ranges.found);
 }

@@ -20,7 +20,7 @@
 
 namespace sysnare {
 
-struct Meaning {
+struct FilterMeaning {
   using Id = DecisionDiagram::Id;
 
   /// By AUDIT_ARCH_*: number and arguments to action. The low half of argument i is word
@@ -33,14 +33,14 @@ struct Meaning {
 
 /// Errors: kBadInput for a program that the kernel refuses; kUnsupported for one that is not
 /// modelled; kLimit when its decisions by argument are too entangled.
-Result<Meaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_filter> program);
+Result<FilterMeaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_filter> program);
 
 /// `value` with what the kernel does not look at left out: data of an allow, errnos above 4095; an
 /// action that it does not know kills the process.
 ActionValue normal_action(std::uint32_t value);
 
 /// Numbers in a row that are decided alike.
-struct NumberRange {
+struct DecisionRange {
   std::uint32_t first = 0;
   std::uint32_t last = 0;
   DecisionDiagram::Id a = 0;  ///< arguments to action, in the first section
@@ -48,10 +48,10 @@ struct NumberRange {
 };
 
 /// Most ranges of numbers in a section: a real one has some hundreds, `nr & 1` has 2^32.
-inline constexpr std::size_t kMaxNumberRanges = 1u << 16;
+inline constexpr std::size_t kMaxDecisionRanges = 1u << 16;
 
 /// All numbers, in order, by what two sections make of them. Errors: kLimit.
-Result<std::vector<NumberRange>> number_ranges(const DecisionDiagram& diagram,
+Result<std::vector<DecisionRange>> decision_ranges(const DecisionDiagram& diagram,
                                                DecisionDiagram::Id a, DecisionDiagram::Id b);
 
 /// The actions that `decided` comes to, sorted.
