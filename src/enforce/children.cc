@@ -29,6 +29,9 @@ constexpr int kMaxBatch = 128;
 /// What the dynamic loader exits with when it cannot go on (elf/dl-error.c in glibc, musl the
 /// same).
 constexpr int kLoaderFailed = 127;
+/// How long a new tracee waits for its parent's event. That comes within microseconds, unless the
+/// parent was killed between the two; then the child must go on all the same.
+constexpr std::chrono::seconds kAnnouncementDelay{1};
 
 long trace(int request, pid_t tid, void* data = nullptr) {
   return ::ptrace(static_cast<__ptrace_request>(request), tid, nullptr, data);
@@ -66,7 +69,9 @@ bool is_stop_signal(int signal) {
 
 Children::Children(const EnforceSpec& spec, EnforceHandler& handler, const Launch& launch)
     : spec_(spec), handler_(handler), launch_(launch) {
-  threads_[launch.pid()].process = launch.pid();
+  Thread& program = threads_[launch.pid()];
+  program.process = launch.pid();
+  program.announced = true;
 }
 
 std::uint64_t Children::ptrace_options(const EnforceSpec& spec) {
@@ -172,7 +177,7 @@ void Children::on_stop(pid_t tid, int status) {
     case PTRACE_EVENT_CLONE: {
       unsigned long child = 0;
       if (trace(PTRACE_GETEVENTMSG, tid, &child) == 0) {
-        thread(static_cast<pid_t>(child)).in_vfork = event == PTRACE_EVENT_VFORK;
+        on_birth(static_cast<pid_t>(child), event == PTRACE_EVENT_VFORK);
       }
       break;
     }
@@ -216,7 +221,11 @@ void Children::on_group_stop(pid_t tid, int signal) {
   if (!is_stop_signal(signal)) {
     // A new tracee's first stop, or the end of a group stop.
     if (of_program) stopped_ = false;
-    resume(tid);
+    if (thread(tid).announced) {
+      resume(tid);
+    } else {
+      await_announcement(tid);
+    }
     return;
   }
   // Stay stopped, but hear of SIGCONT.
@@ -227,6 +236,28 @@ void Children::on_group_stop(pid_t tid, int signal) {
   }
 }
 
+void Children::on_birth(pid_t child, bool in_vfork) {
+  // Killed, and its death read, before its parent came to tell of it.
+  if (!threads_.contains(child) && !is_tracee(child)) return;
+  Thread& born = thread(child);
+  born.in_vfork = in_vfork;
+  announced(born, child);
+}
+
+/// A child may run, get a signal and even exec before its parent's event is there to say that it is
+/// a vfork's: so it stays in its first stop until then.
+void Children::await_announcement(pid_t tid) {
+  thread(tid).waits = true;
+  unannounced_.push_back({tid, Clock::now() + kAnnouncementDelay});
+}
+
+void Children::announced(Thread& child, pid_t tid) {
+  child.announced = true;
+  if (!std::exchange(child.waits, false)) return;
+  std::erase_if(unannounced_, [&](const Unannounced& each) { return each.tid == tid; });
+  resume(tid);
+}
+
 void Children::on_exec(pid_t tid) {
   // The thread that called exec has become its leader; its own number is gone without a report.
   unsigned long former = 0;
@@ -235,6 +266,7 @@ void Children::on_exec(pid_t tid) {
   }
   Thread& execed = thread(tid);
   execed.exiting = false;
+  execed.announced = true;
   execed.in_vfork = false;
   if (execed.held_back != 0) ::kill(execed.process, std::exchange(execed.held_back, 0));
   executed_ = true;  // the first exec is the launched program's
@@ -335,8 +367,13 @@ void Children::on_trace(pid_t tid) {
 }
 
 std::optional<Children::Clock::time_point> Children::deadline() const {
-  if (lone_.empty()) return {};
-  return lone_.front().due;  // all have the same delay: in the order of their kills
+  // Within each list all have the same delay: the first is due first.
+  std::optional<Clock::time_point> next;
+  if (!lone_.empty()) next = lone_.front().due;
+  if (!unannounced_.empty()) {
+    next = std::min(next.value_or(Clock::time_point::max()), unannounced_.front().due);
+  }
+  return next;
 }
 
 void Children::on_deadline() {
@@ -344,6 +381,13 @@ void Children::on_deadline() {
     const FilterKill kill = std::move(lone_.front().kill);
     lone_.erase(lone_.begin());
     if (process_lives(kill.process)) handler_.on_lone_thread(kill);
+  }
+  while (!unannounced_.empty() && unannounced_.front().due <= Clock::now()) {
+    const pid_t tid = unannounced_.front().tid;
+    unannounced_.pop_front();
+    if (const auto it = threads_.find(tid); it != threads_.end() && it->second.waits) {
+      announced(it->second, tid);
+    }
   }
 }
 

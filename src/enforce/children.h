@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <vector>
@@ -41,7 +42,7 @@ class Children {
   /// their way, also those that were reported while we ourselves stood still.
   void continued();
 
-  /// When a lone thread's process has to be looked at again; empty: never.
+  /// When on_deadline() has something to do; empty: never.
   [[nodiscard]] std::optional<Clock::time_point> deadline() const;
   void on_deadline();
 
@@ -52,11 +53,17 @@ class Children {
   struct Thread {
     pid_t process = 0;
     bool exiting = false;
-    bool in_vfork = false;  ///< its parent waits until it calls exec or exits
-    int held_back = 0;      ///< a stop signal that came meanwhile
+    bool announced = false;  ///< its parent's event came: we know what kind of child it is
+    bool waits = false;      ///< for that, in its first stop
+    bool in_vfork = false;   ///< its parent waits until it calls exec or exits
+    int held_back = 0;       ///< a stop signal that came meanwhile
   };
   struct LoneThread {
     FilterKill kill;
+    Clock::time_point due;
+  };
+  struct Unannounced {
+    pid_t tid;
     Clock::time_point due;
   };
 
@@ -65,6 +72,7 @@ class Children {
   Thread& thread(pid_t tid);
   void on_gone(pid_t pid, int status);
   void on_stop(pid_t tid, int status);
+  void on_birth(pid_t child, bool in_vfork);
   void on_exec(pid_t tid);
   void on_exit(pid_t tid);
   void on_sigsys_exit(pid_t tid);
@@ -72,6 +80,8 @@ class Children {
   void on_signal(pid_t tid, int signal);
   void on_group_stop(pid_t tid, int signal);
   void resume(pid_t tid, int signal = 0);
+  void await_announcement(pid_t tid);
+  void announced(Thread& child, pid_t tid);
   bool process_lives(pid_t process) const;
   FilterKill describe(pid_t tid, const seccomp_data& data, std::uint32_t action);
   void announce(FilterKill kill);
@@ -87,6 +97,7 @@ class Children {
   bool just_continued_ = false;  ///< until all is read that came before
   std::optional<int> stop_;
   std::vector<LoneThread> lone_;
+  std::deque<Unannounced> unannounced_;  ///< in the order of their first stops
   /// By process: a death that looks like one by a filter that is not ours; announced when the
   /// process is gone and no better reason was found.
   std::map<pid_t, FilterKill> suspects_;

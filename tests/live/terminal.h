@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -71,8 +72,17 @@ class Terminal {
       seen_.append(bytes, static_cast<std::size_t>(got));
     }
   }
-  /// Whether the keyboard belongs to another than the program itself: to a job of the shell.
-  [[nodiscard]] bool job_in_foreground() const { return ::tcgetpgrp(fd_) != pid_; }
+  /// Whether the keyboard belongs to a job of the shell, and that job runs. fg hands the keyboard
+  /// over before it sends SIGCONT, which drops a stop signal that a key sent in between.
+  [[nodiscard]] bool job_in_foreground() const {
+    const pid_t group = ::tcgetpgrp(fd_);
+    if (group <= 0 || group == pid_) return false;
+    std::ifstream stat("/proc/" + std::to_string(group) + "/stat");
+    std::string fields;
+    std::getline(stat, fields);
+    const std::size_t name_end = fields.rfind(')');
+    return name_end != std::string::npos && fields.compare(name_end, 3, ") T") != 0;
+  }
   /// All that has come so far.
   [[nodiscard]] const std::string& seen() const { return seen_; }
 
