@@ -1,4 +1,5 @@
-// sysnare convert FILE: any dialect of profile in, plain OCI or Docker's out.
+// sysnare convert FILE: any dialect of profile in, plain OCI or Docker's out, or what a runtime
+// makes of it.
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "cli/verb.h"
 #include "profile/plain.h"
+#include "profile/runtime.h"
 
 namespace sysnare::cli {
 namespace {
@@ -36,10 +38,15 @@ struct Wanted {
   std::string file;
   std::string out = "-";
   std::string to = "oci";
+  std::string as;
   std::vector<std::string> caps;
   std::string arch;
   std::string kernel;
   bool resolve = false;
+  bool only_arch = false;
+
+  /// Whether one machine's flat profile is wanted, not a file for every machine.
+  [[nodiscard]] bool resolves() const { return resolve || to == "oci" || !as.empty(); }
 };
 
 /// Options that depend on the words; complains and gives nothing when one is wrong.
@@ -69,7 +76,62 @@ std::optional<ResolveOptions> resolve_options(const Wanted& wanted) {
     }
     options.kernel = *kernel;
   }
+  options.sub_architectures = !wanted.only_arch;
   return options;
+}
+
+/// Options that do not go together, or words that are none; says so.
+bool usable(const Wanted& wanted) {
+  if (wanted.to != "oci" && wanted.to != "docker") {
+    complain(kVerb, fmt::format("--to: {}; there are: oci, docker",
+                                unknown_word("format", wanted.to, {"oci", "docker"})));
+    return false;
+  }
+  if (!wanted.as.empty() && !runtime_by_name(wanted.as)) {
+    complain(kVerb, fmt::format("--as: {}; there are: {}",
+                                unknown_word("runtime", wanted.as, known_runtimes()),
+                                fmt::join(known_runtimes(), ", ")));
+    return false;
+  }
+  const bool names_machine =
+      !wanted.caps.empty() || !wanted.arch.empty() || !wanted.kernel.empty() || wanted.only_arch;
+  if (!wanted.resolves() && names_machine) {
+    complain(kVerb, "--caps, --arch, --only-arch and --kernel go with --resolve, --as or --to oci");
+    return false;
+  }
+  return true;
+}
+
+/// The profile that is to be written; complains of what is left out, and of what is unusable.
+std::optional<Profile> converted(const Wanted& wanted, const ResolveOptions& options,
+                                 const Profile& profile) {
+  std::vector<std::string> notes;
+  Profile written = profile;
+  if (!wanted.as.empty()) {
+    Result<RuntimeView> view = as_runtime(profile, options, *runtime_by_name(wanted.as));
+    if (!view) {
+      complain(kVerb, view.error());
+      return std::nullopt;
+    }
+    notes = std::move(view->notes);
+    written = flat_profile(view->resolved, notes);
+  } else {
+    // Resolved in any case: that is where both kinds of architectures show.
+    Result<PlainProfile> plain = plain_profile(profile, options);
+    if (!plain) {
+      complain(kVerb, plain.error());
+      return std::nullopt;
+    }
+    if (wanted.resolves()) {
+      notes = std::move(plain->notes);
+      written = std::move(plain->profile);
+    }
+  }
+  for (const std::string& warning : profile.warnings) complain(kVerb, warning);
+  for (const std::string& name : unknown_names(profile)) complain(kVerb, name);
+  for (const std::string& note : notes) complain(kVerb, note);
+  for (Entry& entry : written.entries) entry.singular_name = false;
+  return written;
 }
 
 }  // namespace
@@ -83,25 +145,19 @@ int verb_convert(const Words& words) {
   app.add_option("FILE", wanted.file, "the profile; - is standard input")->required();
   app.add_option("-o", wanted.out, "where to write (default: standard output)");
   app.add_option("--to", wanted.to, "oci or docker (default: oci)");
+  app.add_option("--as", wanted.as,
+                 "what this runtime enforces: kernel, runc, crun, docker or podman");
   app.add_flag("--resolve", wanted.resolve,
                "resolve archMap, includes and excludes; always so with --to oci");
   app.add_option("--caps", wanted.caps, "capabilities of the container, A,B (default: none)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--arch", wanted.arch, "its architecture (default: this machine's)");
+  app.add_flag("--only-arch", wanted.only_arch, "without the sub-architectures of archMap");
   app.add_option("--kernel", wanted.kernel, "its kernel, MAJOR.MINOR (default: this one's)");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
-
-  if (wanted.to != "oci" && wanted.to != "docker") {
-    complain(kVerb, fmt::format("--to: {}; there are: oci, docker",
-                                unknown_word("format", wanted.to, {"oci", "docker"})));
-    return kUsageError;
-  }
-  const bool resolves = wanted.resolve || wanted.to == "oci";
-  if (!resolves && (!wanted.caps.empty() || !wanted.arch.empty() || !wanted.kernel.empty())) {
-    complain(kVerb, "--caps, --arch and --kernel go with --resolve or --to oci");
-    return kUsageError;
-  }
+  if (!usable(wanted)) return kUsageError;
   const std::optional<ResolveOptions> options = resolve_options(wanted);
   if (!options) return kUsageError;
 
@@ -110,21 +166,9 @@ int verb_convert(const Words& words) {
     complain(kVerb, profile.error());
     return kUnusableInput;
   }
-  // Resolved in any case: that is where both kinds of architectures and unknown names show.
-  Result<PlainProfile> plain = plain_profile(*profile, *options);
-  if (!plain) {
-    complain(kVerb, plain.error());
-    return kUnusableInput;
-  }
-  for (const std::string& warning : profile->warnings) complain(kVerb, warning);
-  for (const std::string& name : unknown_names(*profile)) complain(kVerb, name);
-  Profile written = *profile;
-  if (resolves) {
-    for (const std::string& note : plain->notes) complain(kVerb, note);
-    written = std::move(plain->profile);
-  }
-  for (Entry& entry : written.entries) entry.singular_name = false;
-  if (Result<void> done = write_file_atomic(wanted.out, write_profile(written)); !done) {
+  const std::optional<Profile> written = converted(wanted, *options, *profile);
+  if (!written) return kUnusableInput;
+  if (Result<void> done = write_file_atomic(wanted.out, write_profile(*written)); !done) {
     complain(kVerb, done.error());
     return kUnusableInput;
   }

@@ -64,6 +64,7 @@ class Reader {
         read_errno(at, "defaultErrnoRet", "defaultErrno", *action);
     if (!errno_ret) return propagate(errno_ret);
     profile_.default_errno_ret = *errno_ret;
+    profile_.default_errno_by_name = *errno_ret && !at.has("defaultErrnoRet");
 
     if (Result<void> done = read_architectures(at); !done) return done;
     if (Result<void> done = read_arch_map(at); !done) return done;
@@ -289,6 +290,7 @@ class Reader {
     Result<std::optional<std::uint32_t>> errno_ret = read_errno(at, "errnoRet", "errno", *action);
     if (!errno_ret) return propagate(errno_ret);
     entry.errno_ret = *errno_ret;
+    entry.errno_by_name = *errno_ret && !at.has("errnoRet");
     Result<std::vector<Cursor>> args = items_of(at, "args");
     if (!args) return propagate(args);
     for (const Cursor& arg : *args) {

@@ -78,6 +78,7 @@ struct Entry {
   bool singular_name = false;  ///< written as `name`, Docker's old dialect
   Action action = Action::kAllow;
   std::optional<std::uint32_t> errno_ret;  ///< errnoRet, or what Podman's `errno` name stands for
+  bool errno_by_name = false;              ///< by that name alone: others than Podman read nothing
   std::vector<ArgCondition> args;
   EntryCondition includes;
   EntryCondition excludes;
@@ -96,6 +97,7 @@ struct Profile {
   std::string source;  ///< file name, for messages
   Action default_action = Action::kErrno;
   std::optional<std::uint32_t> default_errno_ret;
+  bool default_errno_by_name = false;      ///< written as Podman's `defaultErrno` alone
   std::vector<std::string> architectures;  ///< SCMP_ARCH_*
   std::vector<ArchMapEntry> arch_map;
   std::vector<std::string> flags;
