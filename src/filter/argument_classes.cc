@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <random>
 #include <set>
+#include <string>
 
 #include "filter/machine.h"
 
@@ -14,7 +14,7 @@ namespace sysnare {
 namespace {
 
 constexpr std::uint32_t kAllOnes = UINT32_MAX;
-constexpr std::size_t kDraws = 64;
+constexpr std::size_t kDraws = 16;
 
 /// A question about a word: how does `word & mask` compare with `k`?
 struct Question {
@@ -141,27 +141,45 @@ void ask_condition(const ArgCondition& condition, unsigned bits, bool big_endian
 
 /// One value for each class of answers.
 std::vector<std::uint32_t> representatives(const std::set<Question>& questions) {
-  std::set<std::uint32_t> tried = {0, 1, kAllOnes};
+  std::vector<std::uint32_t> values = {0};
+  const bool ordered = std::all_of(questions.begin(), questions.end(),
+                                   [](const Question& each) { return each.mask == kAllOnes; });
+  if (ordered) {
+    // Each constant is a class, and what lies between two.
+    for (const Question& each : questions) {
+      values.push_back(each.k);
+      if (each.k != kAllOnes) values.push_back(each.k + 1);
+    }
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return values;
+  }
+  values.insert(values.end(), {1, kAllOnes});
   for (const auto& [mask, k] : questions) {
     for (const std::uint32_t value : {k - 1, k, k + 1}) {
-      tried.insert(value);
-      tried.insert(value & mask);
-      tried.insert(value | ~mask);
+      values.insert(values.end(), {value, value & mask, value | ~mask});
     }
     if (mask == kAllOnes || mask == 0) continue;
-    for (std::uint32_t bit = 1; bit != 0; bit <<= 1) tried.insert(k ^ bit);
+    for (std::uint32_t bit = 1; bit != 0; bit <<= 1) values.push_back(k ^ bit);
   }
-  std::map<std::vector<std::int8_t>, std::uint32_t> classes;
-  for (const std::uint32_t value : tried) {
-    std::vector<std::int8_t> answers;
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  std::vector<std::pair<std::string, std::uint32_t>> classes;
+  for (const std::uint32_t value : values) {
+    std::string answers;
     for (const auto& [mask, k] : questions) {
       const std::uint32_t seen = value & mask;
-      answers.push_back(static_cast<std::int8_t>((seen > k) - (seen < k)));
+      answers += seen < k ? '<' : seen > k ? '>' : '=';
     }
-    classes.emplace(std::move(answers), value);
+    classes.emplace_back(std::move(answers), value);
   }
-  std::vector<std::uint32_t> values;
-  for (const auto& [answers, value] : classes) values.push_back(value);
+  std::sort(classes.begin(), classes.end());
+  values.clear();
+  const std::string* last = nullptr;
+  for (const auto& [answers, value] : classes) {
+    if (last == nullptr || *last != answers) values.push_back(value);
+    last = &answers;
+  }
   return values;
 }
 
@@ -211,7 +229,8 @@ void for_argument_classes(std::span<const sock_filter> program,
   // Draws: the whole of it where there are too many to try, and some in any case with ones in all
   // words that nobody asks about.
   const std::size_t draws = combinations <= kMaxCombinations ? kDraws : kMaxCombinations;
-  std::mt19937 random(static_cast<std::uint32_t>(call.nr));  // the same draw every time, on purpose
+  // The same draw every time, on purpose.
+  std::minstd_rand random(static_cast<std::uint32_t>(call.nr));
   for (std::size_t n = 0; n < draws; ++n) {
     const __u64 background = n % 2 == 0 ? UINT64_MAX : 0;
     tried.instruction_pointer = background;

@@ -74,8 +74,13 @@ void DecisionDiagram::grow() {
   }
 }
 
-DecisionDiagram::Id DecisionDiagram::constant(std::uint32_t value) {
-  return add({kLeaf, value, value});
+void DecisionDiagram::clear() {
+  nodes_.clear();
+  places_.assign(kFirstPlaces, kNone);
+  chosen_.assign(kFirstPlaces, {});
+  // kNothing and kEverything, in this order.
+  add({kLeaf, 0, 0});
+  add({kLeaf, 1, 1});
 }
 
 DecisionDiagram::Id DecisionDiagram::holds(const WordTest& test) {
@@ -128,16 +133,20 @@ std::optional<DecisionDiagram::Question> DecisionDiagram::question(Id id) const 
   return Question{word_at(node.bit / 32), 31 - node.bit % 32, node.low, node.high};
 }
 
-std::optional<seccomp_data> DecisionDiagram::difference(Id a, Id b) const {
+std::optional<seccomp_data> DecisionDiagram::difference(Id a, Id b,
+                                                        const seccomp_data& background) const {
   if (a == b) return std::nullopt;
   std::array<std::uint32_t, kWords> words{};
+  for (std::uint32_t word = 0; word < kWords; ++word) words[word] = word_of(background, word);
   while (nodes_[a].bit != kLeaf || nodes_[b].bit != kLeaf) {
     const std::uint32_t bit = std::min(nodes_[a].bit, nodes_[b].bit);
     const auto [a_low, a_high] = split(a, bit);
     const auto [b_low, b_high] = split(b, bit);
     // Two sets that differ, differ on one side of the bit at least.
     const bool high = a_low == b_low;
-    if (high) words[word_at(bit / 32)] |= 1u << (31 - bit % 32);
+    const std::uint32_t mask = 1u << (31 - bit % 32);
+    std::uint32_t& word = words[word_at(bit / 32)];
+    word = high ? word | mask : word & ~mask;
     a = high ? a_high : a_low;
     b = high ? b_high : b_low;
   }

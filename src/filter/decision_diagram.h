@@ -34,8 +34,13 @@ class DecisionDiagram {
   /// and have to end somewhere.
   static constexpr std::size_t kMaxNodes = 1u << 20;
 
+  /// The empty set, before any other was asked for.
+  static constexpr Id kNothing = 0;
+
+  DecisionDiagram() { clear(); }
+
   /// 1: all calls; 0: none.
-  Id constant(std::uint32_t value);
+  Id constant(std::uint32_t value) { return value == 0 ? kNothing : kEverything; }
   /// All calls, with `value` behind them: what choose() makes of such is a map from calls to values
   /// (equal maps have the same number, as sets do). 0 and 1 are those of constant().
   Id leaf(std::uint32_t value) { return add({kLeaf, value, value}); }
@@ -51,8 +56,8 @@ class DecisionDiagram {
     Id low = 0;
     Id high = 0;
   };
-  /// Empty for a constant. Words are asked in the order arch, nr, then each argument with the word of
-  /// odd number first, instruction pointer; the bits of a word from the highest down.
+  /// Empty for a constant. Words are asked in the order arch, nr, then each argument with the word
+  /// of odd number first, instruction pointer; the bits of a word from the highest down.
   [[nodiscard]] std::optional<Question> question(Id id) const;
   /// The value of a constant or leaf.
   [[nodiscard]] std::uint32_t value(Id id) const { return nodes_[id].low; }
@@ -61,13 +66,21 @@ class DecisionDiagram {
   /// nothing.
   [[nodiscard]] bool full() const { return full_; }
 
-  /// A call that is in one of the two alone; empty when they are the same.
-  [[nodiscard]] std::optional<seccomp_data> difference(Id a, Id b) const;
+  /// A call that is in one of the two alone; empty when they are the same. What neither asks about
+  /// is as in `background`, the architecture (and with it the order of the halves) and the number
+  /// foremost.
+  [[nodiscard]] std::optional<seccomp_data> difference(Id a, Id b,
+                                                       const seccomp_data& background = {}) const;
+
+  /// Forgets all sets. Steps count on: they bound the work on one profile.
+  void clear();
 
  private:
   static constexpr std::uint32_t kLeaf = 32 * kWords;
   static constexpr Id kNone = UINT32_MAX;
-  static constexpr std::size_t kFirstPlaces = 1u << 14;
+  static constexpr Id kEverything = 1;
+  /// Enough for the argument rules of one call; tables grow with their nodes.
+  static constexpr std::size_t kFirstPlaces = 1u << 11;
   /// Most steps of choose(): a few seconds. What falls off the table of choices is done again.
   static constexpr std::size_t kMaxSteps = 1u << 26;
 
@@ -98,9 +111,8 @@ class DecisionDiagram {
   void grow();
 
   std::vector<Node> nodes_;
-  std::vector<Id> places_ =
-      std::vector<Id>(kFirstPlaces, kNone);  ///< hash -> node, probed in a row
-  std::vector<Chosen> chosen_ = std::vector<Chosen>(kFirstPlaces);
+  std::vector<Id> places_;  ///< hash -> node, probed in a row
+  std::vector<Chosen> chosen_;
   std::size_t steps_ = 0;
   bool full_ = false;
 };

@@ -3,297 +3,280 @@
 #include <linux/audit.h>
 
 #include <algorithm>
-#include <iterator>
-#include <map>
 #include <vector>
 
+#include "arch/syscalls.h"
+#include "filter/call_sets.h"
 #include "filter/decision_diagram.h"
 #include "filter/machine.h"
+#include "filter/number_regions.h"
 
 namespace sysnare {
 namespace {
 
-using Id = DecisionDiagram::Id;
-using Kind = WordTest::Kind;
+using Difference = Result<std::optional<seccomp_data>>;
 
-/// What gets each action: sets of calls. None of them is empty. Kept apart by action, since one
-/// diagram of all actions is the product of what each rule cuts out.
-using Sets = std::map<std::uint32_t, Id>;
+/// Answered questions that are looked through before one is asked again: the ABIs of one profile
+/// share their argument rules, and what shares rules stands close together.
+constexpr std::size_t kRemembered = 64;
 
-/// The sets that the rules of a profile make.
-class OfProfile {
+/// A call in one of two groups of sets that is not in the other's set of the same action.
+std::optional<seccomp_data> first_difference(const DecisionDiagram& diagram, const CallSets& wanted,
+                                             const CallSets& found,
+                                             const seccomp_data& background) {
+  // Every call is once in either side's sets: where they differ, one of `wanted` lacks a call.
+  for (const auto& [value, calls] : wanted) {
+    const auto same = found.find(value);
+    const DecisionDiagram::Id found_calls =
+        same == found.end() ? DecisionDiagram::kNothing : same->second;
+    if (found_calls != calls) return diagram.difference(calls, found_calls, background);
+  }
+  return std::nullopt;
+}
+
+Failure too_entangled(std::string_view what) {
+  return fail(Errc::kLimit,
+              "{} are too entangled to be proven (more than {} decisions): drop argument rules",
+              what, DecisionDiagram::kMaxNodes);
+}
+
+/// Region by region.
+class RegionProof {
  public:
-  OfProfile(DecisionDiagram& diagram, const ResolvedProfile& profile)
-      : diagram_(diagram), profile_(profile) {}
+  RegionProof(std::span<const sock_filter> program, const ResolvedProfile& profile)
+      : program_(program), profile_(profile) {
+    for (const Abi abi : profile.abis) archs_.push_back(audit_arch(abi));
+    std::sort(archs_.begin(), archs_.end());
+    archs_.erase(std::unique(archs_.begin(), archs_.end()), archs_.end());
+  }
 
-  Sets build() {
-    Sets all = {{profile_.foreign_abi.value, diagram_.constant(1)}};
-    for (const Abi abi : profile_.abis) {
-      // x32 shares its architecture with x86_64: the two are joined by their numbers.
-      const WordTest is_arch{Kind::kEqual, kArchWord, UINT32_MAX, audit_arch(abi)};
-      lay(diagram_.holds(is_arch), numbers(audit_arch(abi)), all);
+  /// Sets `whole` when an argument part looks at the number again, so that no region stands alone.
+  Difference run(const std::vector<NumberRegion>& regions, bool& whole) {
+    for (const NumberRegion& region : regions) {
+      if (Result<void> checked = check(region); !checked) return propagate(checked);
+      if (difference_ || reads_number_) break;
     }
-    return all;
+    whole = reads_number_;
+    return difference_;
   }
 
  private:
-  bool lists(Abi abi) const {
+  /// What the profile wants of some calls: by `rules`, and `otherwise` where none matches.
+  struct Wanted {
+    const std::vector<ResolvedRule>& rules;
+    std::uint32_t otherwise = 0;
+  };
+  /// What was compared already, and found equal.
+  struct Known {
+    std::size_t pc = 0;
+    std::optional<std::uint32_t> value;
+    const std::vector<ResolvedRule>* rules = nullptr;
+    std::uint32_t otherwise = 0;
+    std::vector<unsigned> bits;
+    bool big_endian = false;
+  };
+
+  [[nodiscard]] bool lists(Abi abi) const {
     return std::find(profile_.abis.begin(), profile_.abis.end(), abi) != profile_.abis.end();
   }
 
-  /// Puts `over` in the place of `under` where `condition` holds.
-  void lay(Id condition, const Sets& over, Sets& under) {
-    const Id none = diagram_.constant(0);
-    for (const auto& [value, calls] : over) under.try_emplace(value, none);
-    for (auto each = under.begin(); each != under.end();) {
-      const auto found = over.find(each->first);
-      each->second =
-          diagram_.choose(condition, found == over.end() ? none : found->second, each->second);
-      each = each->second == none ? under.erase(each) : std::next(each);
+  Result<void> check(const NumberRegion& region) {
+    std::uint64_t unlisted = region.first_arch;
+    for (const std::uint32_t arch : archs_) {
+      if (arch < region.first_arch || arch > region.last_arch) continue;
+      if (arch == unlisted) ++unlisted;
+      if (Result<void> checked = check_arch(region, arch); !checked) return checked;
     }
+    if (unlisted > region.last_arch) return {};
+    return check_call(region, static_cast<std::uint32_t>(unlisted), region.first_nr,
+                      {kNoRules, profile_.foreign_abi.value});
   }
 
-  Sets numbers(std::uint32_t arch) {
-    const Id every = diagram_.constant(1);
-    const Sets otherwise = {{profile_.default_action.value, every}};
-    const Sets foreign = {{profile_.foreign_abi.value, every}};
-    // Where another decision starts; one test a run of equal ones, as real profiles have few.
-    std::map<std::uint32_t, Sets> starts{{0, otherwise}};
-    if (arch == AUDIT_ARCH_X86_64) {
-      starts = {{0, lists(Abi::kX86_64) ? otherwise : foreign},
-                {kX32Bit, lists(Abi::kX32) ? otherwise : foreign},
-                {kSkippedNr, otherwise}};
-    }
-    for (const auto& [call, rules] : profile_.rules) {
-      if (audit_arch(call.abi) != arch || listed_abi(profile_, arch, call.nr) != call.abi) continue;
-      const Sets behind = std::prev(starts.upper_bound(call.nr))->second;
-      if (call.nr != UINT32_MAX) starts.emplace(call.nr + 1, behind);
-      starts[call.nr] = decision(call, rules);
-    }
+  Result<void> check_arch(const NumberRegion& region, std::uint32_t arch) {
+    std::vector<NumberRange> ahead;
     for (const NumberRange& range : profile_.answered_ahead) {
-      if (range.arch != arch) continue;
-      const Sets behind = std::prev(starts.upper_bound(range.last))->second;
-      starts.erase(starts.lower_bound(range.first), starts.upper_bound(range.last));
-      if (range.last != UINT32_MAX) starts.emplace(range.last + 1, behind);
-      starts[range.first] = {{range.action.value, every}};
+      if (range.arch == arch) ahead.push_back(range);
     }
-    Sets all = starts.begin()->second;
-    const Sets* last = &starts.begin()->second;
-    for (const auto& [first, decided] : starts) {
-      if (decided == *last) continue;
-      last = &decided;
-      lay(diagram_.holds({Kind::kAtLeast, kNrWord, UINT32_MAX, first}), decided, all);
-    }
-    return all;
-  }
-
-  Sets decision(Call call, const std::vector<ResolvedRule>& rules) {
-    // The highest in rank decides, of equals the first; the next one what is left by then.
-    std::vector<const ResolvedRule*> order;
-    for (const ResolvedRule& rule : rules) order.push_back(&rule);
-    std::stable_sort(order.begin(), order.end(), [](const ResolvedRule* a, const ResolvedRule* b) {
-      return outranks(a->action, b->action);
-    });
-    const Id none = diagram_.constant(0);
-    const Id every = diagram_.constant(1);
-    Sets sets;
-    const auto add = [&](std::uint32_t value, Id calls) {
-      if (calls == none) return;
-      Id& sum = sets.try_emplace(value, none).first->second;
-      sum = diagram_.choose(calls, every, sum);
-    };
-    Id left = every;
-    for (const ResolvedRule* rule : order) {
-      if (left == none || diagram_.full()) break;
-      Id holds = every;
-      for (const ArgCondition& each : rule->conditions) {
-        holds = diagram_.choose(condition(call, each), holds, none);
+    std::sort(ahead.begin(), ahead.end(),
+              [](const NumberRange& a, const NumberRange& b) { return a.first < b.first; });
+    NumberRegion rest = region;
+    for (const NumberRange& range : ahead) {
+      const std::uint32_t first = std::max(range.first, rest.first_nr);
+      const std::uint32_t last = std::min(range.last, rest.last_nr);
+      if (first > last) continue;
+      if (Result<void> checked = check_call(region, arch, first, {kNoRules, range.action.value});
+          !checked) {
+        return checked;
       }
-      add(rule->action.value, diagram_.choose(holds, left, none));
-      left = diagram_.choose(holds, none, left);
-    }
-    add(profile_.default_action.value, left);
-    return sets;
-  }
-
-  Id condition(Call call, const ArgCondition& condition) {
-    const Id never = diagram_.constant(0);
-    if (condition.index >= kArgCount) return never;
-    const unsigned bits = compared_bits(profile_, call, condition.index);
-    const std::uint64_t kept = bits >= 64 ? UINT64_MAX : (std::uint64_t{1} << bits) - 1;
-    const std::uint64_t value = condition.value & kept;
-    switch (condition.op) {
-      case Op::kEq:
-        return whole(call, condition.index, Kind::kEqual, kept, value);
-      case Op::kNe:
-        return negated(whole(call, condition.index, Kind::kEqual, kept, value));
-      case Op::kGe:
-        return whole(call, condition.index, Kind::kAtLeast, kept, value);
-      case Op::kLt:
-        return negated(whole(call, condition.index, Kind::kAtLeast, kept, value));
-      case Op::kGt:
-        return whole(call, condition.index, Kind::kAbove, kept, value);
-      case Op::kLe:
-        return negated(whole(call, condition.index, Kind::kAbove, kept, value));
-      case Op::kMaskedEq:
-        return whole(call, condition.index, Kind::kEqual, value, condition.value_two & kept);
-    }
-    return never;
-  }
-
-  Id negated(Id id) { return diagram_.choose(id, diagram_.constant(0), diagram_.constant(1)); }
-
-  /// `argument & mask` compared with `k`, by the high words and, where those are equal, the low.
-  Id whole(Call call, unsigned index, Kind kind, std::uint64_t mask, std::uint64_t k) {
-    const auto test = [&](Kind each, bool high) {
-      const auto half = [&](std::uint64_t of) {
-        return static_cast<std::uint32_t>(high ? of >> 32 : of);
-      };
-      return diagram_.holds(
-          {each, arg_word(index, high, is_big_endian(call.abi)), half(mask), half(k)});
-    };
-    const Id high_above = kind == Kind::kEqual ? diagram_.constant(0) : test(Kind::kAbove, true);
-    return diagram_.choose(test(Kind::kEqual, true), test(kind, false), high_above);
-  }
-
-  DecisionDiagram& diagram_;
-  const ResolvedProfile& profile_;
-};
-
-/// The sets that a program makes.
-class OfProgram {
- public:
-  OfProgram(DecisionDiagram& diagram, std::span<const sock_filter> program)
-      : diagram_(diagram), program_(program) {}
-
-  Result<Sets> build() {
-    // Jumps go forward: when an instruction's turn comes, all calls that reach it are known. (From
-    // the end, by what each instruction decides, costs a hundred times as much: that is a function
-    // of all calls, of which few get there.)
-    reached_.resize(program_.size());
-    reached_[0].emplace(Accumulator{}, diagram_.constant(1));
-    std::size_t states = 0;
-    for (std::size_t pc = 0; pc < program_.size() && !diagram_.full(); ++pc) {
-      for (const auto& [a, calls] : reached_[pc]) {
-        if (++states > kMaxStates || !is_modelled(program_[pc], a)) {
-          return fail(Errc::kUnsupported, "instruction {}: code {:#06x} is not compared", pc,
-                      program_[pc].code);
-        }
-        step(pc, a, calls);
+      NumberRegion before = rest;
+      before.last_nr = first - 1;
+      if (first > rest.first_nr) {
+        if (Result<void> checked = check_ruled(before, arch); !checked) return checked;
       }
-      reached_[pc].clear();
+      if (last == rest.last_nr) return {};
+      rest.first_nr = last + 1;
     }
-    return returned_;
+    return check_ruled(rest, arch);
   }
 
- private:
-  /// Every instruction of a program of our own has a few.
-  static constexpr std::size_t kMaxStates = 8 * BPF_MAXINSNS;
-
-  /// What A holds: a constant, or some bits of a word.
-  struct Accumulator {
-    bool is_word = false;
-    std::uint32_t value = 0;  ///< the constant, or the index of the word
-    std::uint32_t mask = UINT32_MAX;
-    auto operator<=>(const Accumulator&) const = default;
-  };
-
-  static bool is_modelled(const sock_filter& insn, const Accumulator& a) {
-    switch (insn.code) {
-      case BPF_LD | BPF_W | BPF_ABS:
-      case BPF_LD | BPF_IMM:
-      case BPF_ALU | BPF_AND | BPF_K:
-      case BPF_JMP | BPF_JA:
-      case BPF_JMP | BPF_JEQ | BPF_K:
-      case BPF_JMP | BPF_JGE | BPF_K:
-      case BPF_JMP | BPF_JGT | BPF_K:
-      case BPF_JMP | BPF_JSET | BPF_K:
-      case BPF_RET | BPF_K:
-        return true;
-      case BPF_RET | BPF_A:
-        return !a.is_word;
-      default:
-        return false;
+  /// Numbers that nothing is answered for ahead of the rules.
+  Result<void> check_ruled(const NumberRegion& region, std::uint32_t arch) {
+    if (arch != AUDIT_ARCH_X86_64) {
+      const auto abi = std::find_if(profile_.abis.begin(), profile_.abis.end(),
+                                    [&](Abi each) { return audit_arch(each) == arch; });
+      return check_numbers(region, arch, 0, UINT32_MAX, *abi);
     }
+    // Two ABIs share the architecture, and -1 belongs to either (resolve.h, kSkippedNr).
+    const auto owner = [&](Abi abi) { return lists(abi) ? std::optional(abi) : std::nullopt; };
+    const std::optional<Abi> either = lists(Abi::kX32) ? Abi::kX32 : Abi::kX86_64;
+    struct Span {
+      std::uint32_t first;
+      std::uint32_t last;
+      std::optional<Abi> abi;
+    };
+    const Span spans[] = {{0, kX32Bit - 1, owner(Abi::kX86_64)},
+                          {kX32Bit, kSkippedNr - 1, owner(Abi::kX32)},
+                          {kSkippedNr, kSkippedNr, either}};
+    for (const Span& span : spans) {
+      if (Result<void> checked = check_numbers(region, arch, span.first, span.last, span.abi);
+          !checked) {
+        return checked;
+      }
+    }
+    return {};
   }
 
-  static Accumulator after(const sock_filter& insn, Accumulator a) {
-    if (insn.code == (BPF_LD | BPF_W | BPF_ABS)) return {true, insn.k / 4, UINT32_MAX};
-    if (insn.code == (BPF_LD | BPF_IMM)) return {false, insn.k, UINT32_MAX};
-    // AND, of all that is modelled.
-    (a.is_word ? a.mask : a.value) &= insn.k;
-    return a;
+  /// Every number of `region` from `first` to `last`, which belong to `abi`, or to none.
+  Result<void> check_numbers(const NumberRegion& region, std::uint32_t arch, std::uint32_t first,
+                             std::uint32_t last, std::optional<Abi> abi) {
+    first = std::max(first, region.first_nr);
+    last = std::min(last, region.last_nr);
+    if (first > last) return {};
+    if (!abi) return check_call(region, arch, first, {kNoRules, profile_.foreign_abi.value});
+    // The first number so far that has no rules: all of those are alike.
+    std::uint64_t bare = first;
+    for (auto each = profile_.rules.lower_bound(Call{*abi, first});
+         each != profile_.rules.end() && each->first.abi == *abi && each->first.nr <= last;
+         ++each) {
+      if (each->first.nr == bare) ++bare;
+      const Wanted wanted{each->second, profile_.default_action.value};
+      if (Result<void> checked = check_call(region, arch, each->first.nr, wanted); !checked) {
+        return checked;
+      }
+    }
+    if (bare > last) return {};
+    return check_call(region, arch, static_cast<std::uint32_t>(bare),
+                      {kNoRules, profile_.default_action.value});
   }
 
-  void step(std::size_t pc, const Accumulator& a, Id calls) {
-    const sock_filter& insn = program_[pc];
-    if (BPF_CLASS(insn.code) == BPF_RET) {
-      add(returned_, BPF_RVAL(insn.code) == BPF_A ? a.value : insn.k, calls);
-    } else if (insn.code == (BPF_JMP | BPF_JA)) {
-      add(reached_[pc + 1 + insn.k], a, calls);
-    } else if (BPF_CLASS(insn.code) == BPF_JMP) {
-      const Id none = diagram_.constant(0);
-      const Id condition = jumps(insn, a);
-      add(reached_[pc + 1 + insn.jt], a, diagram_.choose(condition, calls, none));
-      add(reached_[pc + 1 + insn.jf], a, diagram_.choose(condition, none, calls));
+  Result<void> check_call(const NumberRegion& region, std::uint32_t arch, std::uint32_t nr,
+                          const Wanted& wanted) {
+    if (difference_ || reads_number_) return {};
+    seccomp_data call{};
+    call.arch = arch;
+    call.nr = static_cast<int>(nr);
+    // Most numbers by far: one answer on either side.
+    const bool plain = wanted.rules.empty() ||
+                       (wanted.rules.size() == 1 && wanted.rules.front().conditions.empty());
+    if (region.value && plain) {
+      const std::uint32_t value =
+          wanted.rules.empty() ? wanted.otherwise : wanted.rules.front().action.value;
+      if (*region.value != value) difference_ = call;
+      return {};
+    }
+    return check_arguments(region, call, wanted);
+  }
+
+  Result<void> check_arguments(const NumberRegion& region, const seccomp_data& call,
+                               const Wanted& wanted) {
+    const auto nr = static_cast<std::uint32_t>(call.nr);
+    // Of an unlisted architecture, where no rule asks for it: any ABI.
+    const Call known_as{abi_of(call.arch, nr).value_or(Abi::kX86_64), nr};
+    const Known question = ask(region, known_as, wanted);
+    if (is_known(question)) return {};
+    diagram_.clear();
+    ResolvedProfile rest;  // what of_call() looks at besides the rules
+    rest.default_action.value = wanted.otherwise;
+    rest.int_args_by_width = profile_.int_args_by_width;
+    const CallSets sets = RuleSets(diagram_, rest).of_call(known_as, wanted.rules);
+    CallSets found;
+    if (region.value) {
+      found.emplace(*region.value, diagram_.constant(1));
     } else {
-      add(reached_[pc + 1], after(insn, a), calls);
+      ProgramSets part(diagram_, program_);
+      Result<CallSets> returned = part.from(region.pc);
+      if (!returned) return propagate(returned);
+      reads_number_ = part.reads_number();
+      found = std::move(*returned);
     }
-  }
-
-  template <typename Key>
-  void add(std::map<Key, Id>& to, const Key& key, Id calls) {
-    const Id none = diagram_.constant(0);
-    if (calls == none) return;
-    Id& sum = to.try_emplace(key, none).first->second;
-    sum = diagram_.choose(calls, diagram_.constant(1), sum);
-  }
-
-  Id jumps(const sock_filter& insn, const Accumulator& a) {
-    const std::uint16_t op = BPF_OP(insn.code);
-    if (!a.is_word) {
-      const bool yes = op == BPF_JEQ   ? a.value == insn.k
-                       : op == BPF_JGE ? a.value >= insn.k
-                       : op == BPF_JGT ? a.value > insn.k
-                                       : (a.value & insn.k) != 0;
-      return diagram_.constant(yes ? 1 : 0);
+    if (reads_number_) return {};
+    if (diagram_.full()) return too_entangled("the argument rules of " + call_label(known_as));
+    if (sets != found) {
+      difference_ = first_difference(diagram_, sets, found, call);
+      if (!difference_) return fail(Errc::kSystem, "the sets of a proof do not add up");
+      return {};
     }
-    if (op == BPF_JEQ) return diagram_.holds({Kind::kEqual, a.value, a.mask, insn.k});
-    if (op == BPF_JGE) return diagram_.holds({Kind::kAtLeast, a.value, a.mask, insn.k});
-    if (op == BPF_JGT) return diagram_.holds({Kind::kAbove, a.value, a.mask, insn.k});
-    return diagram_.holds({Kind::kAbove, a.value, a.mask & insn.k, 0});
+    known_.push_back(question);
+    return {};
   }
 
-  DecisionDiagram& diagram_;
+  [[nodiscard]] Known ask(const NumberRegion& region, Call call, const Wanted& wanted) const {
+    Known question{region.pc,        region.value, &wanted.rules,
+                   wanted.otherwise, {},           is_big_endian(call.abi)};
+    for (const ResolvedRule& rule : wanted.rules) {
+      for (const ArgCondition& condition : rule.conditions) {
+        question.bits.push_back(compared_bits(profile_, call, condition.index));
+      }
+    }
+    return question;
+  }
+
+  [[nodiscard]] bool is_known(const Known& question) const {
+    const auto equal_rules = [](const ResolvedRule& a, const ResolvedRule& b) {
+      return a.action == b.action && a.conditions == b.conditions;
+    };
+    const std::size_t from = known_.size() > kRemembered ? known_.size() - kRemembered : 0;
+    return std::any_of(
+        known_.begin() + static_cast<std::ptrdiff_t>(from), known_.end(), [&](const Known& known) {
+          return known.pc == question.pc && known.value == question.value &&
+                 known.otherwise == question.otherwise && known.big_endian == question.big_endian &&
+                 known.bits == question.bits &&
+                 std::equal(known.rules->begin(), known.rules->end(), question.rules->begin(),
+                            question.rules->end(), equal_rules);
+        });
+  }
+
+  inline static const std::vector<ResolvedRule> kNoRules;
+
   std::span<const sock_filter> program_;
-  std::vector<std::map<Accumulator, Id>>
-      reached_;                           ///< by instruction: which calls come with which A
-  std::map<std::uint32_t, Id> returned_;  ///< which calls get which action
+  const ResolvedProfile& profile_;
+  std::vector<std::uint32_t> archs_;  ///< of the listed ABIs, sorted
+  DecisionDiagram diagram_;
+  std::vector<Known> known_;
+  std::optional<seccomp_data> difference_;
+  bool reads_number_ = false;
 };
+
+Difference compare_whole(std::span<const sock_filter> program, const ResolvedProfile& profile) {
+  DecisionDiagram diagram;
+  const CallSets wanted = RuleSets(diagram, profile).of_profile();
+  Result<CallSets> found = ProgramSets(diagram, program).from(0);
+  if (!found) return propagate(found);
+  if (diagram.full()) return too_entangled("the argument rules of a call");
+  if (wanted == *found) return std::nullopt;
+  const auto difference = first_difference(diagram, wanted, *found, {});
+  if (!difference) return fail(Errc::kSystem, "the sets of a proof do not add up");
+  return difference;
+}
 
 }  // namespace
 
-Result<std::optional<seccomp_data>> find_difference(std::span<const sock_filter> program,
-                                                    const ResolvedProfile& profile) {
-  DecisionDiagram diagram;
-  const Sets wanted = OfProfile(diagram, profile).build();
-  Result<Sets> found = OfProgram(diagram, program).build();
-  if (!found) return propagate(found);
-  if (diagram.full()) {
-    return fail(Errc::kLimit,
-                "the argument rules of a call are too entangled to be proven (more than {} "
-                "decisions): drop argument rules",
-                DecisionDiagram::kMaxNodes);
-  }
-  if (wanted == *found) return std::nullopt;
-  // The sets of either side hold every call once: one of the profile's lacks a call, at least.
-  const Id none = diagram.constant(0);
-  for (const auto& [value, calls] : wanted) {
-    const auto same = found->find(value);
-    const Id found_calls = same == found->end() ? none : same->second;
-    if (found_calls != calls) return diagram.difference(calls, found_calls);
-  }
-  return fail(Errc::kSystem, "the sets of a proof do not add up");
+Difference find_difference(std::span<const sock_filter> program, const ResolvedProfile& profile) {
+  const std::optional<std::vector<NumberRegion>> regions = number_regions(program);
+  if (!regions) return compare_whole(program, profile);
+  bool whole = false;
+  Difference difference = RegionProof(program, profile).run(*regions, whole);
+  return whole ? compare_whole(program, profile) : difference;
 }
 
 }  // namespace sysnare

@@ -1,8 +1,11 @@
 #pragma once
 // Does a program decide every call there is as its profile says?
 //
-// For each action the set of calls that get it is built twice and compared. The profile's is built
-// from the rules by its own reading of resolve.h; verify() holds single calls against evaluate()
+// Architectures and numbers are taken apart into the regions that the program treats alike
+// (number_regions.h); each is held against the rules of every number in it. Where arguments decide,
+// the sets of arguments that get each action are built twice, from the program and from the rules,
+// and compared (call_sets.h). A program that computes with numbers is compared as a whole by such
+// sets. The rules are read in a way of their own; verify() holds single calls against evaluate()
 // besides. Not modelled: programs that compute with words beyond AND with a constant, or use X or
 // memory; the compiler here emits none.
 

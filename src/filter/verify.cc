@@ -1,11 +1,12 @@
 // Two ways, so that nothing rests on the reasoning of one. prove.h compares program and profile as
 // functions of the whole call, which covers every value of every word. And calls are tried against
-// evaluate(), the meaning of a profile: every number of the tables and around every constant of the
-// program, with argument values of every class (argument_classes.h).
+// evaluate(), the meaning of a profile: one number of every class that the constants of the program
+// and the rules of the profile make, taken from the bare list of constants and not from any
+// reasoning about paths, with argument values of every class (argument_classes.h).
 
 #include <algorithm>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include "arch/syscalls.h"
 #include "base/text.h"
@@ -17,9 +18,10 @@
 namespace sysnare {
 namespace {
 
-/// Numbers behind each call of the tables that are tried, too: gaps, and calls of kernels to come.
-/// Arm's own calls stand 983,000 numbers behind the others: no gap is tried as a whole.
-constexpr std::uint32_t kBehindCalls = 64;
+void sort_once(std::vector<std::uint32_t>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
 
 std::string describe(const seccomp_data& call) {
   const auto nr = static_cast<std::uint32_t>(call.nr);
@@ -34,7 +36,22 @@ std::string describe(const seccomp_data& call) {
 class Verifier {
  public:
   Verifier(std::span<const sock_filter> program, const ResolvedProfile& profile)
-      : program_(program), profile_(profile) {}
+      : program_(program), profile_(profile) {
+    for (const auto& [call, rules] : profile.rules) {
+      const bool asks = std::any_of(rules.begin(), rules.end(), [](const ResolvedRule& rule) {
+        return !rule.conditions.empty();
+      });
+      if (asks) asking_.push_back(call);
+    }
+    for (const sock_filter& insn : program) {
+      if (BPF_CLASS(insn.code) != BPF_JMP && BPF_CLASS(insn.code) != BPF_ALU) continue;
+      constants_.push_back(insn.k);
+      // Where a class ends, the next begins. (JGE alone asks nothing about its constant's
+      // successor.)
+      if (insn.code != (BPF_JMP | BPF_JGE | BPF_K)) constants_.push_back(insn.k + 1);
+    }
+    sort_once(constants_);
+  }
 
   Result<void> run() {
     Result<std::optional<seccomp_data>> difference = find_difference(program_, profile_);
@@ -84,14 +101,10 @@ class Verifier {
     }
     const auto abi = listed_abi(profile_, call.arch, nr);
     std::vector<std::pair<ArgCondition, unsigned>> conditions;
-    if (abi) {
-      const auto rules = profile_.rules.find(Call{*abi, nr});
-      if (rules != profile_.rules.end()) {
-        for (const ResolvedRule& rule : rules->second) {
-          for (const ArgCondition& condition : rule.conditions) {
-            conditions.emplace_back(condition,
-                                    compared_bits(profile_, {*abi, nr}, condition.index));
-          }
+    if (abi && std::binary_search(asking_.begin(), asking_.end(), Call{*abi, nr})) {
+      for (const ResolvedRule& rule : profile_.rules.at({*abi, nr})) {
+        for (const ArgCondition& condition : rule.conditions) {
+          conditions.emplace_back(condition, compared_bits(profile_, {*abi, nr}, condition.index));
         }
       }
     }
@@ -106,48 +119,34 @@ class Verifier {
     same_for_all_numbers = !listed && !outcome.read_nr;
   }
 
-  [[nodiscard]] std::set<std::uint32_t> constants() const {
-    std::set<std::uint32_t> constants;
-    for (const sock_filter& insn : program_) {
-      if (BPF_CLASS(insn.code) != BPF_JMP && BPF_CLASS(insn.code) != BPF_ALU) continue;
-      for (const std::uint32_t value : {insn.k - 1, insn.k, insn.k + 1}) constants.insert(value);
-    }
-    return constants;
-  }
-
-  [[nodiscard]] std::set<std::uint32_t> archs() const {
-    std::set<std::uint32_t> archs = {0, 1, UINT32_MAX};
-    for (const Abi abi : all_abis()) archs.insert(audit_arch(abi));
+  [[nodiscard]] std::vector<std::uint32_t> archs() const {
     // What the program compares with may be an architecture that no table here knows. Numbers and
     // arguments among the constants are tried as architectures at no great cost: one run each.
-    archs.merge(constants());
+    std::vector<std::uint32_t> archs = constants_;
+    archs.insert(archs.end(), {0, 1, UINT32_MAX});
+    for (const Abi abi : all_abis()) archs.push_back(audit_arch(abi));
+    sort_once(archs);
     return archs;
   }
 
-  [[nodiscard]] std::set<std::uint32_t> numbers(std::uint32_t arch) const {
-    std::set<std::uint32_t> numbers = constants();
-    for (const std::uint32_t nr : {0u, kX32Bit - 1, kX32Bit, 2 * kX32Bit - 1, 2 * kX32Bit,
-                                   3 * kX32Bit, UINT32_MAX - 1, UINT32_MAX}) {
-      numbers.insert(nr);
-    }
-    for (const Abi abi : all_abis()) {
-      if (audit_arch(abi) != arch) continue;
-      const std::vector<Call> calls = syscalls_of(abi);
-      for (std::size_t i = 0; i < calls.size(); ++i) {
-        std::uint32_t end = calls[i].nr + kBehindCalls;
-        if (i + 1 < calls.size()) end = std::min(end, calls[i + 1].nr);
-        for (std::uint32_t nr = calls[i].nr; nr < end; ++nr) numbers.insert(nr);
-      }
-    }
+  [[nodiscard]] std::vector<std::uint32_t> numbers(std::uint32_t arch) const {
+    std::vector<std::uint32_t> numbers = constants_;
+    numbers.insert(numbers.end(), {0, kX32Bit - 1, kX32Bit, 2 * kX32Bit - 1, 2 * kX32Bit,
+                                   3 * kX32Bit, UINT32_MAX - 1, UINT32_MAX});
     for (const auto& [call, rules] : profile_.rules) {
-      if (audit_arch(call.abi) != arch) continue;
-      for (const std::uint32_t nr : {call.nr - 1, call.nr, call.nr + 1}) numbers.insert(nr);
+      if (audit_arch(call.abi) == arch) numbers.insert(numbers.end(), {call.nr, call.nr + 1});
     }
+    for (const NumberRange& range : profile_.answered_ahead) {
+      if (range.arch == arch) numbers.insert(numbers.end(), {range.first, range.last + 1});
+    }
+    sort_once(numbers);
     return numbers;
   }
 
   std::span<const sock_filter> program_;
   const ResolvedProfile& profile_;
+  std::vector<Call> asking_;              ///< calls whose rules have conditions, sorted
+  std::vector<std::uint32_t> constants_;  ///< of the program, and their successors; sorted
   std::optional<seccomp_data> witness_;
 };
 
