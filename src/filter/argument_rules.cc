@@ -5,6 +5,7 @@
 
 #include "arch/syscalls.h"
 #include "filter/machine.h"
+#include "filter/value_tree.h"
 
 namespace sysnare {
 namespace {
@@ -23,6 +24,10 @@ ArgumentRules::ArgumentRules(Graph& graph, const ResolvedProfile& profile, Call 
     : graph_(graph), profile_(profile), call_(call) {}
 
 Result<NodeId> ArgumentRules::build(const std::vector<ResolvedRule>& rules) {
+  // Most calls by far.
+  if (rules.size() == 1 && rules.front().conditions.empty()) {
+    return graph_.ret(rules.front().action.value);
+  }
   // In the order of the kernel's precedence the first rule that matches decides, which is how a
   // program runs.
   std::vector<const ResolvedRule*> sorted;
@@ -53,14 +58,64 @@ Result<NodeId> ArgumentRules::build(const std::vector<ResolvedRule>& rules) {
   while (!rules_.empty() && rules_.back().value == profile_.default_action.value) {
     rules_.pop_back();
   }
-  return go({}, {});
+  if (const std::optional<unsigned> index = only_argument()) return one_argument(*index);
+  const NodeId node = go({}, {});
+  if (built_.size() > Graph::kMaxNodes) {
+    return fail(Errc::kLimit,
+                "the rules of {} on several arguments make more than {} cases to tell apart: drop "
+                "argument rules",
+                call_label(call_), Graph::kMaxNodes);
+  }
+  return node;
+}
+
+std::optional<unsigned> ArgumentRules::only_argument() const {
+  std::optional<unsigned> index;
+  for (const Rule& rule : rules_) {
+    for (const ArgCondition& condition : rule.conditions) {
+      if (condition.op == Op::kMaskedEq) return std::nullopt;
+      if (index && *index != condition.index) return std::nullopt;
+      index = condition.index;
+    }
+  }
+  return index;
+}
+
+NodeId ArgumentRules::one_argument(unsigned index) {
+  const unsigned bits = compared_bits(profile_, call_, index);
+  const std::uint64_t most = bits >= 64 ? UINT64_MAX : (std::uint64_t{1} << bits) - 1;
+  // Where another decision may start.
+  std::vector<std::uint64_t> starts = {0};
+  for (const Rule& rule : rules_) {
+    for (const ArgCondition& condition : rule.conditions) {
+      const std::uint64_t value = condition.value & most;
+      const bool from_value = condition.op != Op::kGt && condition.op != Op::kLe;
+      const bool from_next = condition.op != Op::kGe && condition.op != Op::kLt;
+      if (from_value) starts.push_back(value);
+      if (from_next && value != most) starts.push_back(value + 1);
+    }
+  }
+  std::sort(starts.begin(), starts.end());
+  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+  std::vector<ValueRun> runs;
+  for (const std::uint64_t start : starts) {
+    const auto rule = std::find_if(rules_.begin(), rules_.end(), [&](const Rule& each) {
+      return std::all_of(
+          each.conditions.begin(), each.conditions.end(),
+          [&](const ArgCondition& condition) { return holds(condition, start, bits); });
+    });
+    const NodeId target =
+        graph_.ret(rule == rules_.end() ? profile_.default_action.value : rule->value);
+    if (runs.empty() || runs.back().target != target) runs.push_back({start, target});
+  }
+  return value_tree(graph_, runs, {word(index, true), word(index, false), bits});
 }
 
 NodeId ArgumentRules::go(Goal goal, const State& state) {
   if (goal.rule == rules_.size()) return graph_.ret(profile_.default_action.value);
   const Rule& rule = rules_[goal.rule];
   if (goal.condition == rule.conditions.size()) return graph_.ret(rule.value);
-  if (graph_.full()) return 0;
+  if (graph_.full() || built_.size() > Graph::kMaxNodes) return graph_.ret(0);
   const auto key = std::make_pair(goal, state);
   if (const auto found = built_.find(key); found != built_.end()) return found->second;
 
@@ -93,7 +148,6 @@ NodeId ArgumentRules::go(Goal goal, const State& state) {
       break;
   }
   built_.emplace(key, node);
-  if (built_.size() > Graph::kMaxNodes) graph_.give_up();
   return node;
 }
 

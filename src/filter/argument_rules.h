@@ -3,7 +3,8 @@
 //
 // A 64-bit argument is two words to a filter. Each condition becomes at most three tests, and what
 // an earlier test on the same argument has shown about its high word is not asked again: most rules
-// on one argument share a high word of 0.
+// on one argument share a high word of 0. Where one argument alone decides, its values are decided
+// on by a tree (value_tree.h).
 
 #include <map>
 #include <optional>
@@ -49,6 +50,10 @@ class ArgumentRules {
     auto operator<=>(const State&) const = default;
   };
   static constexpr std::uint32_t kNothing = UINT32_MAX;
+
+  /// The argument that all conditions ask about, where none of them masks it.
+  [[nodiscard]] std::optional<unsigned> only_argument() const;
+  NodeId one_argument(unsigned index);
 
   NodeId go(Goal goal, const State& state);
   NodeId equal(const ArgCondition& condition, unsigned bits, Goal yes, Goal no, State state);

@@ -9,8 +9,10 @@
 #include <linux/audit.h>
 
 #include <algorithm>
-#include <map>
+#include <iterator>
+#include <optional>
 
+#include "arch/syscalls.h"
 #include "filter/argument_rules.h"
 #include "filter/filter.h"
 #include "filter/graph.h"
@@ -61,36 +63,80 @@ class Compiler {
   }
 
  private:
+  /// Numbers of one ABI, or of none that the profile lists.
+  struct Span {
+    std::uint32_t first = 0;
+    std::uint32_t last = UINT32_MAX;
+    std::optional<Abi> abi;
+  };
+
+  [[nodiscard]] std::vector<Span> spans(std::uint32_t arch) const {
+    if (arch != AUDIT_ARCH_X86_64) return {{0, UINT32_MAX, listed_abi(profile_, arch, 0)}};
+    // See listed_abi(): x86_64 below the x32 bit, x32 from it on, and -1 of both.
+    std::vector<Span> spans = {
+        {0, kX32Bit - 1, {}}, {kX32Bit, kSkippedNr - 1, {}}, {kSkippedNr, kSkippedNr, {}}};
+    for (Span& span : spans) span.abi = listed_abi(profile_, arch, span.first);
+    return spans;
+  }
+
   Result<NodeId> section(std::uint32_t arch) {
-    const NodeId otherwise = graph_.ret(profile_.default_action.value);
-    const NodeId foreign = graph_.ret(profile_.foreign_abi.value);
-    std::map<std::uint32_t, NodeId> starts{{0, otherwise}};
-    if (arch == AUDIT_ARCH_X86_64) {
-      // See listed_abi(): x86_64 below the x32 bit, x32 from it on, and -1 of both.
-      const auto owner = [&](std::uint32_t nr) {
-        return listed_abi(profile_, arch, nr) ? otherwise : foreign;
-      };
-      starts = {{0, owner(0)}, {kX32Bit, owner(kX32Bit)}, {kSkippedNr, owner(kSkippedNr)}};
-    }
-    for (const auto& [call, rules] : profile_.rules) {
-      // Rules of a call outside the listed ABIs never apply, as in evaluate().
-      if (audit_arch(call.abi) != arch || listed_abi(profile_, arch, call.nr) != call.abi) continue;
-      Result<NodeId> decision = ArgumentRules(graph_, profile_, call).build(rules);
-      if (!decision) return decision;
-      const NodeId behind = std::prev(starts.upper_bound(call.nr))->second;
-      if (call.nr != UINT32_MAX) starts.emplace(call.nr + 1, behind);
-      starts[call.nr] = *decision;
+    std::vector<Run> runs;
+    for (const Span& span : spans(arch)) {
+      if (!span.abi) {
+        runs.push_back({span.first, graph_.ret(profile_.foreign_abi.value)});
+      } else if (Result<void> added = add_runs(span, *span.abi, runs); !added) {
+        return propagate(added);
+      }
     }
     for (const NumberRange& range : profile_.answered_ahead) {
-      if (range.arch != arch) continue;
-      const NodeId behind = std::prev(starts.upper_bound(range.last))->second;
-      starts.erase(starts.lower_bound(range.first), starts.upper_bound(range.last));
-      if (range.last != UINT32_MAX) starts.emplace(range.last + 1, behind);
-      starts[range.first] = graph_.ret(range.action.value);
+      if (range.arch == arch) overlay(range, runs);
     }
-    std::vector<Run> runs;
-    for (const auto& [first, target] : starts) runs.push_back({first, target});
     return graph_.load(kNrWord, number_tree(graph_, join_runs(runs)));
+  }
+
+  Result<void> add_runs(const Span& span, Abi abi, std::vector<Run>& runs) {
+    const NodeId otherwise = graph_.ret(profile_.default_action.value);
+    // Calls that are known count alike: what the kernel does not know, nobody calls.
+    const std::vector<Call> calls = syscalls_of(abi);
+    auto known = calls.begin();
+    const auto weight_until = [&](std::uint64_t end) {
+      std::uint64_t weight = 0;
+      for (; known != calls.end() && known->nr < end; ++known) ++weight;
+      return weight;
+    };
+    weight_until(span.first);
+    std::uint64_t next = span.first;
+    for (auto each = profile_.rules.lower_bound(Call{abi, span.first});
+         each != profile_.rules.end() && each->first.abi == abi && each->first.nr <= span.last;
+         ++each) {
+      const auto& [call, rules] = *each;
+      if (next < call.nr) {
+        runs.push_back({static_cast<std::uint32_t>(next), otherwise, weight_until(call.nr)});
+      }
+      Result<NodeId> decision = ArgumentRules(graph_, profile_, call).build(rules);
+      if (!decision) return propagate(decision);
+      next = std::uint64_t{call.nr} + 1;
+      runs.push_back({call.nr, *decision, weight_until(next)});
+    }
+    if (next <= span.last) {
+      runs.push_back({static_cast<std::uint32_t>(next), otherwise,
+                      weight_until(std::uint64_t{span.last} + 1)});
+    }
+    return {};
+  }
+
+  /// Puts a range in the place of what `runs` say of its numbers.
+  void overlay(const NumberRange& range, std::vector<Run>& runs) {
+    const auto begins_after = [](std::uint32_t nr, const Run& run) { return nr < run.first; };
+    auto behind = std::upper_bound(runs.begin(), runs.end(), range.last, begins_after);
+    if (range.last != UINT32_MAX && (behind == runs.end() || behind->first != range.last + 1)) {
+      const NodeId target = std::prev(behind)->target;
+      behind = runs.insert(behind, {range.last + 1, target, 0});
+    }
+    const auto from =
+        std::lower_bound(runs.begin(), behind, range.first,
+                         [](const Run& run, std::uint32_t nr) { return run.first < nr; });
+    runs.insert(runs.erase(from, behind), {range.first, graph_.ret(range.action.value), 0});
   }
 
   const ResolvedProfile& profile_;

@@ -1,5 +1,6 @@
 #include "filter/graph.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -8,6 +9,15 @@ namespace {
 
 constexpr std::uint32_t kMaxOffset = 255;  // jt and jf are one byte
 constexpr std::uint32_t kNowhere = UINT32_MAX;
+
+std::size_t hash(const Node& node) {
+  // Odd multipliers of splitmix64 (Steele, Lea, Flood 2014).
+  std::uint64_t sum = (std::uint64_t{node.code} << 32 | node.k) * 0x9e3779b97f4a7c15;
+  sum ^= (std::uint64_t{node.yes} << 32 | node.no) * 0xbf58476d1ce4e5b9;
+  sum ^= sum >> 31;
+  sum *= 0x94d049bb133111eb;
+  return static_cast<std::size_t>(sum ^ sum >> 29);
+}
 
 bool is_return(const Node& node) { return BPF_CLASS(node.code) == BPF_RET; }
 bool is_test(const Node& node) { return BPF_CLASS(node.code) == BPF_JMP; }
@@ -91,15 +101,33 @@ std::vector<NodeId> post_order(const std::vector<Node>& nodes, NodeId root) {
 }  // namespace
 
 NodeId Graph::add(const Node& node) {
-  if (const auto found = ids_.find(node); found != ids_.end()) return found->second;
+  if (2 * (nodes_.size() + 1) > places_.size()) grow();
+  std::size_t place = hash(node) & (places_.size() - 1);
+  while (places_[place] != kNone) {
+    if (nodes_[places_[place]] == node) return places_[place];
+    place = (place + 1) & (places_.size() - 1);
+  }
   if (nodes_.size() >= kMaxNodes) {
     full_ = true;
     return 0;
   }
   const auto id = static_cast<NodeId>(nodes_.size());
+  std::uint32_t height = 1;
+  if (!is_return(node)) height += std::max(heights_[node.yes], heights_[node.no]);
   nodes_.push_back(node);
-  ids_.emplace(node, id);
+  heights_.push_back(height);
+  places_[place] = id;
   return id;
+}
+
+void Graph::grow() {
+  constexpr std::size_t kFirstPlaces = 512;
+  places_.assign(std::max(kFirstPlaces, 2 * places_.size()), kNone);
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    std::size_t place = hash(nodes_[id]) & (places_.size() - 1);
+    while (places_[place] != kNone) place = (place + 1) & (places_.size() - 1);
+    places_[place] = id;
+  }
 }
 
 Result<std::vector<sock_filter>> Graph::layout(NodeId root) const {

@@ -7,7 +7,6 @@
 #include <linux/filter.h>
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <vector>
 
@@ -53,15 +52,21 @@ class Graph {
   [[nodiscard]] bool full() const { return full_; }
   void give_up() { full_ = true; }
   [[nodiscard]] const Node& at(NodeId id) const { return nodes_[id]; }
+  /// Instructions on the longest path from `id` to its end, both included.
+  [[nodiscard]] std::uint32_t height(NodeId id) const { return heights_[id]; }
 
   /// The program that starts at `root`. Errors: kLimit past BPF_MAXINSNS.
   [[nodiscard]] Result<std::vector<sock_filter>> layout(NodeId root) const;
 
  private:
   NodeId add(const Node& node);
+  void grow();
+
+  static constexpr NodeId kNone = UINT32_MAX;
 
   std::vector<Node> nodes_;
-  std::map<Node, NodeId> ids_;
+  std::vector<std::uint32_t> heights_;
+  std::vector<NodeId> places_;  ///< hash -> node, probed in a row
   bool full_ = false;
 };
 

@@ -1,45 +1,86 @@
+// How the tree is found.
+//
+// A leaf takes neighbouring runs: its own, with singles of other targets in between, one JEQ each.
+// A tree of L leaves has L - 1 JGE, so instructions = L - 1 + all JEQ. A leaf with a longest path
+// of h steps may hang D - h deep in a tree of D steps. Leaves in a given order fit such depths if
+// and only if they fit side by side into 2^D units, each as a block of 2^h units at a multiple of
+// its size (Yeung 1991, for alphabetic codes): the one that is placed leftmost every time needs the
+// least room. So for each prefix of the runs the least room for each number of instructions says
+// all there is to know, and one pass from left to right finds the fewest instructions for D.
+
 #include "filter/number_tree.h"
 
 #include <algorithm>
-#include <span>
-#include <tuple>
+#include <functional>
 
 namespace sysnare {
 namespace {
 
-/// Runs that are optimised together: the work grows with the cube. An ABI has 470 calls, and real
-/// profiles make 60 runs of them.
-constexpr std::size_t kOptimised = 160;
+/// Room is counted in units of what a tree of this many steps fewer than D takes: no tree of 2^20
+/// leaves fits a program, and leaves with long argument rules would need numbers beyond 64 bits.
+constexpr std::uint32_t kUnits = 20;
+std::uint64_t room_of(std::uint32_t depth) { return std::uint64_t{1} << std::min(depth, kUnits); }
 
-/// Most JEQ in a row; a longer row saves instructions at the cost of a long path.
-constexpr std::size_t kMaxRow = 3;
+/// Most JEQ in a row: beyond it one JGE that halves the row is always worth it.
+constexpr std::size_t kMaxRow = 8;
+
+/// A step less on the longest path is bought with up to this many instructions.
+constexpr std::size_t kStepIsWorth = 1;
+
+/// Neighbouring runs under one leaf.
+struct Leaf {
+  std::size_t first = 0;  ///< of the runs
+  std::size_t last = 0;
+  std::uint32_t tests = 0;   ///< JEQ
+  std::uint32_t height = 0;  ///< steps on its longest path
+  std::uint64_t weight = 0;
+};
+
+/// Where the next block of 2^h units ends when the ones before it end at `end`.
+std::uint64_t place(std::uint64_t end, std::uint32_t height, std::uint32_t depth) {
+  const std::uint32_t below = depth - std::min(depth, kUnits);
+  const std::uint64_t block = std::uint64_t{1} << (height > below ? height - below : 0);
+  return ((end + block - 1) & ~(block - 1)) + block;
+}
 
 class Optimiser {
  public:
-  Optimiser(Graph& graph, std::span<const Run> runs)
-      : graph_(graph), runs_(runs), best_(runs.size() * runs.size()) {
-    const std::size_t count = runs.size();
-    for (std::size_t length = 1; length <= count; ++length) {
-      for (std::size_t first = 0; first + length <= count; ++first) {
-        best(first, first + length - 1) = choose(first, first + length - 1);
-      }
+  Optimiser(Graph& graph, std::span<const Run> runs) : graph_(graph), runs_(runs) {
+    for (std::size_t first = 0; first < runs.size(); ++first) {
+      begins_.push_back(leaves_.size());
+      add_leaves(first);
     }
+    begins_.push_back(leaves_.size());
   }
 
-  NodeId build() { return build(0, runs_.size() - 1); }
+  NodeId build() {
+    // The least depth at which all fits, and what more depth saves.
+    std::uint32_t depth = 0;
+    for (const Leaf& leaf : leaves_) {
+      if (leaf.tests == 0) depth = std::max(depth, leaf.height);
+    }
+    while (!fit(depth)) ++depth;
+    std::vector<Leaf> chosen = chosen_;
+    std::size_t size = size_;
+    std::uint32_t chosen_depth = depth;
+    for (std::uint32_t more = 1; more <= 4; ++more) {
+      if (fit(depth + more) && size_ + more * kStepIsWorth < size) {
+        chosen = chosen_;
+        size = size_;
+        chosen_depth = depth + more;
+      }
+    }
+    return tree(chosen, chosen_depth);
+  }
 
  private:
-  struct Choice {
-    std::size_t size = 0;   ///< instructions
-    std::size_t depth = 0;  ///< tests on the longest path
-    /// A split in front of this run, or 0 for a row of JEQ.
-    std::size_t split = 0;
-    bool operator<(const Choice& other) const {
-      return std::tie(size, depth) < std::tie(other.size, other.depth);
-    }
+  /// The least room for a prefix of the runs with so many instructions.
+  struct Prefix {
+    std::size_t size = 0;
+    std::uint64_t room = 0;
+    std::size_t leaf = 0;    ///< the last one, index into leaves_
+    std::size_t before = 0;  ///< index into the prefixes that end before it
   };
-
-  Choice& best(std::size_t first, std::size_t last) { return best_[first * runs_.size() + last]; }
 
   /// The last run of all has no successor here; it is never a single number unless it is
   /// UINT32_MAX.
@@ -48,65 +89,136 @@ class Optimiser {
     return runs_[run].first == UINT32_MAX;
   }
 
-  Choice choose(std::size_t first, std::size_t last) {
-    if (first == last) return {};
-    Choice found{SIZE_MAX, SIZE_MAX, 0};
-    for (std::size_t split = first + 1; split <= last; ++split) {
-      const Choice& low = best(first, split - 1);
-      const Choice& high = best(split, last);
-      const Choice choice{1 + low.size + high.size, 1 + std::max(low.depth, high.depth), split};
-      if (choice < found) found = choice;
-    }
-    if (const std::size_t row = row_length(first, last); row != 0) {
-      const Choice choice{row, row, 0};
-      if (choice < found) found = choice;
-    }
-    return found;
-  }
-
-  /// JEQs that decide first..last where all runs but those of one target are single numbers; 0 when
-  /// they are not, or are too many.
-  [[nodiscard]] std::size_t row_length(std::size_t first, std::size_t last) const {
-    if (last - first > 2 * kMaxRow) return 0;
-    const std::size_t background = background_run(first, last);
-    std::size_t row = 0;
-    for (std::size_t run = first; run <= last; ++run) {
-      if (runs_[run].target == runs_[background].target) continue;
-      if (!is_single(run)) return 0;
-      ++row;
-    }
-    return row <= kMaxRow ? row : 0;
-  }
-
-  /// The first run that is no single number, or `first`.
-  [[nodiscard]] std::size_t background_run(std::size_t first, std::size_t last) const {
-    for (std::size_t run = first; run <= last; ++run) {
-      if (!is_single(run)) return run;
-    }
-    return first;
-  }
-
-  NodeId build(std::size_t first, std::size_t last) {
-    if (first == last) return runs_[first].target;
-    const std::size_t split = best(first, last).split;
-    if (split != 0) {
-      const NodeId high = build(split, last);
-      const NodeId low = build(first, split - 1);
-      return graph_.test(BPF_JGE, runs_[split].first, high, low);
-    }
-    NodeId node = runs_[background_run(first, last)].target;
-    const NodeId background = node;
-    for (std::size_t run = first; run <= last; ++run) {
-      if (runs_[run].target != background) {
-        node = graph_.test(BPF_JEQ, runs_[run].first, runs_[run].target, node);
+  /// Every leaf whose first run is `first`. One that began or ended with a single would do nothing
+  /// that the single as a leaf of its own does not.
+  void add_leaves(std::size_t first) {
+    const NodeId target = runs_[first].target;
+    const std::uint32_t own = graph_.height(target);
+    leaves_.push_back({first, first, 0, own, runs_[first].weight});
+    std::vector<std::uint32_t> others;  // heights of what the row tests for
+    std::uint64_t weight = runs_[first].weight;
+    for (std::size_t last = first + 1; last < runs_.size(); ++last) {
+      weight += runs_[last].weight;
+      if (runs_[last].target != target) {
+        if (!is_single(last) || others.size() == kMaxRow) return;
+        others.push_back(graph_.height(runs_[last].target));
+        std::sort(others.begin(), others.end(), std::greater<>());
+        continue;
       }
+      const auto tests = static_cast<std::uint32_t>(others.size());
+      std::uint32_t height = tests + own;
+      for (std::uint32_t i = 0; i < tests; ++i) height = std::max(height, i + 1 + others[i]);
+      leaves_.push_back({first, last, tests, height, weight});
+    }
+  }
+
+  /// The fewest instructions for a tree of `depth` steps, in chosen_ and size_; false when there is
+  /// none.
+  bool fit(std::uint32_t depth) {
+    const std::uint64_t whole = room_of(depth);
+    prefixes_.assign(runs_.size() + 1, {});
+    prefixes_[0].push_back({});
+    for (std::size_t first = 0; first < runs_.size(); ++first) {
+      for (std::size_t leaf = begins_[first]; leaf < begins_[first + 1]; ++leaf) {
+        if (leaves_[leaf].height > depth) continue;
+        for (std::size_t before = 0; before < prefixes_[first].size(); ++before) {
+          const Prefix& prefix = prefixes_[first][before];
+          const std::uint64_t room = place(prefix.room, leaves_[leaf].height, depth);
+          if (room > whole) continue;
+          keep(prefixes_[leaves_[leaf].last + 1],
+               {prefix.size + leaves_[leaf].tests + 1, room, leaf, before});
+        }
+      }
+    }
+    const std::vector<Prefix>& all = prefixes_.back();
+    if (all.empty()) return false;
+    const Prefix* prefix = &*std::min_element(
+        all.begin(), all.end(), [](const Prefix& a, const Prefix& b) { return a.size < b.size; });
+    size_ = prefix->size - 1;
+    chosen_.clear();
+    while (true) {
+      const Leaf& leaf = leaves_[prefix->leaf];
+      chosen_.push_back(leaf);
+      if (leaf.first == 0) break;
+      prefix = &prefixes_[leaf.first][prefix->before];
+    }
+    std::reverse(chosen_.begin(), chosen_.end());
+    return true;
+  }
+
+  /// Keeps what no other beats in both size and room.
+  static void keep(std::vector<Prefix>& prefixes, const Prefix& prefix) {
+    for (const Prefix& each : prefixes) {
+      if (each.size <= prefix.size && each.room <= prefix.room) return;
+    }
+    std::erase_if(prefixes, [&](const Prefix& each) {
+      return prefix.size <= each.size && prefix.room <= each.room;
+    });
+    prefixes.push_back(prefix);
+  }
+
+  NodeId tree(std::span<const Leaf> leaves, std::uint32_t depth) {
+    if (leaves.size() == 1) return row(leaves.front());
+    // How many leaves fit in either half, and of these the split that halves the weight best.
+    std::uint64_t room = 0;
+    std::size_t most = 0;
+    while (most + 1 < leaves.size() && leaves[most].height < depth) {
+      room = place(room, leaves[most].height, depth - 1);
+      if (room > room_of(depth - 1)) break;
+      ++most;
+    }
+    room = 0;
+    std::size_t least = leaves.size();
+    while (least > 1 && leaves[least - 1].height < depth) {
+      room = place(room, leaves[least - 1].height, depth - 1);
+      if (room > room_of(depth - 1)) break;
+      --least;
+    }
+    std::uint64_t whole = 0;
+    for (const Leaf& leaf : leaves) whole += leaf.weight;
+    std::uint64_t low_weight = 0;
+    std::uint64_t closest = UINT64_MAX;
+    std::size_t split = least;
+    for (std::size_t i = 1; i <= most; ++i) {
+      low_weight += leaves[i - 1].weight;
+      if (i < least) continue;
+      const std::uint64_t high_weight = whole - low_weight;
+      const std::uint64_t apart =
+          low_weight > high_weight ? low_weight - high_weight : high_weight - low_weight;
+      if (apart >= closest) continue;
+      closest = apart;
+      split = i;
+    }
+    const NodeId high = tree(leaves.subspan(split), depth - 1);
+    const NodeId low = tree(leaves.first(split), depth - 1);
+    return graph_.test(BPF_JGE, runs_[leaves[split].first].first, high, low);
+  }
+
+  NodeId row(const Leaf& leaf) {
+    const NodeId otherwise = runs_[leaf.first].target;
+    std::vector<Run> others;
+    for (std::size_t run = leaf.first; run <= leaf.last; ++run) {
+      if (runs_[run].target != otherwise) others.push_back(runs_[run]);
+    }
+    // The longest path first, as add_leaves() counts; of equals the most frequent one.
+    std::stable_sort(others.begin(), others.end(), [&](const Run& a, const Run& b) {
+      return std::pair(graph_.height(a.target), a.weight) >
+             std::pair(graph_.height(b.target), b.weight);
+    });
+    NodeId node = otherwise;
+    for (auto each = others.rbegin(); each != others.rend(); ++each) {
+      node = graph_.test(BPF_JEQ, each->first, each->target, node);
     }
     return node;
   }
 
   Graph& graph_;
   std::span<const Run> runs_;
-  std::vector<Choice> best_;
+  std::vector<Leaf> leaves_;
+  std::vector<std::size_t> begins_;  ///< by run: its first leaf in leaves_
+  std::vector<std::vector<Prefix>> prefixes_;
+  std::vector<Leaf> chosen_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace
@@ -114,18 +226,20 @@ class Optimiser {
 std::vector<Run> join_runs(const std::vector<Run>& runs) {
   std::vector<Run> joined;
   for (const Run& run : runs) {
-    if (joined.empty() || joined.back().target != run.target) joined.push_back(run);
+    if (joined.empty() || joined.back().target != run.target) {
+      joined.push_back(run);
+    } else {
+      joined.back().weight += run.weight;
+    }
   }
   return joined;
 }
 
-NodeId number_tree(Graph& graph, const std::vector<Run>& runs) {
-  std::span<const Run> rest(runs);
-  if (rest.size() <= kOptimised) return Optimiser(graph, rest).build();
-  const std::size_t half = rest.size() / 2;
-  const NodeId high = number_tree(graph, {rest.begin() + half, rest.end()});
-  const NodeId low = number_tree(graph, {rest.begin(), rest.begin() + half});
-  return graph.test(BPF_JGE, rest[half].first, high, low);
+NodeId number_tree(Graph& graph, std::span<const Run> runs) {
+  // A test tells two of neighbouring runs apart, or three: past this no program is short enough.
+  if (runs.size() > 2 * BPF_MAXINSNS) graph.give_up();
+  if (graph.full()) return 0;
+  return Optimiser(graph, runs).build();
 }
 
 }  // namespace sysnare

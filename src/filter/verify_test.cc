@@ -306,7 +306,7 @@ TEST(Disassemble, IsReadable) {
   const std::string text = disassemble(filter.program).value();
   for (const char* line :
        {"ld   arch", "jeq  #0xc000003e x86_64", "ld   nr", "#83 mkdir", "ld   args[1]+4",
-        "jgt  #0x1c0", "ret  allow", "ret  errno EPERM", "ret  kill process"}) {
+        "jge  #0x1c1", "ret  allow", "ret  errno EPERM", "ret  kill process"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << " is missing in\n" << text;
   }
   EXPECT_FALSE(disassemble({}).has_value());
