@@ -82,6 +82,8 @@ int launch_status(const Error& error);
 int verb_convert(const Words& words);
 int verb_demo(const Words& words);
 int verb_doctor(const Words& words);
+int verb_explain(const Words& words);
+int verb_lint(const Words& words);
 int verb_merge(const Words& words);
 int verb_profile(const Words& words);
 int verb_run(const Words& words);

@@ -16,6 +16,8 @@ constexpr Verb kVerbs[] = {
     {"run", "run a command under a seccomp profile", verb_run},
     {"watch", "run a command with a trip wire around its profile",
      verb_watch},
+    {"lint", "find the pitfalls in profiles, and mend them", verb_lint},
+    {"explain", "say which entry of a profile decides a call, and why", verb_explain},
     {"convert", "turn a profile of any dialect into plain OCI or Docker JSON", verb_convert},
     {"syscalls", "print the reference table of system calls", verb_syscalls},
     {"doctor", "say what this machine supports, and what to do about the rest", verb_doctor},

@@ -8,7 +8,7 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
-#include "learn/fallbacks.h"
+#include "profile/fallbacks.h"
 
 namespace sysnare {
 namespace {

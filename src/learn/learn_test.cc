@@ -7,7 +7,7 @@
 
 #include "arch/syscalls.h"
 #include "base/file.h"
-#include "learn/fallbacks.h"
+#include "profile/fallbacks.h"
 #include "learn/why.h"
 
 namespace sysnare {

@@ -60,6 +60,7 @@ class Reader {
     Result<Action> action = read_action(*default_action);
     if (!action) return propagate(action);
     profile_.default_action = *action;
+    profile_.default_action_line = default_action->value().line;
     Result<std::optional<std::uint32_t>> errno_ret =
         read_errno(at, "defaultErrnoRet", "defaultErrno", *action);
     if (!errno_ret) return propagate(errno_ret);
@@ -203,7 +204,13 @@ class Reader {
     return unknown(at, "architecture", *name, allowed);
   }
 
+  void note_line(const Cursor& at, std::string_view key) {
+    if (!at.has(key)) return;
+    if (const Result<Cursor> value = at.at(key)) profile_.architectures_line = value->value().line;
+  }
+
   Result<void> read_architectures(const Cursor& at) {
+    note_line(at, "architectures");
     Result<std::vector<Cursor>> items = items_of(at, "architectures");
     if (!items) return propagate(items);
     std::set<std::string> seen;
@@ -220,6 +227,7 @@ class Reader {
   }
 
   Result<void> read_arch_map(const Cursor& at) {
+    note_line(at, "archMap");
     Result<std::vector<Cursor>> items = items_of(at, "archMap");
     if (!items) return propagate(items);
     std::set<std::string> seen;
@@ -287,6 +295,7 @@ class Reader {
     Result<Action> action = read_action(*action_at);
     if (!action) return propagate(action);
     entry.action = *action;
+    entry.action_line = action_at->value().line;
     Result<std::optional<std::uint32_t>> errno_ret = read_errno(at, "errnoRet", "errno", *action);
     if (!errno_ret) return propagate(errno_ret);
     entry.errno_ret = *errno_ret;
@@ -297,6 +306,7 @@ class Reader {
       Result<ArgCondition> condition = read_condition(arg);
       if (!condition) return propagate(condition);
       entry.args.push_back(*condition);
+      entry.arg_lines.push_back(arg.value().line);
     }
     if (Result<void> done = read_text(at, "comment", entry.comment); !done) return propagate(done);
     if (Result<void> done = read_entry_condition(at, "includes", entry.includes); !done) {
@@ -321,8 +331,12 @@ class Reader {
         return at.fail("both `name` and `names` are given, use one of them");
       }
       entry.names = std::move(*names);
+      if (const auto* items = std::get_if<json::Array>(&names_at->value().data)) {
+        for (const json::Value& item : *items) entry.name_lines.push_back(item.line);
+      }
     }
     if (!single.empty()) {
+      entry.name_lines = {at.at("name")->value().line};
       entry.names = {std::move(single)};
       entry.singular_name = true;
     } else if (!at.has("names")) {

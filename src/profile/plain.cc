@@ -24,26 +24,6 @@ std::string names_text(const Entry& entry) {
   return text;
 }
 
-/// Why `entry` does not apply, in the order in which Docker asks.
-std::string reason(const Entry& entry, const ResolveOptions& options) {
-  const auto has_cap = [&](const std::string& cap) {
-    return std::find(options.caps.begin(), options.caps.end(), cap) != options.caps.end();
-  };
-  for (const std::string& cap : entry.includes.caps) {
-    if (!has_cap(cap)) return fmt::format("needs {}", printable(cap));
-  }
-  for (const std::string& cap : entry.excludes.caps) {
-    if (has_cap(cap)) return fmt::format("not with {}", printable(cap));
-  }
-  const auto& in = entry.includes.min_kernel;
-  if (in && options.kernel < *in) return fmt::format("needs Linux {}.{}", in->major, in->minor);
-  const auto& out = entry.excludes.min_kernel;
-  if (out && options.kernel >= *out) {
-    return fmt::format("not from Linux {}.{} on", out->major, out->minor);
-  }
-  return fmt::format("not for {}", abi_name(options.arch));
-}
-
 bool index_twice(const Entry& entry) {
   std::array<int, kArgCount> seen{};
   return std::any_of(entry.args.begin(), entry.args.end(),
@@ -68,6 +48,25 @@ std::vector<std::string> plain_architectures(const Profile& profile,
 
 }  // namespace
 
+std::string why_left_out(const Entry& entry, const ResolveOptions& options) {
+  const auto has_cap = [&](const std::string& cap) {
+    return std::find(options.caps.begin(), options.caps.end(), cap) != options.caps.end();
+  };
+  for (const std::string& cap : entry.includes.caps) {
+    if (!has_cap(cap)) return fmt::format("needs {}", printable(cap));
+  }
+  for (const std::string& cap : entry.excludes.caps) {
+    if (has_cap(cap)) return fmt::format("not with {}", printable(cap));
+  }
+  const auto& in = entry.includes.min_kernel;
+  if (in && options.kernel < *in) return fmt::format("needs Linux {}.{}", in->major, in->minor);
+  const auto& out = entry.excludes.min_kernel;
+  if (out && options.kernel >= *out) {
+    return fmt::format("not from Linux {}.{} on", out->major, out->minor);
+  }
+  return fmt::format("not for {}", abi_name(options.arch));
+}
+
 Result<PlainProfile> plain_profile(const Profile& profile, const ResolveOptions& options) {
   // resolve() knows which files cannot be used, and which names no table has.
   Result<ResolvedProfile> resolved = resolve(profile, options);
@@ -84,7 +83,7 @@ Result<PlainProfile> plain_profile(const Profile& profile, const ResolveOptions&
     }
     if (!applies(entry, options)) {
       plain.notes.push_back(fmt::format("{}: left out ({}): {}", where(profile, entry),
-                                        reason(entry, options), names_text(entry)));
+                                        why_left_out(entry, options), names_text(entry)));
       continue;
     }
     if (index_twice(entry)) {

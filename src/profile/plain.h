@@ -20,6 +20,10 @@ struct PlainProfile {
   std::vector<std::string> notes;
 };
 
+/// Why `entry` does not apply, for one that does not: "needs CAP_SYS_ADMIN". In the order in which
+/// Docker asks.
+std::string why_left_out(const Entry& entry, const ResolveOptions& options);
+
 /// `profile` in plain OCI, for one machine: `names`, `architectures`, no conditions.
 /// Errors: kBadInput for both `architectures` and archMap.
 Result<PlainProfile> plain_profile(const Profile& profile, const ResolveOptions& options);

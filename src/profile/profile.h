@@ -85,6 +85,9 @@ struct Entry {
   std::string comment;
   std::string path;  ///< "syscalls[3]", for messages
   std::uint32_t line = 0;
+  std::uint32_t action_line = 0;          ///< of `action`; 0 when not read from a file
+  std::vector<std::uint32_t> name_lines;  ///< one a name, or empty
+  std::vector<std::uint32_t> arg_lines;   ///< one a condition, or empty
 };
 
 /// Docker's archMap: the engine's own architecture and what it adds.
@@ -104,6 +107,8 @@ struct Profile {
   std::string listener_path;
   std::string listener_metadata;
   std::vector<Entry> entries;
+  std::uint32_t default_action_line = 0;  ///< of `defaultAction`; 0 when not read from a file
+  std::uint32_t architectures_line = 0;   ///< of `architectures` or `archMap`, the same
   /// What was accepted and is odd: "FILE:LINE: PATH: …"; shown by the caller on stderr.
   std::vector<std::string> warnings;
 };
