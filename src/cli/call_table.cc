@@ -222,13 +222,17 @@ std::vector<std::string_view> sort_words() {
   return words;
 }
 
-std::string call_table(const Evidence& evidence, SortBy sort_by) {
+std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_view subject) {
   std::map<Abi, std::vector<Row>> sections;
   for (Row& row : rows_of(evidence)) sections[row.call.abi].push_back(std::move(row));
   if (sections.empty()) sections[native_abi()];
   const bool named = sections.size() > 1 || sections.begin()->first != native_abi();
   std::string text = "wall clock time within the calls";
-  if (!evidence.command.empty()) text += " of " + printable(evidence.command.front());
+  if (!subject.empty()) {
+    text += " of " + printable(subject);
+  } else if (!evidence.command.empty()) {
+    text += " of " + printable(evidence.command.front());
+  }
   if (evidence.runs > 1) text += fmt::format(", sum of {} runs", with_commas(evidence.runs));
   text += "\n";
   for (auto& [abi, rows] : sections) {

@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view kName = "trace";
 /// PID_MAX_LIMIT, include/linux/threads.h, Linux 6.18.
 constexpr std::uint64_t kMaxPid = 4u << 20;
+/// Processes that the first line of the table names.
+constexpr std::size_t kMaxNamed = 4;
 
 struct Options {
   RepeatOptions repeat;
@@ -73,7 +75,22 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   return options;
 }
 
-void print_report(const Options& options, const Evidence& evidence) {
+/// "processes 12 (sleep), 13 (cat) and 2 more", empty without -p. While they live.
+std::string subject_of(const std::vector<pid_t>& pids) {
+  if (pids.empty()) return {};
+  std::vector<std::string> names;
+  for (const pid_t pid : pids) {
+    if (names.size() == kMaxNamed) {
+      names.push_back(fmt::format("{} more", pids.size() - kMaxNamed));
+      break;
+    }
+    Result<std::string> name = read_file(fmt::format("/proc/{}/comm", pid));
+    names.push_back(name ? fmt::format("{} ({})", pid, trim(*name)) : std::to_string(pid));
+  }
+  return fmt::format("{} {}", pids.size() == 1 ? "process" : "processes", join_and(names));
+}
+
+void print_report(const Options& options, const Evidence& evidence, std::string_view subject) {
   // The program's own output stays what it is: our table goes where strace's does. With -p stdout
   // is free, unless the evidence goes there.
   const bool launched = !options.repeat.record.command.empty();
@@ -82,7 +99,7 @@ void print_report(const Options& options, const Evidence& evidence) {
     say(to, "{}", write_evidence(evidence));
     return;
   }
-  say(to, "{}", call_table(evidence, options.sort_by));
+  say(to, "{}", call_table(evidence, options.sort_by, subject));
   if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
   say(to, "{}", call_notes(evidence));
   if (!options.output.empty() && options.output != "-") {
@@ -143,6 +160,7 @@ int verb_trace(const Words& words) {
   }
   options = std::move(*good);
   options.repeat.progress = progress_lines(std::string(kName));
+  const std::string subject = subject_of(options.repeat.record.attach);
 
   Result<Repeated> repeated = repeat_recording(options.repeat);
   if (!repeated) {
@@ -165,7 +183,7 @@ int verb_trace(const Words& words) {
   if (options.repeat.record.sites && options.output.empty() && !options.json) {
     complain(kName, "--sites are kept in the evidence; add -o FILE or --json to see them");
   }
-  print_report(options, last.evidence);
+  print_report(options, last.evidence, subject);
   return options.repeat.record.command.empty() ? kOk : shell_status(last.wait_status);
 }
 

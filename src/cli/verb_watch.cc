@@ -14,10 +14,9 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/exec_evidence.h"
 #include "cli/verb.h"
 #include "enforce/live_profile.h"
-#include "evidence/evidence.h"
-#include "learn/why.h"
 #include "process/launch.h"
 #include "tripwire/watch.h"
 
@@ -103,36 +102,6 @@ Result<WatchPolicy> policy_of(const Options& options) {
     if (!done) return propagate(done);
   }
   return policy;
-}
-
-/// Whether the evidence shows that the program itself starts programs. No evidence: it does not.
-Result<bool> program_execs(const Options& options, const std::string& profile_sha256) {
-  if (!options.evidence.empty()) {
-    Result<Evidence> evidence = load_evidence(options.evidence);
-    if (!evidence) return propagate(evidence);
-    return std::any_of(
-        evidence->calls.begin(), evidence->calls.end(), [](const CallEvidence& call) {
-          const bool own = call.origin == Origin::kApplication || call.origin == Origin::kScan;
-          return own && is_exec(call.call);
-        });
-  }
-  // A profile without a file of its own (standard input, a pipe) has no side file: what lies in the
-  // working directory under that name was made for no profile that we could compare.
-  if (profile_sha256.empty()) return false;
-  const std::string side_file = why_path(options.profile.path);
-  Result<Why> why = load_why(side_file);
-  if (!why) {
-    if (why.error().code == Errc::kNotFound) return false;
-    return propagate(why);
-  }
-  if (why->profile_sha256 != profile_sha256) {
-    say(fmt::format(
-        "{} was made for another state of {} and is not used: every exec by the program "
-        "is outside the profile (--evidence FILE and --allow-exec PATH say otherwise)",
-        printable(side_file), printable(options.profile.path)));
-    return false;
-  }
-  return why->program_makes("execve") || why->program_makes("execveat");
 }
 
 std::string host_name() {
@@ -264,7 +233,8 @@ int prepare_and_watch(Options& options) {
   spec.no_new_privs = !options.privileged_load;
   spec.trace = !options.no_explain;
   spec.say = say;
-  Result<bool> execs = program_execs(options, spec.profile_sha256);
+  Result<bool> execs = program_execs(
+      {options.command.front(), options.evidence, options.profile.path, spec.profile_sha256}, say);
   if (!execs) {
     complain(kVerb, execs.error());
     return kLaunchFailed;

@@ -171,6 +171,12 @@ Result<LiveProfile> load_live_profile(const LiveProfileOptions& options) {
     live.warnings.insert(live.warnings.end(), live.resolved.unknown_names.begin(),
                          live.resolved.unknown_names.end());
   }
+  if (!live.profile.listener_path.empty()) {
+    live.warnings.push_back(
+        fmt::format("{}: listenerPath \"{}\" is not used: only a container runtime hands NOTIFY "
+                    "calls to it, here they are answered by sysnare",
+                    options.path, printable(live.profile.listener_path)));
+  }
   Result<std::uint64_t> flags = flag_bits(options, live);
   if (!flags) return propagate(flags);
   live.filter_flags = *flags;

@@ -76,7 +76,12 @@ Result<DemoFolder> DemoFolder::prepare(const std::string& path,
     if (::mkdtemp(made.data()) == nullptr) return fail_errno(errno, "cannot make {}", made);
   } else {
     std::error_code failed;
-    fs::create_directories(path, failed);
+    // One folder, not its parents: a mistyped path must not leave a tree of folders behind.
+    fs::create_directory(path, failed);
+    if (failed == std::errc::no_such_file_or_directory) {
+      return fail(Errc::kUsage, "cannot make {}: the folder that it is to stand in does not exist",
+                  path);
+    }
     if (failed) return fail_errno(failed.value(), "cannot make {}", path);
     if (!fs::is_empty(path, failed)) {
       return fail(Errc::kUsage, "{}: not an empty folder; the demo writes into a new one", path);

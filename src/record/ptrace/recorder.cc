@@ -59,6 +59,12 @@ bool is_stop_signal(int signal) {
   return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+/// EINTR, or one of the errors by which the kernel restarts a call: ERESTARTSYS, ERESTARTNOINTR,
+/// ERESTARTNOHAND, ERESTART_RESTARTBLOCK (include/linux/errno.h, which only tracers see).
+bool is_interruption(int error) {
+  return error == EINTR || error == 512 || error == 513 || error == 514 || error == 516;
+}
+
 }  // namespace
 
 Result<Recording> PtraceRecorder::record() {
@@ -330,6 +336,9 @@ void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info
   // A call that began before we attached.
   if (call == nullptr) return;
   const bool failed = info.exit.is_error != 0;
+  // Not the call's own end: the stop that we asked for so as to let the thread go broke it off. It
+  // is begun anew behind our back, and counts as one that has not returned.
+  if (detaching_ && failed && is_interruption(static_cast<int>(-info.exit.rval))) return;
   call->end(now - tracee.entered_ns, failed ? static_cast<int>(-info.exit.rval) : 0);
   if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth &&
       options_.follow) {
