@@ -62,6 +62,10 @@ TEST(Demo, KeepsItsFolderWhenToldWhereAndWritesIntoNoOther) {
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("not an empty folder"));
   EXPECT_EQ(slurp(dir / "mine"), "untouched");
+  const Outcome nowhere = sysnare({"demo", "--dir", dir / "no/such/folder"});
+  EXPECT_EQ(nowhere.status, 2);
+  EXPECT_THAT(nowhere.err, HasSubstr("the folder that it is to stand in does not exist"));
+  EXPECT_FALSE(exists(dir / "no")) << "no part of a path that is wrong is made";
 }
 
 TEST(Demo, SaysWhichPackageIsMissing) {

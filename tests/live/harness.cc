@@ -150,6 +150,11 @@ std::string TempDir::write(const std::string& name, const std::string& text) con
   return path_ + "/" + name;
 }
 
+bool exists(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
 std::string slurp(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;

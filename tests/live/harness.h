@@ -13,9 +13,9 @@
 namespace sysnare::live {
 
 struct Outcome {
-  int status = -1;      ///< exit status as a shell gives it (128 + signal)
-  std::string out;      ///< standard output
-  std::string err;      ///< standard error
+  int status = -1;  ///< exit status as a shell gives it (128 + signal)
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
   bool timed_out = false;
 };
 
@@ -60,7 +60,7 @@ bool eventually(const std::function<bool()>& condition,
                 std::chrono::seconds deadline = std::chrono::seconds(20));
 
 std::string sysnare_path();
-std::string victim(const std::string& name);  ///< path of a built victim
+std::string victim(const std::string& name);           ///< path of a built victim
 std::string source_file(const std::string& relative);  ///< a file of the source tree
 bool have_program(const std::string& name);            ///< whether PATH has it
 bool is_root();
@@ -81,6 +81,8 @@ class TempDir {
   std::string path_;
 };
 
+/// Whether something of this name is there, a dangling link too.
+bool exists(const std::string& path);
 /// Whole text of a file; empty when it cannot be read.
 std::string slurp(const std::string& path);
 

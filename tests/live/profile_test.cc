@@ -12,6 +12,7 @@
 #include <set>
 
 #include "harness.h"
+#include "sentences.h"
 
 namespace sysnare::live {
 namespace {
@@ -203,48 +204,36 @@ TEST(ProfileVerb, SaysInOneSentenceWhatIsWrongAndOverwritesNothing) {
   const std::string kept = dir.write("kept.json", "old profile");
   const std::string kept_why = dir.write("kept.json.why.json", "old reasons");
   const std::string mark = dir / "mark";
-  struct Case {
-    const char* why;
-    Words words;
-    int status;
-    const char* says;
-  };
-  const Case cases[] = {
-      {"cut in half", {half}, 3, "half.json:"},
-      {"newer schema", {newer_file}, 3, "99"},
-      {"not JSON", {words}, 3, "words:1: not JSON"},
-      {"lossy", {lossy_file}, 3, "--accept-loss"},
-      {"a profile", {profile}, 3, "a profile, where an evidence file is wanted"},
-      {"no such file", {dir / "none"}, 3, "none"},
-      {"a program without --", {"/bin/true"}, 3, "`--`"},
-      {"good and bad together", {good, half}, 3, "half.json:"},
-      {"nothing", {}, 2, "no evidence file"},
-      {"an action that is none", {good, "--default-action", "deny"}, 2, "allowed: errno"},
-      {"an action that forbids nothing", {good, "--default-action", "allow"}, 2, "forbids nothing"},
-      {"an errno out of range", {good, "--default-errno", "4096"}, 2, "4095"},
-      {"an errno of no errno",
-       {good, "--default-action", "log", "--default-errno", "1"},
-       2,
-       "errno"},
-      {"a runtime that is none", {good, "--runtime", "rnuc"}, 2, "runc"},
-      {"a format that is none", {good, "--to", "yaml"}, 2, "docker, oci"},
-      {"runs of no command", {good, "--runs", "3"}, 2, "--runs"},
-      {"runs that are none", {"--runs", "0", "--", "touch", mark}, 2, "--runs"},
-      {"no such command", {"--", "no-such-program"}, 127, "no-such-program"},
-      {"not executable", {"--", words}, 126, "words"},
-      {"evidence into no folder", {"--evidence", dir / "no/e", "--", "touch", mark}, 3, "no/e"},
-  };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    Words line = {"profile", "-o", kept};
-    line.insert(line.end(), c.words.begin(), c.words.end());
-    const Outcome outcome = sysnare(line);
-    EXPECT_EQ(outcome.status, c.status) << outcome.err;
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, StartsWith("sysnare profile: "));
-    EXPECT_THAT(outcome.err, HasSubstr(c.says));
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  }
+  expect_sentences(
+      {"profile", "-o", kept},
+      {
+          {"cut in half", {half}, 3, "half.json:"},
+          {"newer schema", {newer_file}, 3, "99"},
+          {"not JSON", {words}, 3, "words:1: not JSON"},
+          {"lossy", {lossy_file}, 3, "--accept-loss"},
+          {"a profile", {profile}, 3, "a profile, where an evidence file is wanted"},
+          {"no such file", {dir / "none"}, 3, "none"},
+          {"a program without --", {"/bin/true"}, 3, "`--`"},
+          {"good and bad together", {good, half}, 3, "half.json:"},
+          {"nothing", {}, 2, "no evidence file"},
+          {"an action that is none", {good, "--default-action", "deny"}, 2, "allowed: errno"},
+          {"an action that forbids nothing",
+           {good, "--default-action", "allow"},
+           2,
+           "forbids nothing"},
+          {"an errno out of range", {good, "--default-errno", "4096"}, 2, "4095"},
+          {"an errno of no errno",
+           {good, "--default-action", "log", "--default-errno", "1"},
+           2,
+           "errno"},
+          {"a runtime that is none", {good, "--runtime", "rnuc"}, 2, "runc"},
+          {"a format that is none", {good, "--to", "yaml"}, 2, "docker, oci"},
+          {"runs of no command", {good, "--runs", "3"}, 2, "--runs"},
+          {"runs that are none", {"--runs", "0", "--", "touch", mark}, 2, "--runs"},
+          {"no such command", {"--", "no-such-program"}, 127, "no-such-program"},
+          {"not executable", {"--", words}, 126, "words"},
+          {"evidence into no folder", {"--evidence", dir / "no/e", "--", "touch", mark}, 3, "no/e"},
+      });
   EXPECT_EQ(slurp(kept), "old profile");
   EXPECT_EQ(slurp(kept_why), "old reasons");
   EXPECT_NE(::access(mark.c_str(), F_OK), 0) << "a command ran for nothing";
@@ -276,27 +265,15 @@ TEST(MergeVerb, RefusesWhatItCannotMerge) {
   const std::string evidence = record(dir, "e.json", {"true"});
   const std::string profile = dir.write("profile.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
   const std::string kept = dir.write("kept.json", "old");
-  struct Case {
-    const char* why;
-    Words words;
-    int status;
-    const char* says;
-  };
-  const Case cases[] = {
-      {"a mix", {evidence, profile}, 2, "one kind"},
-      {"profiles", {profile, profile}, 2, "merges evidence only"},
-      {"nothing", {}, 2, "EVIDENCE"},
-      {"no such file", {evidence, dir / "none"}, 3, "none"},
-      {"half a file", {evidence, dir.write("half", slurp(evidence).substr(0, 99))}, 3, "half"},
-  };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    Words line = {"merge", "-o", kept};
-    line.insert(line.end(), c.words.begin(), c.words.end());
-    const Outcome outcome = sysnare(line);
-    EXPECT_EQ(outcome.status, c.status) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(c.says));
-  }
+  expect_sentences(
+      {"merge", "-o", kept},
+      {
+          {"a mix", {evidence, profile}, 2, "one kind"},
+          {"profiles", {profile, profile}, 2, "merges evidence only"},
+          {"nothing", {}, 2, "EVIDENCE"},
+          {"no such file", {evidence, dir / "none"}, 3, "none"},
+          {"half a file", {evidence, dir.write("half", slurp(evidence).substr(0, 99))}, 3, "half"},
+      });
   EXPECT_EQ(slurp(kept), "old");
 }
 

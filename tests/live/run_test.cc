@@ -1,5 +1,5 @@
-// sysnare run: programs under profiles, the nine actions in the kernel's meaning, what is said
-// about a kill, signals and the terminal.
+// sysnare run: programs under profiles, the nine actions in the kernel's meaning, and what is said
+// about a kill. Signals, supervisors that die and the terminal are in run_job_test.cc.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,8 @@
 #include <cstring>
 
 #include "harness.h"
-#include "terminal.h"
+#include "profiles.h"
+#include "sentences.h"
 
 namespace sysnare::live {
 namespace {
@@ -26,26 +27,11 @@ using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
-/// Everything allowed but `names` (a JSON list's inside), which get `action`.
-std::string all_but(const std::string& names, const std::string& action,
-                    const std::string& more = "") {
-  return R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [)" + names +
-         R"(], "action": "SCMP_ACT_)" + action + "\"" + more + "}]}";
-}
-
-/// The same for what makes a folder.
-std::string no_mkdir(const std::string& action, const std::string& more = "") {
-  return all_but(R"("mkdir", "mkdirat")", action, more);
-}
-
 RunOptions in_folder(const TempDir& dir) {
   RunOptions options;
   options.cwd = dir.path();
   return options;
 }
-
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 Outcome run_under(const std::string& profile, const Words& command, const Words& options = {},
                   const RunOptions& how = {}) {
   Words words = {"run", "--profile", profile};
@@ -266,7 +252,7 @@ TEST(Run, ExitStatusIsThePrograms) {
        "its interpreter /nonexistent/sh does not exist"},
       {"a script", {file("script", "#!/bin/sh\nexit 5\n", 0755)}, 5, ""},
   };
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
+  const std::string profile = dir.write("p.json", kAllowAll);
   for (const Case& c : cases) {
     for (const Words& options : {Words{}, Words{"--no-explain"}}) {
       SCOPED_TRACE(c.why + std::string(options.empty() ? "" : ", unexplained"));
@@ -283,36 +269,28 @@ TEST(Run, ExitStatusIsThePrograms) {
 }
 
 TEST(Run, OurOwnFailuresAre125AndOneSentence) {
-  struct Case {
-    const char* why;
-    Words words;
-    std::string err;
-  };
   const TempDir dir;
-  const std::string good = dir.write("good.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
+  const std::string good = dir.write("good.json", kAllowAll);
   const std::string unknown = dir.write("unknown.json", all_but(R"("mkdri")", "ERRNO"));
-  const Case cases[] = {
-      {"no profile option", {"run", "true"}, "--profile"},
-      {"no such profile", {"run", "--profile", "/nonexistent.json", "true"}, "/nonexistent.json"},
-      {"not JSON", {"run", "--profile", dir.write("bad.json", "{"), "true"}, "bad.json"},
-      {"unknown call", {"run", "--profile", unknown, "true"}, "mkdri"},
-      {"no command", {"run", "--profile", good}, "no command"},
-      {"unknown option", {"run", "--profile", good, "--frobnicate", "true"}, "--frobnicate"},
-      {"unknown answer",
-       {"run", "--profile", good, "--on-trace", "maybe", "true"},
-       "expected allow, errno, errno=NAME, errno=0 to 4095 or kill"},
-      {"errno out of range",
-       {"run", "--profile", good, "--on-notify", "errno=4096", "true"},
-       "0 to 4095"},
-      {"unknown capability", {"run", "--profile", good, "--caps", "CAP_FLY", "true"}, "CAP_FLY"},
-  };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    const Outcome outcome = sysnare(c.words);
-    EXPECT_EQ(outcome.status, 125);
-    EXPECT_THAT(outcome.err, AllOf(StartsWith("sysnare run: "), HasSubstr(c.err)));
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  }
+  expect_sentences(
+      {"run"},
+      {
+          {"no profile option", {"true"}, 125, "--profile"},
+          {"no such profile", {"--profile", "/nonexistent.json", "true"}, 125, "/nonexistent.json"},
+          {"not JSON", {"--profile", dir.write("bad.json", "{"), "true"}, 125, "bad.json"},
+          {"unknown call", {"--profile", unknown, "true"}, 125, "mkdri"},
+          {"no command", {"--profile", good}, 125, "no command"},
+          {"unknown option", {"--profile", good, "--frobnicate", "true"}, 125, "--frobnicate"},
+          {"unknown answer",
+           {"--profile", good, "--on-trace", "maybe", "true"},
+           125,
+           "expected allow, errno, errno=NAME, errno=0 to 4095 or kill"},
+          {"errno out of range",
+           {"--profile", good, "--on-notify", "errno=4096", "true"},
+           125,
+           "0 to 4095"},
+          {"unknown capability", {"--profile", good, "--caps", "CAP_FLY", "true"}, 125, "CAP_FLY"},
+      });
   const Outcome warned = sysnare({"run", "--allow-unknown", "--profile", unknown, "true"});
   EXPECT_EQ(warned.status, 0);
   EXPECT_THAT(warned.err, HasSubstr("mkdri"));
@@ -422,7 +400,7 @@ TEST(Run, CallsOfAnAbiThatTheProfileDoesNotListAreKilled) {
 
 TEST(Run, AProgramsOwnFilterKeepsItsMeaning) {
   const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
+  const std::string profile = dir.write("p.json", kAllowAll);
   const Outcome killed = run_under(profile, {victim("run_own_filter"), "kill"});
   EXPECT_EQ(killed.status, 159);
   EXPECT_THAT(killed.err, HasSubstr("getppid() at"));
@@ -436,7 +414,7 @@ TEST(Run, AProgramsOwnFilterKeepsItsMeaning) {
 
 TEST(Run, TheProgramStandsInItsCallersPlace) {
   const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
+  const std::string profile = dir.write("p.json", kAllowAll);
   const Outcome outcome =
       run_under(profile,
                 {"sh", "-c",
@@ -451,7 +429,7 @@ TEST(Run, TheProgramStandsInItsCallersPlace) {
 
 TEST(Run, PrivilegedLoadLeavesNoNewPrivsAlone) {
   const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
+  const std::string profile = dir.write("p.json", kAllowAll);
   const Outcome outcome =
       run_under(profile, {"grep", "NoNewPrivs", "/proc/self/status"}, {"--privileged-load"});
   if (is_root()) {
@@ -499,6 +477,20 @@ TEST(Run, HonoursTheFlagsOfTheProfile) {
     EXPECT_THAT(outcome.err, c.err.empty() ? testing::Matcher<std::string>(IsEmpty())
                                            : testing::Matcher<std::string>(HasSubstr(c.err)));
   }
+}
+
+TEST(Run, SaysThatNobodyIsAskedAtTheListenerPath) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW",
+      "listenerPath": "/run/x.sock", "syscalls": [
+      {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]})");
+  for (const char* verb : {"run", "watch"}) {
+    SCOPED_TRACE(verb);
+    const Outcome outcome = sysnare({verb, "--profile", profile, "true"});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("p.json: listenerPath \"/run/x.sock\" is not used"));
+  }
+  EXPECT_THAT(sysnare({"convert", profile}).out, HasSubstr("/run/x.sock")) << "kept for a runtime";
 }
 
 TEST(Run, CapabilitiesDecideIncludes) {
@@ -549,150 +541,6 @@ TEST(Run, SaysThatErrnoRefusalsAreSeenElsewhereWhenTheLoaderGivesUp) {
   // A program's own 127 is no reason to speak.
   EXPECT_THAT(run_under(dir.write("q.json", no_mkdir("ERRNO")), {"sh", "-c", "exit 127"}).err,
               IsEmpty());
-}
-
-TEST(Run, SignalsAreHandedOn) {
-  const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
-  for (const std::string options : {"", "--no-explain"}) {
-    for (const auto& [name, number] :
-         {std::pair{"TERM", SIGTERM}, {"HUP", SIGHUP}, {"INT", SIGINT}, {"USR1", SIGUSR1}}) {
-      SCOPED_TRACE(name + options);
-      Words words = {sysnare_path(), "run", "--profile", profile};
-      if (!options.empty()) words.push_back(options);
-      const std::string script = "trap 'echo got; exit 3' " + std::string(name) +
-                                 "; echo ready; while :; do sleep 0.05; done";
-      for (const std::string& word : {std::string("sh"), std::string("-c"), script}) {
-        words.push_back(word);
-      }
-      Background program(words);
-      ASSERT_TRUE(eventually([&] { return program.out_so_far() == "ready\n"; }));
-      program.signal(number);
-      const Outcome outcome = program.wait();
-      EXPECT_EQ(outcome.out, "ready\ngot\n");
-      EXPECT_EQ(outcome.status, 3);
-    }
-  }
-}
-
-TEST(Run, WorksInAPipeline) {
-  const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
-  const std::string sysnare_run = sysnare_path() + " run --profile " + profile + " -- ";
-  const Outcome outcome = run(
-      {"bash", "-c",
-       "set -o pipefail; seq 100000 | " + sysnare_run + "cat | head -n 1; echo ${PIPESTATUS[*]}"});
-  // The program dies of SIGPIPE as it would alone.
-  EXPECT_THAT(outcome.out, MatchesRegex("1\n(0|141) 141 0\n"));
-  EXPECT_THAT(outcome.err, IsEmpty());
-}
-
-TEST(Run, ATracerStaysForThoseWhoNeedItAndItsEndLeavesTheFilter) {
-  const TempDir dir;
-  const std::string profile = dir.write("p.json", no_mkdir("TRACE"));
-  const auto start = [&](const std::string& name) {
-    return Words{sysnare_path(),
-                 "run",
-                 "--profile",
-                 profile,
-                 "--on-trace",
-                 "allow",
-                 "--",
-                 victim("run_daemon"),
-                 dir / (name + ".go"),
-                 dir / (name + ".folder"),
-                 dir / (name + ".result")};
-  };
-  {
-    Background served(start("a"));
-    // Its own program ends at once; the one left behind is served.
-    dir.write("a.go", "");
-    EXPECT_EQ(served.wait().status, 0);
-    EXPECT_EQ(slurp(dir / "a.result"), "made");
-  }
-  {
-    Background killed(start("b"));
-    const std::string children = "/proc/" + std::to_string(killed.pid()) + "/task/" +
-                                 std::to_string(killed.pid()) + "/children";
-    // One child at a time: the program, then nothing (the daemon is init's).
-    EXPECT_TRUE(eventually([&] { return !slurp(children).empty(); }));
-    EXPECT_TRUE(eventually([&] { return slurp(children).empty(); }));
-    killed.signal(SIGKILL);
-    EXPECT_EQ(killed.wait().status, 137);
-    dir.write("b.go", "");
-    EXPECT_TRUE(eventually([&] { return !slurp(dir / "b.result").empty(); }));
-    EXPECT_EQ(slurp(dir / "b.result"), std::to_string(ENOSYS));
-    EXPECT_FALSE(exists(dir / "b.folder"));
-  }
-}
-
-TEST(Run, ATraceCallIsNotMadeWhenTheSupervisorDiesInTheMidstOfIt) {
-  const TempDir dir;
-  const std::string profile = dir.write("p.json", no_mkdir("TRACE"));
-  for (const Words& how : {Words{}, Words{"--on-trace", "errno=EACCES"}}) {
-    for (int i = 0; i < 5; ++i) {
-      const std::string result = dir / ("result" + std::to_string(i) + std::to_string(how.size()));
-      Words command = {sysnare_path(), "run", "--profile", profile};
-      command.insert(command.end(), how.begin(), how.end());
-      const Words rest = {"--", victim("run_outlives_supervisor"), dir / "folder", result};
-      command.insert(command.end(), rest.begin(), rest.end());
-      Background killed(command);
-      EXPECT_EQ(killed.wait().status, 137);
-      EXPECT_TRUE(eventually([&] { return !slurp(result).empty(); })) << "nothing hangs";
-      EXPECT_EQ(slurp(result), "made 0");
-    }
-  }
-}
-
-TEST(Run, CtrlCCtrlZAndFgWorkOnATerminal) {
-  const TempDir dir;
-  const std::string profile = dir.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
-  for (const std::string options : {"", " --no-explain"}) {
-    SCOPED_TRACE(options);
-    Terminal terminal({"bash", "--norc", "--noprofile", "-i"});
-    ASSERT_TRUE(terminal.wait_for("ready> "));
-    const std::string run = sysnare_path() + " run" + options + " --profile " + profile + " ";
-    const auto stop_by_key = [&] {
-      // Keys typed before the shell has handed the terminal over would be the shell's.
-      ASSERT_TRUE(eventually([&] { return terminal.job_in_foreground(); }));
-      terminal.type("\x1a");
-      ASSERT_TRUE(terminal.wait_for("Stopped")) << terminal.seen();
-      ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
-    };
-    // A shell's loop is mostly between vfork and exec, where a stop of the child would hang the
-    // job: our tracer holds it back, and without one that is the kernel's affair.
-    terminal.type(run + (options.empty() ? "sh -c 'echo up; while :; do sleep 0.05; done'\n"
-                                         : "sh -c 'echo up; exec sleep 1000'\n"));
-    ASSERT_TRUE(terminal.wait_for("\nup")) << terminal.seen();
-    stop_by_key();
-    // The program stands still too, in a tracer's stop where there is a tracer.
-    terminal.type("ps -o stat= --ppid $(jobs -p) | cut -c1\n");
-    ASSERT_TRUE(terminal.wait_for(options.empty() ? "\nt" : "\nT")) << terminal.seen();
-    ASSERT_TRUE(terminal.wait_for("ready> "));
-    terminal.type("fg\n");
-    ASSERT_TRUE(terminal.wait_for("echo up")) << terminal.seen();
-    stop_by_key();
-    terminal.type("bg\n");
-    ASSERT_TRUE(terminal.wait_for("ready> "));
-    // Running: on a processor, asleep, or waiting for its vfork child. More than one look may be
-    // needed: our tracer stops it for a moment at each fork.
-    terminal.type(
-        "until ps -o stat= --ppid $(jobs -p) | grep -q '^[SRD]'; do sleep 0.05; done; "
-        "echo it run''s\n");
-    ASSERT_TRUE(terminal.wait_for("it runs")) << terminal.seen();
-    ASSERT_TRUE(terminal.wait_for("ready> "));
-    terminal.type("fg\n");
-    ASSERT_TRUE(eventually([&] { return terminal.job_in_foreground(); }));
-    terminal.type("\x03");
-    ASSERT_TRUE(terminal.wait_for("ready> ")) << terminal.seen();
-    terminal.type("echo status $?\n");
-    EXPECT_TRUE(terminal.wait_for("status 130")) << terminal.seen();
-    // An interactive program reads the terminal.
-    terminal.type(run + "sh -c 'read word; echo \"<$word>\"'\n");
-    terminal.type("typed\n");
-    EXPECT_TRUE(terminal.wait_for("<typed>")) << terminal.seen();
-    terminal.type("exit\n");
-  }
 }
 
 }  // namespace

@@ -14,6 +14,8 @@
 #include <sstream>
 
 #include "harness.h"
+#include "processes.h"
+#include "sentences.h"
 #include "terminal.h"
 
 namespace sysnare::live {
@@ -84,20 +86,6 @@ Outcome trace(Words options, const Words& command, const RunOptions& run_options
 
 Outcome strace(const Words& command, const std::string& table) {
   return run(with_command({"strace", "-f", "-c", "-w", "-o", table}, command));
-}
-
-/// Whether somebody traces `pid`, as the kernel sees it.
-bool is_traced(int pid) {
-  const std::string status = slurp("/proc/" + std::to_string(pid) + "/status");
-  const std::size_t at = status.find("TracerPid:\t");
-  return at != std::string::npos && status[at + 11] != '0';
-}
-
-/// "R", "S", "T" …
-char state_of(int pid) {
-  const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t at = stat.rfind(") ");
-  return at == std::string::npos ? '?' : stat[at + 2];
 }
 
 TEST(Trace, LeavesTheProgramsOwnOutputAlone) {
@@ -343,44 +331,29 @@ TEST(Trace, SaysInOneSentenceWhatIsWrong) {
   const std::string text = dir.write("text", "no program\n");
   const std::string kept = dir.write("kept.json", "old evidence");
   const std::string mark = dir / "mark";
-  struct Case {
-    const char* why;
-    Words words;
-    int status;
-    const char* says;
-  };
-  const Case cases[] = {
-      {"no such program", {"--", "no-such-program"}, 127, "no-such-program"},
-      {"no such file", {"--", "/no/such/file"}, 127, "/no/such/file"},
-      {"not executable", {"--", text}, 126, "/text"},
-      {"a folder", {"--", "/"}, 126, "/"},
-      {"no command", {}, 125, "no command"},
-      {"an option that is none", {"--nope", "true"}, 125, "--nope"},
-      {"a pid that is none", {"-p", "x"}, 125, "\"x\""},
-      {"a pid that is too large", {"-p", "99999999"}, 125, "4,194,304"},
-      {"pid and command", {"-p", "1", "true"}, 125, "both"},
-      {"a process that is not ours to trace", {"-p", "1"}, 125, "process 1"},
-      {"runs that are none", {"--runs", "0", "true"}, 125, "--runs"},
-      {"runs of a process", {"--runs", "2", "-p", "1"}, 125, "--runs"},
-      {"an order that is none", {"-S", "size", "true"}, 125, "allowed: time"},
-      {"an order that we do not have", {"-S", "min-time", "true"}, 125, "shortest"},
-      {"a recorder to come", {"--recorder", "ebpf", "true"}, 125, "allowed: ptrace"},
-      {"a recorder that is none", {"--recorder", "x", "true"}, 125, "allowed: ptrace"},
-      {"evidence into no folder", {"-o", dir / "no/e.json", "touch", mark}, 125, "/no/e.json"},
-      {"evidence over a folder", {"-o", dir.path(), "touch", mark}, 125, "Is a directory"},
-      {"evidence of no program", {"-o", kept, "no-such-program"}, 127, "no-such-program"},
-  };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    Words words = {"trace"};
-    words.insert(words.end(), c.words.begin(), c.words.end());
-    const Outcome outcome = sysnare(words);
-    EXPECT_EQ(outcome.status, c.status) << outcome.err;
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, StartsWith("sysnare trace: "));
-    EXPECT_THAT(outcome.err, HasSubstr(c.says));
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  }
+  expect_sentences(
+      {"trace"},
+      {
+          {"no such program", {"--", "no-such-program"}, 127, "no-such-program"},
+          {"no such file", {"--", "/no/such/file"}, 127, "/no/such/file"},
+          {"not executable", {"--", text}, 126, "/text"},
+          {"a folder", {"--", "/"}, 126, "/"},
+          {"no command", {}, 125, "no command"},
+          {"an option that is none", {"--nope", "true"}, 125, "--nope"},
+          {"a pid that is none", {"-p", "x"}, 125, "\"x\""},
+          {"a pid that is too large", {"-p", "99999999"}, 125, "4,194,304"},
+          {"pid and command", {"-p", "1", "true"}, 125, "both"},
+          {"a process that is not ours to trace", {"-p", "1"}, 125, "process 1"},
+          {"runs that are none", {"--runs", "0", "true"}, 125, "--runs"},
+          {"runs of a process", {"--runs", "2", "-p", "1"}, 125, "--runs"},
+          {"an order that is none", {"-S", "size", "true"}, 125, "allowed: time"},
+          {"an order spelled wrong", {"-S", "min time", "true"}, 125, "unknown order \"min time\""},
+          {"a recorder to come", {"--recorder", "ebpf", "true"}, 125, "allowed: ptrace"},
+          {"a recorder that is none", {"--recorder", "x", "true"}, 125, "allowed: ptrace"},
+          {"evidence into no folder", {"-o", dir / "no/e.json", "touch", mark}, 125, "/no/e.json"},
+          {"evidence over a folder", {"-o", dir.path(), "touch", mark}, 125, "Is a directory"},
+          {"evidence of no program", {"-o", kept, "no-such-program"}, 127, "no-such-program"},
+      });
   EXPECT_EQ(slurp(kept), "old evidence");
   EXPECT_NE(::access(mark.c_str(), F_OK), 0) << "the program ran though there was nowhere to save";
 }
@@ -431,6 +404,43 @@ TEST(Trace, AttachesAndLeavesTheProcessesRunning) {
   ASSERT_TRUE(json.is_object());
   EXPECT_EQ(json["command"], Json::array());
   for (const Json& call : json["calls"]) EXPECT_EQ(call["origin"], "application");
+}
+
+TEST(Trace, ADetachIsNoErrorOfTheCallThatItBreaksOff) {
+  // Each sleeps in a call that the kernel restarts by one of its errors for tracers.
+  const struct {
+    const char* why;
+    Words command;
+  } cases[] = {
+      {"ERESTART_RESTARTBLOCK", {"sleep", "1000"}},
+      {"ERESTARTSYS", {"sh", "-c", "mkfifo fifo; exec cat <> fifo"}},
+      {"ERESTARTNOHAND", {"python3", "-c", "import signal; signal.pause()"}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    TempDir dir;
+    RunOptions options;
+    options.cwd = dir.path();
+    Background sleeper(c.command, options);
+    const std::string pid = std::to_string(sleeper.pid());
+    const std::string name = c.command.front() == "sh" ? "cat" : c.command.front();
+    ASSERT_TRUE(eventually([&] {
+      return slurp("/proc/" + pid + "/comm") == name + "\n" && state_of(sleeper.pid()) == 'S';
+    }));
+    Background tracer({sysnare_path(), "trace", "-o", dir / "e.json", "-p", pid});
+    ASSERT_TRUE(eventually([&] { return is_traced(sleeper.pid()); })) << tracer.err_so_far();
+    // It is seen asleep again in the call that it was restarted into.
+    ASSERT_TRUE(eventually([&] { return state_of(sleeper.pid()) == 'S'; }));
+    tracer.signal(SIGINT);
+    const Outcome outcome = tracer.wait();
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, StartsWith("wall clock time within the calls of process " + pid +
+                                        " (" + name + ")\n"));
+    for (const auto& [call, counts] : table_of(outcome.out)) EXPECT_EQ(counts.errors, 0u) << call;
+    const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+    for (const Json& call : json["calls"]) EXPECT_EQ(call["errors"], Json::object()) << call;
+    EXPECT_EQ(state_of(sleeper.pid()), 'S');
+  }
 }
 
 TEST(Trace, EndsWithTheProcessThatItAttachedTo) {

@@ -1,0 +1,38 @@
+#include "processes.h"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "harness.h"
+
+namespace sysnare::live {
+namespace {
+
+bool traced(const std::string& folder) {
+  const std::string status = slurp(folder + "/status");
+  const std::size_t at = status.find("TracerPid:\t");
+  return at != std::string::npos && status[at + 11] != '0';
+}
+
+}  // namespace
+
+bool is_traced(int pid) { return traced("/proc/" + std::to_string(pid)); }
+
+bool all_threads_traced(int pid) {
+  std::error_code error;
+  std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", error);
+  bool all = !error;
+  for (; !error && tasks != std::filesystem::directory_iterator(); tasks.increment(error)) {
+    all = all && traced(tasks->path().string());
+  }
+  return all;
+}
+
+char state_of(int pid) {
+  const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t at = stat.rfind(") ");
+  return at == std::string::npos ? '?' : stat[at + 2];
+}
+
+}  // namespace sysnare::live

@@ -1,0 +1,162 @@
+// sysnare watch: what becomes of the program when its supervisor dies, cannot write, or is stopped,
+// and what the program can do to its supervisor.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alerts.h"
+#include "harness.h"
+#include "profiles.h"
+
+namespace sysnare::live {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(WatchLifetime, FailsClosedWhenTheSupervisorDies) {
+  const TempDir folder;
+  Background watched([&] {
+    std::vector<std::string> argv = {sysnare_path()};
+    const auto more =
+        watch_words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")), {},
+                    {"pid", "x", "wait", folder / "go", "mkdir", folder / "made", "ret", "x"});
+    argv.insert(argv.end(), more.begin(), more.end());
+    return argv;
+  }());
+  ASSERT_TRUE(eventually([&] { return watched.out_so_far().find('\n') != std::string::npos; }))
+      << watched.err_so_far();
+  const std::string out = watched.out_so_far();
+  const int program = std::stoi(out.substr(out.find('=') + 1));
+  watched.signal(SIGKILL);
+  // The supervisor is gone once its memory is: the victim's is then a child of another.
+  ASSERT_TRUE(eventually(
+      [&] { return slurp("/proc/" + std::to_string(watched.pid()) + "/cmdline").empty(); }));
+  folder.write("go", "");
+  EXPECT_TRUE(eventually([&] {
+    return watched.out_so_far().find("mkdir=38\nret=-1\n") != std::string::npos;
+  })) << watched.out_so_far();
+  EXPECT_FALSE(exists(folder / "made"));
+  EXPECT_TRUE(eventually([&] {
+    return slurp("/proc/" + std::to_string(program) + "/cmdline").empty();
+  })) << "it ends";
+}
+
+TEST(WatchLifetime, NoExecAllowedByNameOutlivesItsSupervisor) {
+  // Between an exec that was let go on and the look at what runs, the supervisor's death must not
+  // let another file run. So the program dies with it, wherever it stands.
+  const TempDir folder;
+  std::vector<std::string> argv = {sysnare_path()};
+  const auto more = watch_words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")),
+                                {"--allow-exec", "/bin/true"},
+                                {"pid", "x", "wait", folder / "go", "mkdir", folder / "made"});
+  argv.insert(argv.end(), more.begin(), more.end());
+  Background watched(argv);
+  ASSERT_TRUE(eventually([&] { return watched.out_so_far().find('\n') != std::string::npos; }))
+      << watched.err_so_far();
+  const std::string out = watched.out_so_far();
+  const int program = std::stoi(out.substr(out.find('=') + 1));
+  watched.signal(SIGKILL);
+  EXPECT_TRUE(
+      eventually([&] { return slurp("/proc/" + std::to_string(program) + "/cmdline").empty(); }));
+  folder.write("go", "");
+  EXPECT_EQ(watched.wait().status, 137);
+  EXPECT_EQ(watched.out_so_far().find("mkdir"), std::string::npos) << watched.out_so_far();
+}
+
+TEST(WatchLifetime, TheProgramCannotReachIntoItsSupervisor) {
+  if (is_root()) GTEST_SKIP() << "root may reach into any process; run as another user too";
+  const TempDir folder;
+  const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
+  const Outcome outcome =
+      sysnare(watch_words(profile, {}, {"open-of-parent", "mem", "open-of-parent", "fd/0"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "open-of-parent=13\nopen-of-parent=13\n");
+}
+
+TEST(WatchLifetime, GoesOnWhenAlertsCannotBeWritten) {
+  const TempDir folder;
+  const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
+  const Outcome full =
+      sysnare(watch_words(profile, {"--alerts", "/dev/full"}, {"mkdir", folder / "a"}));
+  EXPECT_EQ(full.status, 0);
+  EXPECT_TRUE(exists(folder / "a"));
+  EXPECT_THAT(full.err, HasSubstr("No space left on device"));
+  EXPECT_THAT(full.err, HasSubstr("1 alert could not be written to /dev/full: lost"));
+
+  const Outcome closed =
+      run({"sh", "-c", "exec \"$@\" 2>&-", "sh", sysnare_path(), "watch", "--profile", profile,
+           "--", victim("tripped"), "mkdir", folder / "b"});
+  EXPECT_EQ(closed.status, 0);
+  EXPECT_TRUE(exists(folder / "b"));
+
+  const Outcome killed = sysnare(
+      watch_words(profile, {"--kill", "any", "--alerts", "/dev/full"}, {"mkdir", folder / "c"}));
+  EXPECT_EQ(killed.status, 137) << "no log does not mean no wire";
+  EXPECT_FALSE(exists(folder / "c"));
+}
+
+/// What a job-control shell does with one job: it goes to the foreground, is continued when it
+/// stops, and its end is printed.
+[[noreturn]] void be_a_shell(const std::vector<std::string>& argv) {
+  std::vector<char*> args;
+  for (const std::string& word : argv) args.push_back(const_cast<char*>(word.c_str()));
+  args.push_back(nullptr);
+  ::signal(SIGTTOU, SIG_IGN);
+  const pid_t job = ::fork();
+  if (job == 0) {
+    ::setpgid(0, 0);
+    ::tcsetpgrp(0, ::getpid());
+    ::signal(SIGTTOU, SIG_DFL);
+    ::execv(args[0], args.data());
+    ::_exit(127);
+  }
+  ::setpgid(job, job);
+  ::tcsetpgrp(0, job);
+  int status = 0;
+  while (::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status)) {
+    ::dprintf(1, "stopped by %d\n", WSTOPSIG(status));
+    ::kill(-job, SIGCONT);
+  }
+  ::dprintf(1, "status %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  ::_exit(0);
+}
+
+TEST(WatchLifetime, StopsAndContinuesWithItsJob) {
+  const TempDir folder;
+  std::vector<std::string> argv = {sysnare_path()};
+  const auto more = watch_words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")), {},
+                                {"pid", "x", "wait", folder / "go", "mkdir", folder / "made"});
+  argv.insert(argv.end(), more.begin(), more.end());
+  int terminal = -1;
+  const pid_t shell = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  ASSERT_GE(shell, 0);
+  if (shell == 0) be_a_shell(argv);
+  ::fcntl(terminal, F_SETFL, O_NONBLOCK);
+  std::string screen;
+  const auto shows = [&](const std::string& text) {
+    return eventually([&] {
+      char buffer[4096];
+      const ssize_t got = ::read(terminal, buffer, sizeof buffer);
+      if (got > 0) screen.append(buffer, static_cast<std::size_t>(got));
+      return screen.find(text) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(shows("pid=")) << screen;
+  EXPECT_EQ(::write(terminal, "\x1a", 1), 1);
+  EXPECT_TRUE(shows("stopped by " + std::to_string(SIGTSTP))) << screen;
+  folder.write("go", "");
+  EXPECT_TRUE(shows("mkdir=0")) << screen;
+  EXPECT_TRUE(shows("status 0")) << screen;
+  EXPECT_TRUE(exists(folder / "made"));
+  ::kill(shell, SIGKILL);
+  ::close(terminal);
+  ::waitpid(shell, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace sysnare::live
