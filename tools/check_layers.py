@@ -15,6 +15,7 @@ import sys
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 ROOM_CALL = re.compile(r"sysnare_room\(\s*(\w+)([^)]*)\)", re.S)
 KEYWORDS = {"ROOMS", "LIBS"}
+PUBLIC = re.compile(r"sysnare/(\w+)\.h$")
 # Headers that cost seconds per file, or tie everybody to a library: not in our headers.
 HEAVY = re.compile(r'^\s*#\s*include\s*<((?:nlohmann|CLI|gtest|gmock)/[^>]*)>')
 
@@ -88,6 +89,11 @@ class Layers:
                 target = included.group(1)
                 if target.startswith(".") or target.startswith("/"):
                     self.complain(path, number, f"\"{target}\": write it from src/, as \"room/file.h\"")
+                elif public := PUBLIC.match(target):
+                    # A room's installed face belongs to the room; Result and Error to everybody.
+                    if public.group(1) in table and public.group(1) not in reach[room]:
+                        self.complain(path, number, f"{room} may not include \"{target}\"; it does not "
+                                                    f"reach {public.group(1)}")
                 elif "/" in target and target.split("/")[0] not in reach[room]:
                     self.complain(path, number, f"{room} may not include \"{target}\"; it reaches "
                                                 f"{' '.join(sorted(reach[room] - {room})) or 'no room'}")

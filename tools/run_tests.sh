@@ -2,7 +2,8 @@
 # Builds and runs every test; called by `./run test`, which has installed the packages.
 #
 # 1. build/dev, all suites. 2. The suites labelled `unprivileged` once more as uid 65534.
-# 3. build/asan (address and undefined-behaviour sanitizers), the suites again.
+# 3. build/release, built alone. 4. build/asan (address and undefined-behaviour sanitizers), the suites
+# again.
 # What each test came to is read from the files that ctest and GoogleTest write under build/results/.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -59,6 +60,9 @@ headline "dev build"
 build dev || die "the dev build failed"
 suites dev || status=1
 unprivileged || status=1
+headline "release build"
+# What users get: -O2 has warnings of its own, and the build is the first thing that anybody tries.
+build release || status=1
 headline "sanitizer build"
 if build asan; then
   suites asan -E "$not_sanitized" || status=1

@@ -96,7 +96,8 @@ bool holds(const ArgCondition& condition, std::uint64_t argument, unsigned bits)
 }
 
 unsigned compared_bits(const ResolvedProfile& profile, Call call, unsigned index) {
-  const unsigned bits = register_bits(call.abi);
+  const bool half = profile.x32_args_by_low_half && call.abi == Abi::kX32;
+  const unsigned bits = half ? 32 : register_bits(call.abi);
   if (!profile.int_args_by_width) return bits;
   const SyscallSignature signature = syscall_signature(syscall_name(call));
   if (!signature.known || index >= signature.args.size()) return bits;

@@ -70,6 +70,8 @@ struct ResolvedProfile {
   std::vector<NumberRange> answered_ahead;
   /// Compare int-typed arguments by their declared width instead of by all 64 bits.
   bool int_args_by_width = false;
+  /// Compare arguments of x32 calls by their low 32 bits, as libseccomp does (runtime.h).
+  bool x32_args_by_low_half = false;
   std::vector<std::string> flags;
   /// Names that no ABI knows, each "FILE:LINE: PATH: …"; the caller decides what to make of them.
   std::vector<std::string> unknown_names;
@@ -105,8 +107,8 @@ inline constexpr std::uint32_t kSkippedNr = UINT32_MAX;
 /// beyond it), so that one comparison guards against them.
 std::optional<Abi> listed_abi(const ResolvedProfile& profile, std::uint32_t arch, std::uint32_t nr);
 
-/// How many low bits of argument `index` count: the ABI's register, or with int_args_by_width what
-/// the kernel declares for the call.
+/// How many low bits of argument `index` count: the ABI's register, or less with int_args_by_width
+/// (what the kernel declares for the call) and x32_args_by_low_half.
 unsigned compared_bits(const ResolvedProfile& profile, Call call, unsigned index);
 
 /// Whether `condition` holds for `argument`, compared over `bits` (16, 32 or 64) of both.

@@ -49,15 +49,39 @@ bool is_inequality(const ArgCondition& condition) {
   return condition.op != Op::kEq && condition.op != Op::kMaskedEq;
 }
 
-/// Whether no call can meet both: they want different values of one argument.
+/// Whether no call can meet both: they want different values of one argument, even of its low half,
+/// which is all that libseccomp compares in most ABIs.
 bool exclude_each_other(const ResolvedRule& a, const ResolvedRule& b) {
   for (const ArgCondition& one : a.conditions) {
     for (const ArgCondition& other : b.conditions) {
       if (one.index == other.index && one.op == Op::kEq && other.op == Op::kEq &&
-          one.value != other.value) {
+          static_cast<std::uint32_t>(one.value) != static_cast<std::uint32_t>(other.value)) {
         return true;
       }
     }
+  }
+  return false;
+}
+
+std::string call_text(Call call) {
+  return fmt::format("{} {}", abi_name(call.abi), call_label(call));
+}
+
+/// Rules of one call that are compared with each other: every pair of them.
+constexpr std::size_t kCompared = 256;
+
+/// Whether two rules of different actions can hold for one call; with too many rules: yes.
+bool can_hold_at_once(const std::vector<ResolvedRule>& rules) {
+  if (std::all_of(rules.begin(), rules.end(),
+                  [&](const auto& each) { return each.action == rules.front().action; })) {
+    return false;
+  }
+  if (rules.size() > kCompared) return true;
+  for (auto one = rules.begin(); one != rules.end(); ++one) {
+    const bool meets = std::any_of(rules.begin(), one, [&](const ResolvedRule& other) {
+      return one->action != other.action && !exclude_each_other(*one, other);
+    });
+    if (meets) return true;
   }
   return false;
 }
@@ -76,6 +100,8 @@ class OciRuntime {
     resolved.foreign_abi = {SECCOMP_RET_KILL_THREAD};
     note("calls of ABIs that are not listed kill the thread that makes them, not the process");
     list_abis();
+    // ARCH_SIZE_32 in src/arch-x32.c.
+    resolved.x32_args_by_low_half = true;
     resolved.flags = profile_.flags;
     if (!is_runc_ && profile_.flags.empty()) {
       resolved.flags = {"SECCOMP_FILTER_FLAG_SPEC_ALLOW"};
@@ -87,6 +113,7 @@ class OciRuntime {
     note_kill();
     note_lists();
     note_conditions();
+    note_dead_rules();
     return std::move(view_);
   }
 
@@ -106,8 +133,16 @@ class OciRuntime {
       return fail(Errc::kBadInput, "{}: defaultAction: {} refuses SCMP_ACT_NOTIFY here",
                   profile_.source, name_);
     }
+    if (profile_.default_action == Action::kErrno && profile_.default_errno_ret == kMaxErrno) {
+      return fail(Errc::kBadInput, "{}: defaultErrnoRet: {} refuses {}, libseccomp takes up to {}",
+                  profile_.source, name_, kMaxErrno, kMaxErrno - 1);
+    }
     for (const Entry& entry : profile_.entries) {
       const auto& names = entry.names;
+      if (entry.action == Action::kErrno && entry.errno_ret == kMaxErrno) {
+        return fail(Errc::kBadInput, "{}.errnoRet: {} refuses {}, libseccomp takes up to {}",
+                    where(profile_, entry), name_, kMaxErrno, kMaxErrno - 1);
+      }
       if (is_runc_ && entry.action == Action::kNotify &&
           std::find(names.begin(), names.end(), "write") != names.end()) {
         return fail(Errc::kBadInput, "{}: {} refuses SCMP_ACT_NOTIFY on write",
@@ -189,7 +224,10 @@ class OciRuntime {
         (asks_first || conditions.size() > 1 ? misread_ : multiplexed_).insert(name);
         add({abi, *syscall_nr(abi, as->call)}, std::string(as->call), std::move(through));
       }
-      if (const auto nr = libseccomp_nr(abi, name)) add({abi, *nr}, name, rule);
+      const auto nr = libseccomp_nr(abi, name);
+      if (nr) add({abi, *nr}, name, rule);
+      // abi_rule_add() of i386 keeps a call without a number only for what it multiplexes.
+      if (!nr && (abi != Abi::kI386 || libseccomp_multiplexed(abi, name))) numberless_.insert(abi);
     }
   }
 
@@ -204,6 +242,7 @@ class OciRuntime {
       });
       if (differs) overruled_.insert(name);
       if (decided) return;
+      if (can_hold_at_once(rules)) tied_.insert(call_text(call));
       rules.clear();
     }
     rules.push_back(std::move(rule));
@@ -290,34 +329,54 @@ class OciRuntime {
     }
   }
 
+  /// _gen_bpf_syscalls() has the number loaded by the call of the highest priority, and leaves out
+  /// calls without a number: when it is one of those, nothing loads it. Calls with a number go
+  /// first where both have no condition; x86_64 without x32 loads it for its own check.
+  void note_dead_rules() {
+    const auto& abis = view_.resolved.abis;
+    const bool x32 = std::find(abis.begin(), abis.end(), Abi::kX32) != abis.end();
+    for (const Abi abi : numberless_) {
+      if (abi == Abi::kX86_64 && !x32) continue;
+      const auto& all = view_.resolved.rules;
+      const bool first = std::any_of(all.begin(), all.end(), [&](const auto& each) {
+        return each.first.abi == abi && each.second.front().conditions.empty();
+      });
+      if (first) continue;
+      note(
+          "rules of {} may be dead: libseccomp 2.5.4 does not load the number where no call but "
+          "one "
+          "that the ABI lacks has an entry without conditions",
+          abi_name(abi));
+    }
+  }
+
   void note_conditions() {
+    const auto& rules_of = view_.resolved.rules;
+    if (std::any_of(rules_of.begin(), rules_of.end(), [](const auto& each) {
+          return each.first.abi == Abi::kX32 && !each.second.front().conditions.empty();
+        })) {
+      note("arguments of x32 calls are compared by their low 32 bits");
+    }
     std::set<std::string> unsure;
-    std::set<std::string> tied;
     for (const auto& [call, rules] : view_.resolved.rules) {
       std::size_t inequalities = 0;
-      const ResolvedRule* other = nullptr;
       for (const ResolvedRule& rule : rules) {
         inequalities += static_cast<std::size_t>(
             std::count_if(rule.conditions.begin(), rule.conditions.end(), is_inequality));
-        if (rule.action != rules.front().action) other = &rule;
       }
-      const std::string name = fmt::format("{} {}", abi_name(call.abi), call_label(call));
+      const std::string name = call_text(call);
       if (rules.size() > 1 && inequalities > 1) unsure.insert(name);
-      if (other != nullptr && std::any_of(rules.begin(), rules.end(), [&](const auto& each) {
-            return each.action != other->action && !exclude_each_other(each, *other);
-          })) {
-        tied.insert(name);
-      }
+      if (can_hold_at_once(rules)) tied_.insert(name);
     }
     if (!unsure.empty()) {
       note("several inequality rules meet on {}: what libseccomp 2.5.4 makes of them may differ",
            listed(unsure));
     }
-    if (!tied.empty()) {
+    if (!tied_.empty()) {
       note(
           "rules of different actions can hold at once on {}: libseccomp asks them in an order of "
-          "its own, shown is the action of the highest rank",
-          listed(tied));
+          "its own, and refuses two with the same conditions; shown is the highest rank",
+          listed(tied_));
     }
   }
 
@@ -326,10 +385,12 @@ class OciRuntime {
   bool is_runc_;
   std::string name_;
   RuntimeView view_;
+  std::set<Abi> numberless_;  ///< those with a rule for a call that they lack
   std::set<std::string> skipped_;
   std::set<std::string> like_default_;
   std::set<std::string> unlike_default_;
   std::set<std::string> overruled_;
+  std::set<std::string> tied_;
   std::set<std::string> multiplexed_;
   std::set<std::string> misread_;
 };
