@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "profile/import_readers.h"
 #include "profile/profile.h"
 
 namespace sysnare {
@@ -445,10 +446,14 @@ std::optional<KernelVersion> kernel_version(std::string_view text) {
 Result<Profile> parse_profile(std::string_view text, std::string_view file_name) {
   Result<json::Value> value = json::parse(text, file_name);
   if (!value) return propagate(value);
+  return profile_from_json(*value, file_name);
+}
+
+Result<Profile> profile_from_json(const json::Value& value, std::string_view file_name) {
   Profile profile;
   profile.source = std::string(file_name);
   Reader reader(profile);
-  if (Result<void> done = reader.top(Cursor(*value, file_name)); !done) return propagate(done);
+  if (Result<void> done = reader.top(Cursor(value, file_name)); !done) return propagate(done);
   reader.finish();
   return profile;
 }
