@@ -1,14 +1,17 @@
-// sysnare convert FILE: any dialect of profile in, plain OCI or Docker's out, or what a runtime
-// makes of it.
+// sysnare convert FILE: any dialect of profile or another program's format in, any of them out, or
+// what a runtime makes of it.
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/verb.h"
+#include "flow/formats.h"
 #include "profile/plain.h"
 #include "profile/runtime.h"
 
@@ -38,15 +41,19 @@ struct Wanted {
   std::string file;
   std::string out = "-";
   std::string to = "oci";
+  std::string from;
   std::string as;
   std::vector<std::string> caps;
   std::string arch;
   std::string kernel;
   bool resolve = false;
   bool only_arch = false;
+  bool lossy = false;
 
   /// Whether one machine's flat profile is wanted, not a file for every machine.
-  [[nodiscard]] bool resolves() const { return resolve || to == "oci" || !as.empty(); }
+  [[nodiscard]] bool resolves() const {
+    return resolve || !as.empty() || (to != "docker" && to != "podman");
+  }
 };
 
 /// Options that depend on the words; complains and gives nothing when one is wrong.
@@ -80,11 +87,26 @@ std::optional<ResolveOptions> resolve_options(const Wanted& wanted) {
   return options;
 }
 
+std::vector<std::string_view> output_names() {
+  std::vector<std::string_view> names;
+  for (const ExportFormat& format : output_formats()) names.push_back(format.name);
+  return names;
+}
+
 /// Options that do not go together, or words that are none; says so.
 bool usable(const Wanted& wanted) {
-  if (wanted.to != "oci" && wanted.to != "docker") {
-    complain(kVerb, fmt::format("--to: {}; there are: oci, docker",
-                                unknown_word("format", wanted.to, {"oci", "docker"})));
+  if (!is_output_format(wanted.to)) {
+    const std::vector<std::string_view> names = output_names();
+    complain(kVerb, fmt::format("--to: {}; there are: {}", unknown_word("format", wanted.to, names),
+                                fmt::join(names, ", ")));
+    return false;
+  }
+  const std::vector<std::string_view> inputs = input_formats();
+  if (!wanted.from.empty() &&
+      std::find(inputs.begin(), inputs.end(), wanted.from) == inputs.end()) {
+    complain(kVerb,
+             fmt::format("--from: {}; there are: {}", unknown_word("format", wanted.from, inputs),
+                         fmt::join(inputs, ", ")));
     return false;
   }
   if (!wanted.as.empty() && !runtime_by_name(wanted.as)) {
@@ -96,7 +118,10 @@ bool usable(const Wanted& wanted) {
   const bool names_machine =
       !wanted.caps.empty() || !wanted.arch.empty() || !wanted.kernel.empty() || wanted.only_arch;
   if (!wanted.resolves() && names_machine) {
-    complain(kVerb, "--caps, --arch, --only-arch and --kernel go with --resolve, --as or --to oci");
+    complain(
+        kVerb,
+        "--caps, --arch, --only-arch and --kernel go with --resolve, --as or a format other than "
+        "docker and podman");
     return false;
   }
   return true;
@@ -134,21 +159,58 @@ std::optional<Profile> converted(const Wanted& wanted, const ResolveOptions& opt
   return written;
 }
 
+/// Whether losses may pass: none, or --lossy, which lists them.
+bool accepted(const Wanted& wanted, const std::vector<std::string>& losses,
+              std::string_view format) {
+  if (losses.empty()) return true;
+  if (!wanted.lossy) {
+    complain(kVerb, lossy_error(format, losses));
+    return false;
+  }
+  for (const std::string& loss : losses) complain(kVerb, "warning: " + printable(loss));
+  return true;
+}
+
+/// The profile in the file, whatever its format; complains when there is none.
+std::optional<Profile> read_profile(const Wanted& wanted, Abi arch) {
+  Result<std::string> text = read_file(wanted.file);
+  if (!text) {
+    complain(kVerb, text.error());
+    return std::nullopt;
+  }
+  const std::string name = wanted.file == "-" ? "standard input" : wanted.file;
+  Result<Imported> imported = import_as(*text, name, wanted.from, arch);
+  if (!imported) {
+    complain(kVerb, imported.error());
+    return std::nullopt;
+  }
+  if (!accepted(wanted, imported->losses, "a profile")) return std::nullopt;
+  return std::move(imported->profile);
+}
+
 }  // namespace
 
 int verb_convert(const Words& words) {
   CLI::App app(
-      "Convert a seccomp profile of any dialect into plain OCI or Docker's JSON. "
-      "What is left out is said on standard error.",
+      "Convert a seccomp profile of any dialect, or what systemd, minijail, Kubernetes or a "
+      "compiled "
+      "filter say, into any of these formats. What is left out is said on standard error; what the "
+      "format cannot say is an error.",
       std::string(kVerb));
   Wanted wanted;
   app.add_option("FILE", wanted.file, "the profile; - is standard input")->required();
   app.add_option("-o", wanted.out, "where to write (default: standard output)");
-  app.add_option("--to", wanted.to, "oci or docker (default: oci)");
+  app.add_option("--to", wanted.to,
+                 fmt::format("{} (default: oci)", fmt::join(output_names(), ", ")));
+  app.add_option(
+      "--from", wanted.from,
+      fmt::format("what FILE is: {} (default: by its content)", fmt::join(input_formats(), ", ")));
+  app.add_flag("--lossy", wanted.lossy,
+               "write what the format can say, and list the rest as warnings");
   app.add_option("--as", wanted.as,
                  "what this runtime enforces: kernel, runc, crun, docker or podman");
   app.add_flag("--resolve", wanted.resolve,
-               "resolve archMap, includes and excludes; always so with --to oci");
+               "resolve archMap, includes and excludes; always so but with docker and podman");
   app.add_option("--caps", wanted.caps, "capabilities of the container, A,B (default: none)")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -161,14 +223,24 @@ int verb_convert(const Words& words) {
   const std::optional<ResolveOptions> options = resolve_options(wanted);
   if (!options) return kUsageError;
 
-  Result<Profile> profile = load_profile(wanted.file);
-  if (!profile) {
-    complain(kVerb, profile.error());
+  const std::optional<Profile> profile = read_profile(wanted, options->arch);
+  if (!profile) return kUnusableInput;
+  const std::optional<Profile> flat = converted(wanted, *options, *profile);
+  if (!flat) return kUnusableInput;
+  // With --as it is the runtime's view that is written, else the text's own resolving begins at the
+  // file, whose places it can name.
+  Result<Exported> exported = export_as(wanted.as.empty() && !wanted.resolve ? *profile : *flat,
+                                        wanted.to, *options, title_of(wanted.file));
+  if (!exported) {
+    complain(kVerb, exported.error());
     return kUnusableInput;
   }
-  const std::optional<Profile> written = converted(wanted, *options, *profile);
-  if (!written) return kUnusableInput;
-  if (Result<void> done = write_file_atomic(wanted.out, write_profile(*written)); !done) {
+  if (!accepted(wanted, exported->losses, wanted.to)) return kUnusableInput;
+  if (wanted.to == "filter" && wanted.out == "-" && isatty(STDOUT_FILENO) != 0) {
+    complain(kVerb, "a filter is bytes, which are not for a terminal; give -o FILE or redirect");
+    return kUsageError;
+  }
+  if (Result<void> done = write_file_atomic(wanted.out, exported->text); !done) {
     complain(kVerb, done.error());
     return kUnusableInput;
   }

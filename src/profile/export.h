@@ -3,7 +3,7 @@
 //
 // One writer a format; each writes from what the profile means on one machine (resolve.h), so that
 // the text, read by its program, decides every call of the listed ABIs as the profile does.
-// What a format cannot say is a loss, and the text then says the nearest that is not looser.
+// What a format cannot say is a loss; the text then says the nearest that lets no further call run.
 //
 // Source: systemd.exec(5) and src/shared/seccomp-util.c of systemd 252; minijail's tools/parser.py
 // and Kafel's README.md (2026); firejail(1) and src/fseccomp of 0.9.72; the

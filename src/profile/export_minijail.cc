@@ -152,16 +152,20 @@ Result<Exported> write_minijail(const ExportRequest& request) {
   std::vector<std::string>& losses = exported.losses;
   const Abi abi = single_abi(*said, request.options.arch, kSubject, losses);
   keep_calls_of(*said, abi);
-  const bool deny_list = said->resolved.default_action.action() == SECCOMP_RET_ALLOW;
+  const auto is_deny_list = [&] {
+    return said->resolved.default_action.action() == SECCOMP_RET_ALLOW;
+  };
+  // Asked of the default first, which may become allow by that.
   const CanSay can = [&](ActionValue action) {
     // parse_action(): "denylist policies must specify a return for every line".
-    if (deny_list) {
+    if (is_deny_list()) {
       return action.action() == SECCOMP_RET_ERRNO || action.action() == SECCOMP_RET_ALLOW;
     }
     return !action_word(action).empty();
   };
   fit_actions(*said, kSubject, can, can_default, losses);
   forget_loading(*said, kSubject, losses);
+  const bool deny_list = is_deny_list();
   if (deny_list) {
     for (const NamedRules& call : said->calls) {
       if (!call.conditional()) continue;

@@ -87,6 +87,9 @@ std::string_view recognised_format(std::string_view text) {
     if (line.starts_with("SystemCallFilter=")) return "systemd";
     if (line.starts_with("apiVersion:") || line == "kind: SeccompProfile") return "k8s";
     if (line.starts_with("@default") || line.starts_with("@frequency")) return "minijail";
+    if (line.starts_with("#") && line.find("compile_seccomp_policy") != std::string_view::npos) {
+      return "minijail";
+    }
     const std::size_t colon = line.find(':');
     policy = policy || (colon != std::string_view::npos && is_word(trim(line.substr(0, colon))));
   }

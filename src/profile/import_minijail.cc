@@ -3,7 +3,9 @@
 // Source: tools/parser.py (compile_seccomp_policy) and syscall_filter.c (minijail0 -S), 2026. The
 // two read `EXPR; return N` in opposite ways, so a line of that form is refused unless it stands in
 // braces, which the first alone reads. Filters in braces are tried in order; a profile asks its
-// strictest rule first, so a rule behind milder ones is written with their negations.
+// strictest rule first, so a rule behind milder ones is written with their negations. That a policy
+// is a deny-list is an option of the compiler and not in the file: a comment with --denylist, as
+// export_minijail.cc writes one, says it here.
 
 #include <fmt/format.h>
 
@@ -224,6 +226,12 @@ class Policy {
  public:
   explicit Policy(const ImportRequest& request) : request_(request) {}
 
+  void comment(std::string_view text) {
+    if (text.find("--denylist") == std::string_view::npos) return;
+    deny_list_ = true;
+    default_ = {SECCOMP_RET_ALLOW};
+  }
+
   Result<void> line(std::string_view text, std::uint32_t number) {
     Line line(text, request_.file_name, number);
     const std::string_view first = line.peek();
@@ -261,6 +269,12 @@ class Policy {
   }
 
   Result<Imported> finish() {
+    if (only_refuses()) {
+      return fail(Errc::kBadInput,
+                  "{}: no line allows a call; if this is a deny-list, say so by a comment line "
+                  "\"# --denylist\"",
+                  request_.file_name);
+    }
     Imported imported;
     Profile& profile = imported.profile;
     profile.source = std::string(request_.file_name);
@@ -282,6 +296,16 @@ class Policy {
   }
 
  private:
+  /// No program starts under such a policy, so something else must be meant.
+  [[nodiscard]] bool only_refuses() const {
+    if (deny_list_ || default_said_ || calls_.empty()) return false;
+    return std::all_of(calls_.begin(), calls_.end(), [](const auto& each) {
+      return std::all_of(
+          each.second.filters.begin(), each.second.filters.end(),
+          [](const Filter& filter) { return filter.action.action() == SECCOMP_RET_ERRNO; });
+    });
+  }
+
   static void push(Profile& profile, Entry entry) {
     entry.path = fmt::format("syscalls[{}]", profile.entries.size());
     profile.entries.push_back(std::move(entry));
@@ -322,7 +346,7 @@ class Policy {
           Result<ActionValue> action = line.action(line.take());
           if (!action) return propagate(action);
           filter.action = *action;
-          if (!braces && filter.action.action() != SECCOMP_RET_ALLOW) {
+          if (!braces && !deny_list_ && filter.action.action() != SECCOMP_RET_ALLOW) {
             return line.bad(
                 "\"EXPR; ACTION\" means one thing to minijail0 -S (EXPR allows) and the "
                 "opposite to compile_seccomp_policy; write {{ EXPR; ACTION, ACTION }}");
@@ -373,6 +397,7 @@ class Policy {
   const ImportRequest& request_;
   ActionValue default_{SECCOMP_RET_KILL_PROCESS};
   bool default_said_ = false;
+  bool deny_list_ = false;
   std::map<std::string, CallFilters> calls_;
 };
 
@@ -390,7 +415,10 @@ Result<Imported> read_minijail(const ImportRequest& request) {
   for (std::string_view raw : split(request.text, '\n')) {
     ++number;
     if (joined.empty()) first = number;
-    raw = raw.substr(0, raw.find('#'));
+    if (const std::size_t hash = raw.find('#'); hash != std::string_view::npos) {
+      policy.comment(raw.substr(hash));
+      raw = raw.substr(0, hash);
+    }
     const bool continued = trim(raw).ends_with('\\');
     if (continued) raw = raw.substr(0, raw.rfind('\\'));
     joined += raw;
