@@ -370,6 +370,8 @@ class Policy {
   Result<void> conditional(Profile& profile, const std::string& name, const CallFilters& call) {
     std::vector<Filter> before;
     for (const Filter& filter : call.filters) {
+      // What no filter takes gets the default as it is.
+      if (!filter.when && filter.action == default_) continue;
       Alternatives when = filter.when.value_or(Alternatives{{}});
       for (const Filter& earlier : before) {
         // Where both hold the profile takes the stricter one, which is the earlier already, or of
