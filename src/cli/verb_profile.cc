@@ -15,6 +15,7 @@
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "container/runtime_calls.h"
+#include "flow/formats.h"
 #include "flow/profile_file.h"
 #include "learn/learn.h"
 #include "learn/why.h"
@@ -40,14 +41,23 @@ struct Typed {
   std::vector<std::string> runtimes;
   bool runtime_privileges = false;
   bool accept_loss = false;
+  bool lossy = false;
 };
 
 struct Request {
   LearnOptions learn;
   std::vector<Layer> layers;
-  Dialect dialect = Dialect::kDocker;
+  /// Empty: another program's format, `format`.
+  std::optional<Dialect> dialect = Dialect::kDocker;
+  std::string format;
   RepeatOptions repeat;  ///< without a command: nothing to record
 };
+
+std::vector<std::string_view> format_names() {
+  std::vector<std::string_view> names;
+  for (const ExportFormat& format : output_formats()) names.push_back(format.name);
+  return names;
+}
 
 /// "kill-process" and "SCMP_ACT_KILL_PROCESS" alike.
 Result<Action> action_of(std::string_view typed) {
@@ -119,12 +129,13 @@ Result<Request> checked(const Typed& typed, const Words& command) {
     if (!number) return propagate(number);
     request.learn.default_errno = *number;
   }
-  const std::optional<Dialect> dialect = dialect_by_name(typed.dialect);
-  if (!dialect) {
-    return fail(Errc::kUsage, "--to: {}; allowed: docker, oci",
-                unknown_word("format", typed.dialect, {"docker", "oci"}));
+  request.dialect = dialect_by_name(typed.dialect);
+  request.format = typed.dialect;
+  if (!is_output_format(typed.dialect)) {
+    const std::vector<std::string_view> names = format_names();
+    return fail(Errc::kUsage, "--to: {}; allowed: {}", unknown_word("format", typed.dialect, names),
+                fmt::join(names, ", "));
   }
-  request.dialect = *dialect;
   Result<std::vector<Layer>> layers = layers_of(typed);
   if (!layers) return propagate(layers);
   request.layers = std::move(*layers);
@@ -152,7 +163,9 @@ void tell_next(const Typed& typed, const std::vector<std::string>& command) {
   for (const std::string& runtime : typed.runtimes) {
     const std::size_t plus = runtime.find('+');  // "podman+crun"
     const std::string engine = runtime.substr(0, plus);
-    if (engine == "docker" || engine == "podman") {
+    if (engine == "firejail" || engine == "systemd") {
+      say(stderr, "next: sysnare convert --to {} {}\n", engine, file);
+    } else if (engine == "docker" || engine == "podman") {
       const std::string with =
           plus == std::string::npos ? "" : " --runtime " + runtime.substr(plus + 1);
       say(stderr, "next: {}{} run --security-opt seccomp={}{} IMAGE\n", engine, with, file,
@@ -164,7 +177,7 @@ void tell_next(const Typed& typed, const std::vector<std::string>& command) {
 }
 
 /// What the profile came to, and what to do with it.
-void tell(const Typed& typed, const Learned& learned) {
+void tell(const Typed& typed, const Request& request, const Learned& learned) {
   std::size_t allowed = 0;
   std::size_t refused = 0;
   for (const Entry& entry : learned.profile.entries) {
@@ -184,6 +197,10 @@ void tell(const Typed& typed, const Learned& learned) {
   say(stderr, "{}\n", saturation_text(learned.merged));
   for (const std::string& note : learned.notes) say(stderr, "note: {}\n", printable(note));
   if (!has_side_file(typed.output)) return;
+  if (!request.dialect) {
+    say(stderr, "wrote {}\n", shell_words({typed.output}));
+    return;
+  }
   say(stderr, "wrote {}, and why each call is in it to {}\n", shell_words({typed.output}),
       shell_words({why_path(typed.output)}));
   tell_next(typed, learned.merged.command);
@@ -224,6 +241,25 @@ int record_command(const Typed& typed, Request& request, std::vector<Evidence>& 
   return kOk;
 }
 
+/// Another program's format: no side file, whose readers take the JSON alone.
+int write_format(const Typed& typed, const Request& request, const Learned& learned) {
+  // The texts name places of the profile by the entries of what was learned.
+  Profile profile = learned.profile;
+  if (profile.source.empty()) profile.source = "learned profile";
+  const std::string name = typed.output == "-" ? std::string("profile.") : typed.output;
+  Result<Exported> exported = export_as(profile, request.format, ResolveOptions{}, title_of(name));
+  if (!exported) return failed(exported.error());
+  if (!exported->losses.empty() && !typed.lossy) {
+    return failed(lossy_error(request.format, exported->losses));
+  }
+  for (const std::string& loss : exported->losses) complain(kName, "warning: " + printable(loss));
+  if (Result<void> done = write_file_atomic(typed.output, exported->text); !done) {
+    return failed(done.error());
+  }
+  tell(typed, request, learned);
+  return kOk;
+}
+
 }  // namespace
 
 int verb_profile(const Words& words) {
@@ -260,8 +296,11 @@ int verb_profile(const Words& words) {
   app.add_flag("--runtime-privileges", typed.runtime_privileges,
                "the container starts without no-new-privileges, where runtimes call more");
   app.add_option("--to", typed.dialect,
-                 "docker (default; OCI runtimes read it too), or oci, which is without comments")
+                 fmt::format("{} (default: docker, which OCI runtimes read too)",
+                             fmt::join(format_names(), ", ")))
       ->type_name("FORMAT");
+  app.add_flag("--lossy", typed.lossy,
+               "with --to: write what the format can say, and list the rest as warnings");
   app.add_flag("--accept-loss", typed.accept_loss,
                "make a profile of a recording that lost calls, and say so in it");
   app.add_option("--recorder", typed.recorder, "what watches the command: ptrace")
@@ -298,11 +337,12 @@ int verb_profile(const Words& words) {
   }
   Result<Learned> learned = learn(evidence, request->layers, request->learn);
   if (!learned) return failed(learned.error());
-  const ProfileTexts texts = profile_texts(*learned, evidence, request->dialect);
+  if (!request->dialect) return write_format(typed, *request, *learned);
+  const ProfileTexts texts = profile_texts(*learned, evidence, *request->dialect);
   if (Result<void> written = write_profile_files(typed.output, texts); !written) {
     return failed(written.error());
   }
-  tell(typed, *learned);
+  tell(typed, *request, *learned);
   return kOk;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "base/text.h"
@@ -10,7 +11,7 @@
 namespace sysnare {
 namespace {
 
-enum class Runtime : unsigned char { kCrun, kRunc };
+enum class Runtime : unsigned char { kCrun, kRunc, kFirejail, kSystemd };
 enum class When : unsigned char { kAlways, kWithoutNoNewPrivs };
 
 struct LayerData {
@@ -60,6 +61,10 @@ constexpr const char* kRuncPrivileges[] = {
     "getppid", "newfstatat", "prctl", "setgid",     "setgroups", "setuid",
 };
 
+// firejail and systemd load the filter last and exec at once; what they need of privileges they
+// have dropped before. firejail loads --seccomp.block-secondary's filter first.
+constexpr const char* kExec[] = {"execve"};
+
 constexpr LayerData kLayers[] = {
     {Runtime::kCrun, When::kAlways, "crun",
      "made by crun between loading the filter and exec; measured on crun 1.8.1", kCrun},
@@ -75,18 +80,24 @@ constexpr LayerData kLayers[] = {
     {Runtime::kRunc, When::kWithoutNoNewPrivs, "runc without no_new_privs",
      "made by runc, which drops its privileges under the filter; measured on runc 1.1.5",
      kRuncPrivileges},
+    {Runtime::kFirejail, When::kAlways, "firejail",
+     "made by firejail between loading the filter and exec; measured on firejail 0.9.72", kExec},
+    {Runtime::kSystemd, When::kAlways, "systemd",
+     "made by systemd between loading the filter and exec; measured on systemd 252", kExec},
 };
 
 struct Engine {
   std::string_view name;
-  bool crun;
-  bool runc;
+  Runtime starts;
+  std::optional<Runtime> or_starts = std::nullopt;
 };
 
 // docker's other runtimes (--add-runtime) and podman's --runtime are said by naming the runtime.
 constexpr Engine kEngines[] = {
-    {"crun", true, false},        {"docker", false, true},      {"podman", true, true},
-    {"podman+crun", true, false}, {"podman+runc", false, true}, {"runc", false, true},
+    {"crun", Runtime::kCrun},         {"docker", Runtime::kRunc},
+    {"firejail", Runtime::kFirejail}, {"podman", Runtime::kCrun, Runtime::kRunc},
+    {"podman+crun", Runtime::kCrun},  {"podman+runc", Runtime::kRunc},
+    {"runc", Runtime::kRunc},         {"systemd", Runtime::kSystemd},
 };
 
 }  // namespace
@@ -109,7 +120,7 @@ Result<std::vector<RuntimeCalls>> runtime_calls(std::string_view runtime, bool n
   }
   std::vector<RuntimeCalls> layers;
   for (const LayerData& layer : kLayers) {
-    const bool starts = layer.runtime == Runtime::kCrun ? engine->crun : engine->runc;
+    const bool starts = layer.runtime == engine->starts || layer.runtime == engine->or_starts;
     if (!starts || (layer.when == When::kWithoutNoNewPrivs && no_new_privileges)) continue;
     layers.push_back({.runtime = layer.label,
                       .reason = layer.reason,

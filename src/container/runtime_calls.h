@@ -1,9 +1,11 @@
 #pragma once
-// Which calls does a container runtime itself make between loading the filter and exec?
+// Which calls does a container runtime, firejail or systemd itself make between loading the filter
+// and exec?
 //
 // They have to pass the filter, or no container starts; the program may need none of them. Measured
 // on runc 1.1.5 (Go 1.19.8) and crun 1.8.1 under Linux 6.18, by tools/measure_runtime.py, which
-// measures any other version too; see docs/reference/runtime-layers.md.
+// measures any other version too; on firejail 0.9.72 and systemd 252 by strace. See
+// docs/reference/runtime-layers.md.
 //
 // Not modelled: SELinux and AppArmor labels, startContainer hooks, and programs that an engine puts
 // before the container's own (docker run --init).
@@ -23,7 +25,7 @@ struct RuntimeCalls {
   std::vector<std::string> calls;  ///< sorted
 };
 
-/// The names that runtime_calls() takes, sorted: crun, docker, podman, podman+crun …
+/// The names that runtime_calls() takes, sorted: crun, docker, firejail, podman, podman+crun …
 const std::vector<std::string_view>& runtime_names();
 
 /// The layers of `runtime`. podman may start either of runc and crun: it gets those of both;

@@ -52,6 +52,8 @@ TEST(RuntimeCalls, HoldsWhatABisectionFound) {
   };
   const Case kCases[] = {
       {"crun only execs", "crun", true, {"execve"}},
+      {"firejail only execs", "firejail", true, {"execve"}},
+      {"systemd only execs", "systemd", true, {"execve"}},
       {"crun drops privileges", "crun", false, {"capset", "prctl", "setresgid", "setresuid"}},
       {"crun create waits for start", "crun", false, {"pselect6", "read"}},
       {"runc walks /proc/self/fd",
