@@ -45,8 +45,9 @@ std::string learned(const TempDir& folder, const std::string& format,
 }
 
 /// `line` (options of firejail) and then `command`, by a shell, as the line is meant to be used.
+/// Behind `--` firejail would start bash first, under the filter.
 Outcome by_shell(const std::string& line, const std::string& command) {
-  return run({"/bin/sh", "-c", line.substr(0, line.find('\n')) + " --quiet -- " + command});
+  return run({"/bin/sh", "-c", line.substr(0, line.find('\n')) + " --quiet " + command});
 }
 
 TEST(SystemdDropIn, VerifyHasNothingToSay) {
