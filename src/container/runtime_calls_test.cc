@@ -100,9 +100,10 @@ TEST(RuntimeCalls, AnUnknownRuntimeIsRefusedWithTheNamesThatAreAllowed) {
     const auto layers = runtime_calls(name);
     ASSERT_FALSE(layers.has_value()) << name;
     EXPECT_EQ(layers.error().code, Errc::kUsage);
-    EXPECT_THAT(layers.error().message,
-                HasSubstr("allowed are crun, docker, firejail, podman, podman+crun, podman+runc, runc, "
-                          "systemd"));
+    EXPECT_THAT(
+        layers.error().message,
+        HasSubstr("allowed are crun, docker, firejail, podman, podman+crun, podman+runc, runc, "
+                  "systemd"));
     EXPECT_THAT(layers.error().message, Not(HasSubstr("\x1b")));
   }
 }

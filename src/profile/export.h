@@ -26,7 +26,8 @@ namespace sysnare {
 /// A text in another format. With losses it is not what the profile says: show them, or refuse.
 struct Exported {
   std::string text;
-  std::vector<std::string> losses;  ///< "FILE:LINE: PATH: …", in the order of the file
+  /// "FILE:LINE: PATH: …": of arguments and of the default first, then by call.
+  std::vector<std::string> losses;
 };
 
 struct ExportFormat {
