@@ -22,23 +22,6 @@
 namespace sysnare {
 namespace {
 
-/// The longest path, in instructions.
-std::uint32_t worst_path(std::span<const sock_filter> program) {
-  std::vector<std::uint32_t> steps(program.size(), 1);
-  for (std::size_t pc = program.size(); pc-- > 0;) {
-    const sock_filter& insn = program[pc];
-    if (BPF_CLASS(insn.code) == BPF_RET) continue;
-    if (insn.code == (BPF_JMP | BPF_JA)) {
-      steps[pc] = 1 + steps[pc + 1 + insn.k];
-    } else if (BPF_CLASS(insn.code) == BPF_JMP) {
-      steps[pc] = 1 + std::max(steps[pc + 1 + insn.jt], steps[pc + 1 + insn.jf]);
-    } else {
-      steps[pc] = 1 + steps[pc + 1];
-    }
-  }
-  return steps.empty() ? 0 : steps.front();
-}
-
 class Compiler {
  public:
   explicit Compiler(const ResolvedProfile& profile) : profile_(profile) {}
@@ -153,7 +136,7 @@ Result<Filter> compile(const ResolvedProfile& profile) {
     return propagate(proven, "the compiled filter is not what the profile says");
   }
   Filter filter;
-  filter.worst_steps = worst_path(*program);
+  filter.worst_steps = longest_path(*program);
   filter.program = std::move(*program);
   return filter;
 }

@@ -29,6 +29,9 @@ struct Outcome {
 /// Precondition: check_program() accepted `program`.
 Outcome run_program(std::span<const sock_filter> program, const seccomp_data& call);
 
+/// Instructions on the longest path. Precondition: as above.
+std::uint32_t longest_path(std::span<const sock_filter> program);
+
 /// The word at `index` as the machine of `call.arch` lays it out: the high half comes first on a
 /// big-endian one, whatever this machine is.
 std::uint32_t word_of(const seccomp_data& call, std::uint32_t index);

@@ -1,6 +1,8 @@
 #include <linux/audit.h>
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "filter/filter.h"
 #include "filter/machine.h"
@@ -140,6 +142,22 @@ Outcome run_program(std::span<const sock_filter> program, const seccomp_data& ca
   }
   out.value = SECCOMP_RET_KILL_PROCESS;
   return out;
+}
+
+std::uint32_t longest_path(std::span<const sock_filter> program) {
+  std::vector<std::uint32_t> steps(program.size(), 1);
+  for (std::size_t pc = program.size(); pc-- > 0;) {
+    const sock_filter& insn = program[pc];
+    if (BPF_CLASS(insn.code) == BPF_RET) continue;
+    if (insn.code == (BPF_JMP | BPF_JA)) {
+      steps[pc] = 1 + steps[pc + 1 + insn.k];
+    } else if (BPF_CLASS(insn.code) == BPF_JMP) {
+      steps[pc] = 1 + std::max(steps[pc + 1 + insn.jt], steps[pc + 1 + insn.jf]);
+    } else {
+      steps[pc] = 1 + steps[pc + 1];
+    }
+  }
+  return steps.empty() ? 0 : steps.front();
 }
 
 Result<Verdict> simulate(std::span<const sock_filter> program, const seccomp_data& call) {

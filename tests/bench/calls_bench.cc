@@ -5,13 +5,11 @@
 // or did not do what it is measured for, has no figure but says what went wrong.
 
 #include <fmt/core.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -22,6 +20,7 @@
 
 #include "base/text.h"
 #include "command.h"
+#include "table.h"
 
 namespace sysnare::bench {
 namespace {
@@ -142,27 +141,6 @@ void measure_start(const Case& c, Measured& measured) {
 
 double least(const std::vector<double>& values) {
   return *std::min_element(values.begin(), values.end());
-}
-
-std::string machine_line() {
-  utsname name{};
-  ::uname(&name);
-  std::string cpu = name.machine;
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) cpu = std::string(trim(line.substr(line.find(':') + 1)));
-  }
-  std::string load;
-  std::ifstream("/proc/loadavg") >> load;
-  return fmt::format("Linux {}, {}, {}, load {} at the start", name.release, cpu,
-                     plural(static_cast<std::uint64_t>(::sysconf(_SC_NPROCESSORS_ONLN)), "CPU"),
-                     load);
-}
-
-/// "5,620" or "84.1"
-std::string figure(double value) {
-  if (value >= 1000) return with_commas(static_cast<std::uint64_t>(value + 0.5));
-  return fmt::format("{:.1f}", value);
 }
 
 std::string counted_text(const Case& c, const Measured& m) {

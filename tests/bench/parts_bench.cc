@@ -1,86 +1,84 @@
-// What do parts of sysnare cost by themselves? Filters: compiled and proven here, built by
-// libseccomp (which proves nothing) from the same rules in the same run.
+// How long, how deep and how costly are filters, ours and libseccomp's, from the same rules in one
+// run? Ours are proven within the time; libseccomp proves nothing.
 //
-// The profile is Docker's default one, in $SYSNARE_TEST_DATA/docker-default.json.
+// Docker's default profile is read from $SYSNARE_TEST_DATA/docker-default.json, else that part is
+// left out. Mean steps: over every call that a table of the profile's ABIs has, arguments 0.
+// Attaching: seccomp(2) in a fresh child, by its own clock, no_new_privs set.
 
-#include <benchmark/benchmark.h>
 #include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/audit.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "arch/syscalls.h"
 #include "base/fd.h"
 #include "filter/filter.h"
+#include "filter/machine.h"
 #include "profile/profile.h"
 #include "profile/resolve.h"
+#include "table.h"
 
-namespace sysnare {
+namespace sysnare::bench {
 namespace {
 
-Result<ResolvedProfile> docker_default() {
-  const char* folder = std::getenv("SYSNARE_TEST_DATA");
-  if (folder == nullptr) return fail(Errc::kNotFound, "SYSNARE_TEST_DATA is not set");
-  Result<Profile> profile = load_profile(std::string(folder) + "/docker-default.json");
-  if (!profile) return propagate(profile);
-  return resolve(*profile, {});
-}
+constexpr int kBuilds = 15;    ///< of a filter; the median counts
+constexpr int kAttaches = 61;  ///< of a filter; the median counts
+constexpr int kLists = 20;     ///< random allow-lists of one length
 
-void compile_and_prove(benchmark::State& state) {
-  const Result<ResolvedProfile> profile = docker_default();
-  if (!profile) return state.SkipWithError(profile.error().message.c_str());
+/// The targets of Docker's default profile.
+struct Target {
   std::size_t instructions = 0;
-  for (auto round : state) {
-    const Result<Filter> filter = compile(*profile);
-    if (!filter) return state.SkipWithError(filter.error().message.c_str());
-    instructions = filter->program.size();
-  }
-  state.counters["instructions"] = static_cast<double>(instructions);
-}
-BENCHMARK(compile_and_prove)->Unit(benchmark::kMillisecond);
+  std::uint32_t worst = 0;
+};
+constexpr double kTargetBuildMs = 1;
+constexpr double kTargetAttachShare = 0.35;  ///< of libseccomp's tree
+
+/// What builds a filter; an empty program where it could not.
+using Builder = std::function<std::vector<sock_filter>(const ResolvedProfile&)>;
+struct Tool {
+  const char* name;
+  Builder build;
+};
+
+struct Figures {
+  double instructions = 0;
+  double worst = 0;
+  double mean = 0;
+  double build_ms = 0;
+  double attach_us = 0;
+};
 
 scmp_arg_cmp comparison(const ArgCondition& condition) {
-  scmp_arg_cmp arg{};
-  arg.arg = condition.index;
-  arg.datum_a = condition.value;
-  arg.datum_b = condition.value_two;
-  switch (condition.op) {
-    case Op::kNe:
-      arg.op = SCMP_CMP_NE;
-      break;
-    case Op::kLt:
-      arg.op = SCMP_CMP_LT;
-      break;
-    case Op::kLe:
-      arg.op = SCMP_CMP_LE;
-      break;
-    case Op::kEq:
-      arg.op = SCMP_CMP_EQ;
-      break;
-    case Op::kGe:
-      arg.op = SCMP_CMP_GE;
-      break;
-    case Op::kGt:
-      arg.op = SCMP_CMP_GT;
-      break;
-    case Op::kMaskedEq:
-      arg.op = SCMP_CMP_MASKED_EQ;
-      break;
-  }
-  return arg;
+  // In the order of Op.
+  static constexpr scmp_compare kOps[] = {SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE,       SCMP_CMP_EQ,
+                                          SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ};
+  return {condition.index, kOps[static_cast<std::size_t>(condition.op)], condition.value,
+          condition.value_two};
 }
 
-/// Builds and exports the filter; its instructions, 0 on failure. `optimize` is libseccomp's: 1 a
-/// list, 2 a tree.
-std::size_t build_by_libseccomp(const ResolvedProfile& profile, std::uint32_t optimize) {
-  scmp_filter_ctx context = ::seccomp_init(profile.default_action.value);
-  if (context == nullptr) return 0;
+/// `optimize` is libseccomp's: 1 a list, 2 a tree.
+std::vector<sock_filter> by_libseccomp(const ResolvedProfile& profile, std::uint32_t optimize) {
+  const scmp_filter_ctx context = ::seccomp_init(profile.default_action.value);
+  if (context == nullptr) return {};
   ::seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, optimize);
-  ::seccomp_arch_add(context, SCMP_ARCH_X86);
-  ::seccomp_arch_add(context, SCMP_ARCH_X32);
+  ::seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, profile.foreign_abi.value);
+  for (const Abi abi : profile.abis) {
+    if (abi == Abi::kI386) ::seccomp_arch_add(context, SCMP_ARCH_X86);
+    if (abi == Abi::kX32) ::seccomp_arch_add(context, SCMP_ARCH_X32);
+  }
   for (const auto& [call, rules] : profile.rules) {
     if (call.abi != native_abi()) continue;  // libseccomp carries each over to the other ABIs
     for (const ResolvedRule& rule : rules) {
@@ -92,29 +90,196 @@ std::size_t build_by_libseccomp(const ResolvedProfile& profile, std::uint32_t op
     }
   }
   const Fd out(::memfd_create("filter", MFD_CLOEXEC));
-  const bool exported = ::seccomp_export_bpf(context, out.get()) == 0;
+  std::vector<sock_filter> program;
+  if (::seccomp_export_bpf(context, out.get()) == 0) {
+    program.resize(static_cast<std::size_t>(std::max<off_t>(0, ::lseek(out.get(), 0, SEEK_END))) /
+                   sizeof(sock_filter));
+    const std::size_t bytes = program.size() * sizeof(sock_filter);
+    if (::pread(out.get(), program.data(), bytes, 0) != static_cast<ssize_t>(bytes)) program = {};
+  }
   ::seccomp_release(context);
-  const off_t size = ::lseek(out.get(), 0, SEEK_END);
-  return exported && size > 0 ? static_cast<std::size_t>(size) / sizeof(sock_filter) : 0;
+  return program;
 }
 
-void libseccomp_build_and_export(benchmark::State& state) {
-  const Result<ResolvedProfile> profile = docker_default();
-  if (!profile) return state.SkipWithError(profile.error().message.c_str());
-  std::size_t instructions = 0;
-  for (auto round : state) {
-    instructions = build_by_libseccomp(*profile, static_cast<std::uint32_t>(state.range(0)));
-    if (instructions == 0) return state.SkipWithError("libseccomp built no filter");
-  }
-  state.counters["instructions"] = static_cast<double>(instructions);
+std::vector<Tool> tools() {
+  return {
+      {"sysnare",
+       [](const ResolvedProfile& profile) {
+         Result<Filter> filter = compile(profile);
+         return filter ? std::move(filter->program) : std::vector<sock_filter>{};
+       }},
+      {"libseccomp list", [](const ResolvedProfile& profile) { return by_libseccomp(profile, 1); }},
+      {"libseccomp tree",
+       [](const ResolvedProfile& profile) { return by_libseccomp(profile, 2); }}};
 }
-BENCHMARK(libseccomp_build_and_export)
-    ->ArgName("optimize")
-    ->Arg(1)
-    ->Arg(2)
-    ->Unit(benchmark::kMillisecond);
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+double mean_steps(std::span<const sock_filter> program, const ResolvedProfile& profile) {
+  std::uint64_t steps = 0;
+  std::uint64_t calls = 0;
+  for (const Abi abi : profile.abis) {
+    for (const Call& each : syscalls_of(abi)) {
+      seccomp_data call{};
+      call.arch = audit_arch(abi);
+      call.nr = static_cast<int>(each.nr);
+      steps += run_program(program, call).steps;
+      ++calls;
+    }
+  }
+  return static_cast<double>(steps) / static_cast<double>(std::max<std::uint64_t>(1, calls));
+}
+
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+/// Microseconds of one seccomp(2); 0 when it failed.
+double attach_once(const std::vector<sock_filter>& program, std::int64_t* shared) {
+  *shared = 0;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const sock_fprog filter{static_cast<unsigned short>(program.size()),
+                            const_cast<sock_filter*>(program.data())};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    const std::int64_t before = now_ns();
+    const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+    const std::int64_t after = now_ns();
+    if (result == 0) *shared = after - before;
+    ::_exit(0);
+  }
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  return static_cast<double>(*shared) / 1000;
+}
+
+double attach_us(const std::vector<sock_filter>& program) {
+  void* const page = ::mmap(nullptr, sizeof(std::int64_t), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return 0;
+  std::vector<double> us;
+  for (int i = 0; i < kAttaches; ++i) {
+    us.push_back(attach_once(program, static_cast<std::int64_t*>(page)));
+  }
+  ::munmap(page, sizeof(std::int64_t));
+  return median(us);
+}
+
+Figures measure(const Tool& tool, const ResolvedProfile& profile, int builds) {
+  std::vector<double> ms;
+  std::vector<sock_filter> program;
+  for (int i = 0; i < builds; ++i) {
+    const std::int64_t before = now_ns();
+    program = tool.build(profile);
+    ms.push_back(static_cast<double>(now_ns() - before) / 1e6);
+  }
+  if (program.empty()) return {};
+  return {static_cast<double>(program.size()), static_cast<double>(longest_path(program)),
+          mean_steps(program, profile), median(ms), attach_us(program)};
+}
+
+void print_row(std::string_view name, const Figures& figures, double tree_us) {
+  if (figures.instructions == 0) {
+    fmt::print("  {:<24}  no figure: it built no filter\n", name);
+    return;
+  }
+  fmt::print("  {:<24}{:>14.1f}{:>12.1f}{:>12.1f}{:>12.3f}{:>12.1f}{:>11.0f} %\n", name,
+             figures.instructions, figures.worst, figures.mean, figures.build_ms, figures.attach_us,
+             tree_us > 0 ? 100 * figures.attach_us / tree_us : 0);
+}
+
+void print_docker(const char* title, const Profile& profile, bool sub_architectures,
+                  const Target& target) {
+  ResolveOptions options;
+  options.sub_architectures = sub_architectures;
+  const Result<ResolvedProfile> flat = resolve(profile, options);
+  if (!flat) {
+    fmt::print("{}\n  no figure: {}\n", title, flat.error().message);
+    return;
+  }
+  std::vector<Figures> figures;
+  for (const Tool& tool : tools()) figures.push_back(measure(tool, *flat, kBuilds));
+  fmt::print("{}\n", title);
+  const double tree_us = figures.back().attach_us;
+  for (std::size_t i = 0; i < figures.size(); ++i) print_row(tools()[i].name, figures[i], tree_us);
+  fmt::print("  {:<24}{:>14}{:>12}{:>12}{:>12.3f}{:>12}{:>11.0f} %\n", "target: at most",
+             target.instructions, target.worst, "", kTargetBuildMs, "", 100 * kTargetAttachShare);
+}
+
+/// `length` calls of x86_64, the ones that the measuring child makes among them.
+ResolvedProfile random_list(std::size_t length, std::uint32_t seed) {
+  ResolvedProfile profile;
+  profile.abis = {Abi::kX86_64};
+  profile.default_action = {SECCOMP_RET_ERRNO | 1};
+  std::vector<Call> calls = syscalls_of(Abi::kX86_64);
+  std::mt19937 random(seed);
+  std::shuffle(calls.begin(), calls.end(), random);
+  const auto needed = [](const Call& call) {
+    return call.nr == SYS_exit_group || call.nr == SYS_clock_gettime;
+  };
+  std::stable_partition(calls.begin(), calls.end(), needed);
+  calls.resize(std::min(calls.size(), length));
+  for (const Call& call : calls) profile.rules[call] = {{{}, {SECCOMP_RET_ALLOW}, 0}};
+  return profile;
+}
+
+void print_lists(std::size_t length) {
+  const std::vector<Tool> all = tools();
+  std::vector<Figures> sums(all.size());
+  int no_larger = 0;
+  int shorter = 0;
+  int shorter_mean = 0;
+  for (int list = 0; list < kLists; ++list) {
+    const auto seed = static_cast<std::uint32_t>(1000 * length + static_cast<std::size_t>(list));
+    const ResolvedProfile profile = random_list(length, seed);
+    std::vector<Figures> figures;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      figures.push_back(measure(all[i], profile, 3));
+      sums[i].instructions += figures[i].instructions / kLists;
+      sums[i].worst += figures[i].worst / kLists;
+      sums[i].mean += figures[i].mean / kLists;
+      sums[i].build_ms += figures[i].build_ms / kLists;
+      sums[i].attach_us += figures[i].attach_us / kLists;
+    }
+    const Figures& ours = figures.front();
+    const Figures& tree = figures.back();
+    no_larger += ours.instructions <= tree.instructions ? 1 : 0;
+    shorter += ours.worst < tree.worst ? 1 : 0;
+    shorter_mean += ours.mean < tree.mean ? 1 : 0;
+  }
+  fmt::print("{} random calls of x86_64, means of {} lists\n", length, kLists);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    print_row(all[i].name, sums[i], sums.back().attach_us);
+  }
+  fmt::print("  of {} lists: no larger than the tree {}, shorter worst path {}, shorter mean {}\n",
+             kLists, no_larger, shorter, shorter_mean);
+}
+
+int run_bench() {
+  fmt::print("Filters of the same rules, build times and attach times as medians\n{}\n\n",
+             machine_line());
+  fmt::print("  {:<24}{:>14}{:>12}{:>12}{:>12}{:>12}{:>13}\n", "", "instructions", "worst steps",
+             "mean steps", "build ms", "attach us", "of the tree");
+  const char* folder = std::getenv("SYSNARE_TEST_DATA");
+  const std::string path = std::string(folder != nullptr ? folder : ".") + "/docker-default.json";
+  if (const Result<Profile> docker = load_profile(path); docker) {
+    print_docker("Docker's default profile, x86_64", *docker, false, {70, 17});
+    print_docker("Docker's default profile, x86_64, i386 and x32", *docker, true, {220, 18});
+  } else {
+    fmt::print("Docker's default profile\n  no figure: {} (SYSNARE_TEST_DATA names its folder)\n",
+               docker.error().message);
+  }
+  for (const std::size_t length : {10u, 30u, 100u, 300u}) print_lists(length);
+  return 0;
+}
 
 }  // namespace
-}  // namespace sysnare
+}  // namespace sysnare::bench
 
-BENCHMARK_MAIN();
+int main() { return sysnare::bench::run_bench(); }
