@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "arch/syscalls.h"
+#include "base/text.h"
 #include "filter/argument_rules.h"
 #include "filter/filter.h"
 #include "filter/graph.h"
@@ -24,7 +25,8 @@ namespace {
 
 class Compiler {
  public:
-  explicit Compiler(const ResolvedProfile& profile) : profile_(profile) {}
+  Compiler(const ResolvedProfile& profile, const CallCounts& counts)
+      : profile_(profile), counts_(counts) {}
 
   Result<std::vector<sock_filter>> run() {
     std::vector<std::uint32_t> archs;
@@ -42,10 +44,30 @@ class Compiler {
       if (!numbers) return propagate(numbers);
       root = graph_.test(BPF_JEQ, *arch, *numbers, root);
     }
-    return graph_.layout(graph_.load(kArchWord, root));
+    Result<std::vector<sock_filter>> program = graph_.layout(graph_.load(kArchWord, root));
+    if (!program) return too_long(std::move(program.error()));
+    return program;
   }
 
  private:
+  /// Which rules to drop: the most conditions on one call.
+  Failure too_long(Error error) const {
+    const std::pair<const Call, std::vector<ResolvedRule>>* longest = nullptr;
+    std::size_t most = 0;
+    for (const auto& each : profile_.rules) {
+      std::size_t conditions = 0;
+      for (const ResolvedRule& rule : each.second) conditions += rule.conditions.size();
+      if (conditions <= most) continue;
+      most = conditions;
+      longest = &each;
+    }
+    if (longest != nullptr) {
+      error.message +=
+          fmt::format(" ({} has {})", call_label(longest->first), plural(most, "condition"));
+    }
+    return Failure(std::move(error));
+  }
+
   /// Numbers of one ABI, or of none that the profile lists.
   struct Span {
     std::uint32_t first = 0;
@@ -74,37 +96,41 @@ class Compiler {
     for (const NumberRange& range : profile_.answered_ahead) {
       if (range.arch == arch) overlay(range, runs);
     }
-    return graph_.load(kNrWord, number_tree(graph_, join_runs(runs)));
+    return graph_.load(kNrWord,
+                       number_tree(graph_, join_runs(runs), counts_.empty() ? 0 : kHotSlack));
   }
 
   Result<void> add_runs(const Span& span, Abi abi, std::vector<Run>& runs) {
     const NodeId otherwise = graph_.ret(profile_.default_action.value);
-    // Calls that are known count alike: what the kernel does not know, nobody calls.
+    const NodeId allow = graph_.ret(SECCOMP_RET_ALLOW);
+    // The kernel takes each known call through the filter once, when it is attached, to see what it
+    // can answer from its cache. After that, calls that are not allowed at once count.
     const std::vector<Call> calls = syscalls_of(abi);
     auto known = calls.begin();
-    const auto weight_until = [&](std::uint64_t end) {
+    while (known != calls.end() && known->nr < span.first) ++known;
+    auto counted = counts_.lower_bound(Call{abi, span.first});
+    const auto add = [&](std::uint64_t from, std::uint64_t end, NodeId target) {
       std::uint64_t weight = 0;
       for (; known != calls.end() && known->nr < end; ++known) ++weight;
-      return weight;
+      for (; counted != counts_.end() && counted->first < Call{abi, UINT32_MAX} &&
+             counted->first.nr < end;
+           ++counted) {
+        if (target != allow) weight += std::min(counted->second, kMostCounted);
+      }
+      runs.push_back({static_cast<std::uint32_t>(from), target, weight});
     };
-    weight_until(span.first);
     std::uint64_t next = span.first;
     for (auto each = profile_.rules.lower_bound(Call{abi, span.first});
          each != profile_.rules.end() && each->first.abi == abi && each->first.nr <= span.last;
          ++each) {
       const auto& [call, rules] = *each;
-      if (next < call.nr) {
-        runs.push_back({static_cast<std::uint32_t>(next), otherwise, weight_until(call.nr)});
-      }
+      if (next < call.nr) add(next, call.nr, otherwise);
       Result<NodeId> decision = ArgumentRules(graph_, profile_, call).build(rules);
       if (!decision) return propagate(decision);
       next = std::uint64_t{call.nr} + 1;
-      runs.push_back({call.nr, *decision, weight_until(next)});
+      add(call.nr, next, *decision);
     }
-    if (next <= span.last) {
-      runs.push_back({static_cast<std::uint32_t>(next), otherwise,
-                      weight_until(std::uint64_t{span.last} + 1)});
-    }
+    if (next <= span.last) add(next, std::uint64_t{span.last} + 1, otherwise);
     return {};
   }
 
@@ -122,14 +148,20 @@ class Compiler {
     runs.insert(runs.erase(from, behind), {range.first, graph_.ret(range.action.value), 0});
   }
 
+  /// So that no sum of weights wraps.
+  static constexpr std::uint64_t kMostCounted = std::uint64_t{1} << 40;
+  /// Steps that other calls may take more so that frequent ones take fewer.
+  static constexpr std::uint32_t kHotSlack = 2;
+
   const ResolvedProfile& profile_;
+  const CallCounts& counts_;
   Graph graph_;
 };
 
 }  // namespace
 
-Result<Filter> compile(const ResolvedProfile& profile) {
-  Result<std::vector<sock_filter>> program = Compiler(profile).run();
+Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts) {
+  Result<std::vector<sock_filter>> program = Compiler(profile, counts).run();
   if (!program) return propagate(program);
   if (Result<void> proven = verify(*program, profile); !proven) {
     if (proven.error().code == Errc::kLimit) return propagate(proven);

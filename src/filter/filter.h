@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,11 +39,16 @@ struct Filter {
   std::uint32_t worst_steps = 0;  ///< longest path, in instructions
 };
 
-/// Compiles `profile` and proves the result before returning it (no switch to skip).
+/// How often calls are made, as evidence has it.
+using CallCounts = std::map<Call, std::uint64_t>;
+
+/// Compiles `profile` and proves the result before returning it (no switch to skip). Calls that the
+/// kernel cannot answer from its cache (argument rules, any action but ALLOW) run the filter each
+/// time: the more `counts` has of one, the fewer steps lead to it.
 ///
 /// Errors: kLimit past BPF_MAXINSNS (4096) instructions, and for argument rules that verify()
 /// cannot compare.
-Result<Filter> compile(const ResolvedProfile& profile);
+Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts = {});
 
 /// Proves that `program` decides every call as `profile` says (prove.h), and tries it against
 /// evaluate() besides: every number of every listed and unlisted ABI, every class of argument

@@ -21,6 +21,10 @@ namespace {
 constexpr std::uint32_t kUnits = 20;
 std::uint64_t room_of(std::uint32_t depth) { return std::uint64_t{1} << std::min(depth, kUnits); }
 
+/// Runs that are laid out together; more are halved first. Real profiles make 150 of an architecture,
+/// and the prefixes that have to be kept grow with the runs.
+constexpr std::size_t kTogether = 256;
+
 /// Most JEQ in a row: beyond it one JGE that halves the row is always worth it.
 constexpr std::size_t kMaxRow = 8;
 
@@ -53,7 +57,7 @@ class Optimiser {
     begins_.push_back(leaves_.size());
   }
 
-  NodeId build() {
+  NodeId build(std::uint32_t slack) {
     // The least depth at which all fits, and what more depth saves.
     std::uint32_t depth = 0;
     for (const Leaf& leaf : leaves_) {
@@ -70,7 +74,7 @@ class Optimiser {
         chosen_depth = depth + more;
       }
     }
-    return tree(chosen, chosen_depth);
+    return tree(chosen, chosen_depth + slack);
   }
 
  private:
@@ -235,11 +239,15 @@ std::vector<Run> join_runs(const std::vector<Run>& runs) {
   return joined;
 }
 
-NodeId number_tree(Graph& graph, std::span<const Run> runs) {
+NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack) {
   // A test tells two of neighbouring runs apart, or three: past this no program is short enough.
   if (runs.size() > 2 * BPF_MAXINSNS) graph.give_up();
   if (graph.full()) return 0;
-  return Optimiser(graph, runs).build();
+  if (runs.size() <= kTogether) return Optimiser(graph, runs).build(slack);
+  const std::size_t half = runs.size() / 2;
+  const NodeId high = number_tree(graph, runs.subspan(half), slack);
+  const NodeId low = number_tree(graph, runs.first(half), slack);
+  return graph.test(BPF_JGE, runs[half].first, high, low);
 }
 
 }  // namespace sysnare

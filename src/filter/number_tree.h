@@ -25,7 +25,8 @@ struct Run {
 /// Joins neighbours with equal targets. Precondition: sorted by `first`, which starts at 0.
 std::vector<Run> join_runs(const std::vector<Run>& runs);
 
-/// The tree over `runs`, which are joined and not empty; it expects the number in A.
-NodeId number_tree(Graph& graph, std::span<const Run> runs);
+/// The tree over `runs`, which are joined and not empty; it expects the number in A. Its longest
+/// path may be `slack` steps longer than need be so that heavy runs have shorter ones.
+NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack = 0);
 
 }  // namespace sysnare

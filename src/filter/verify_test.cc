@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 
 #include "arch/syscalls.h"
 #include "filter/filter.h"
+#include "filter/machine.h"
 #include "filter/test_profiles.h"
 
 #if defined(SYSNARE_HAVE_LIBSECCOMP)
@@ -98,6 +101,46 @@ TEST(Verify, FindsTheMistakesThatFiltersHave) {
         jeq(110, 0, 4), ld(20), jeq(0, 0, 2), ld(16), jeq(40, 2, 0), ret(kAllow), ret(kKill),
         ret(kRefuse + 1)},
        "the filter says errno ENOENT (0x00050002), the profile errno EPERM (0x00050001)"},
+      {"right, with x32 told by its bits, so that no region of numbers stands alone",
+       {ld(4),
+        jeq(AUDIT_ARCH_X86_64, 0, 9),
+        ld(0),
+        {BPF_JMP | BPF_JSET | BPF_K, 0, 1, 0xc0000000},
+        jeq(UINT32_MAX, 5, 6),
+        jeq(110, 0, 4),
+        ld(20),
+        jeq(0, 0, 2),
+        ld(16),
+        jeq(40, 2, 0),
+        ret(kAllow),
+        ret(kKill),
+        ret(kRefuse)},
+       ""},
+      {"x32 told by one of its bits",
+       {ld(4),
+        jeq(AUDIT_ARCH_X86_64, 0, 9),
+        ld(0),
+        {BPF_JMP | BPF_JSET | BPF_K, 0, 1, 0x40000000},
+        jeq(UINT32_MAX, 5, 6),
+        jeq(110, 0, 4),
+        ld(20),
+        jeq(0, 0, 2),
+        ld(16),
+        jeq(40, 2, 0),
+        ret(kAllow),
+        ret(kKill),
+        ret(kRefuse)},
+       "0x80000000"},
+      {"right, with the number asked again behind an argument",
+       {ld(4), jeq(AUDIT_ARCH_X86_64, 0, 11), ld(0), jge(kX32Bit, 0, 1), jeq(UINT32_MAX, 7, 8),
+        ld(16), jeq(40, 0, 5), ld(20), jeq(0, 0, 3), ld(0), jeq(110, 3, 0), ret(kAllow),
+        ret(kAllow), ret(kKill), ret(kRefuse)},
+       ""},
+      {"a wrong number asked again behind an argument",
+       {ld(4), jeq(AUDIT_ARCH_X86_64, 0, 11), ld(0), jge(kX32Bit, 0, 1), jeq(UINT32_MAX, 7, 8),
+        ld(16), jeq(40, 0, 5), ld(20), jeq(0, 0, 3), ld(0), jeq(111, 3, 0), ret(kAllow),
+        ret(kAllow), ret(kKill), ret(kRefuse)},
+       "getp"},
       {"not even loadable", {ld(2), ret(kAllow)}, "instruction 0: load at byte 2"},
   };
   for (const Case& c : kCases) {
@@ -323,6 +366,35 @@ std::vector<sock_filter> export_program(scmp_filter_ctx context) {
             static_cast<ssize_t>(program.size() * sizeof(sock_filter)));
   close(fd);
   return program;
+}
+
+TEST(Oracle, AllowListsAreNoLargerAndShallowerThanLibseccompsTree) {
+  std::mt19937 random(5);
+  for (const std::size_t length : {10u, 30u, 100u, 300u}) {
+    for (int list = 0; list < 5; ++list) {
+      SCOPED_TRACE(fmt::format("list {} of {} calls", list, length));
+      std::vector<Call> calls = syscalls_of(Abi::kX86_64);
+      std::shuffle(calls.begin(), calls.end(), random);
+      calls.resize(length);
+      ResolvedProfile profile;
+      profile.default_action = {kRefuse};
+      profile.abis = {Abi::kX86_64};
+      scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(1));
+      ASSERT_NE(context, nullptr);
+      ASSERT_EQ(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2), 0);
+      ASSERT_EQ(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), 0);
+      for (const Call& call : calls) {
+        profile.rules[call] = {{{}, {kAllow}, 0}};
+        ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ALLOW, static_cast<int>(call.nr), 0), 0);
+      }
+      const std::vector<sock_filter> theirs = export_program(context);
+      seccomp_release(context);
+      const Filter ours = compile(profile).value();
+      EXPECT_LE(ours.program.size(), theirs.size());
+      EXPECT_LT(ours.worst_steps, longest_path(theirs));
+      EXPECT_TRUE(verify(theirs, profile).has_value()) << "the same profile, by their hand";
+    }
+  }
 }
 
 TEST(Oracle, LibseccompAgreesOnUnconditionalEqualAndMaskedRules) {
