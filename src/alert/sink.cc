@@ -115,7 +115,9 @@ class FdSink : public QueueSink {
     if (!own_) {
       // A pipe of another user cannot be opened anew; PIPE_BUF bytes go in where poll says so.
       pollfd wait{fd, POLLOUT, 0};
-      if (::poll(&wait, 1, 0) == 0) {
+      // Nor where poll fails (a limit of 0 descriptors, set on us by prlimit): to wait here would
+      // be to keep the program waiting.
+      if (::poll(&wait, 1, 0) < 1) {
         errno = EAGAIN;
         return -1;
       }

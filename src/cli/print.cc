@@ -17,17 +17,21 @@ void say_text(std::FILE* to, std::string_view text) {
     static_cast<void>(std::fwrite(text.data(), 1, text.size(), to));
     return;
   }
-  // A message without a reader must not cost the command's status: SIGPIPE is held off for this
-  // write and taken back. It goes to the thread that wrote (pipe_write(), fs/pipe.c).
+  // A message without a reader, or past a limit on file sizes, must not cost the command's status:
+  // SIGPIPE and SIGXFSZ are held off for this write and taken back. They go to the thread that
+  // wrote (pipe_write(), fs/pipe.c; generic_write_check_limits(), fs/read_write.c).
   sigset_t pipe;
   ::sigemptyset(&pipe);
   ::sigaddset(&pipe, SIGPIPE);
+  ::sigaddset(&pipe, SIGXFSZ);
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), to));
-  if (::sigismember(&before, SIGPIPE) == 0) {
-    constexpr timespec kNow = {};
-    ::sigtimedwait(&pipe, nullptr, &kNow);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    if (::sigismember(&before, signal) != 0) ::sigdelset(&pipe, signal);
+  }
+  constexpr timespec kNow = {};
+  while (::sigtimedwait(&pipe, nullptr, &kNow) > 0) {
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

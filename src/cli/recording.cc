@@ -72,6 +72,7 @@ void tell_ends(std::string_view verb, const Repeated& repeated, std::uint64_t wa
 std::string shell_words(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {
+    if (text.size() + word.size() > kMaxShownCommand) return printable(text) + " ...";
     if (!text.empty()) text += ' ';
     if (!word.empty() && std::all_of(word.begin(), word.end(), plain_in_shell)) {
       text += word;

@@ -27,7 +27,9 @@ std::function<void(const RunProgress&)> progress_lines(std::string verb);
 void tell_ends(std::string_view verb, const Repeated& repeated, std::uint64_t wanted,
                bool all_statuses);
 
-/// `words` as one would type them into a shell.
+/// Most bytes of a command line in a message; an alert keeps as many.
+inline constexpr std::size_t kMaxShownCommand = 4096;
+/// `words` as one would type them into a shell; past kMaxShownCommand bytes "...".
 std::string shell_words(const std::vector<std::string>& words);
 
 }  // namespace sysnare::cli

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/exec_evidence.h"
+#include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/live_profile.h"
 #include "process/launch.h"
@@ -110,22 +111,6 @@ std::string host_name() {
   return static_cast<const char*>(name.nodename);
 }
 
-/// As a shell reads it back.
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : printable(word)) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
-}
-
-std::string shell_words(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + shell_word(word);
-  return text;
-}
-
 void tell_summary(const Options& options, const WatchSpec& spec, const WatchOutcome& outcome,
                   const AlertSink& sink) {
   if (outcome.killed_by) {
@@ -158,7 +143,7 @@ void tell_summary(const Options& options, const WatchSpec& spec, const WatchOutc
       say(
           fmt::format("calls that the program needs come into the profile by runs that make them: "
                       "`sysnare profile -o {} -- {}`",
-                      shell_word(options.profile.path), shell_words(options.command)));
+                      shell_words({options.profile.path}), shell_words(options.command)));
     }
   }
   const std::uint64_t gone = sink.lost() + sink.held();

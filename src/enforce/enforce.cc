@@ -11,6 +11,7 @@
 #include <climits>
 
 #include "enforce/children.h"
+#include "enforce/waiter.h"
 #include "process/job_control.h"
 
 namespace sysnare {
@@ -151,7 +152,7 @@ class Loop {
                                  {listener_.get(), POLLIN, 0}};  // -1: poll leaves it out
     const std::vector<pollfd> further = handler_.descriptors();
     waits.insert(waits.end(), further.begin(), further.end());
-    if (::poll(waits.data(), waits.size(), timeout_ms(at_once)) < 0 && errno != EINTR) {
+    if (waiter_.wait(waits, timeout_ms(at_once)) < 0 && errno != EINTR) {
       return fail_errno(errno, "poll");
     }
     if (waits[kSignals].revents != 0) hand_signals_on();
@@ -191,8 +192,8 @@ class Loop {
   void kill_program() {
     ::syscall(SYS_pidfd_send_signal, launch_.pidfd(), SIGKILL, nullptr, 0);
     while (!children_.program_ended()) {
-      pollfd wait{child_signals_.fd(), POLLIN, 0};
-      ::poll(&wait, 1, -1);
+      std::vector<pollfd> wait = {{child_signals_.fd(), POLLIN, 0}};
+      waiter_.wait(wait, -1);
       child_signals_.clear();
       while (!children_.drain()) {
       }
@@ -206,6 +207,7 @@ class Loop {
   ChildSignals& child_signals_;
   Children children_;
   Fd listener_;
+  Waiter waiter_;
   bool leave_ = false;
 };
 

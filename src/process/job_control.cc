@@ -11,7 +11,10 @@ namespace {
 
 constexpr int kForwarded[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 constexpr int kStops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
-constexpr int kChanged[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGCHLD};
+/// A reader of ours that goes away, and a limit on file sizes that the program, which may be of our
+/// user, sets on us by prlimit(2): writing fails then, which is told and counted, and ends nobody.
+constexpr int kOfWriting[] = {SIGPIPE, SIGXFSZ};
+constexpr int kChanged[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ, SIGCHLD};
 
 sigset_t set_of(std::span<const int> signals) {
   sigset_t set;
@@ -27,7 +30,7 @@ JobControl::JobControl() : before_(SignalState::now()) {
   ::sigprocmask(SIG_BLOCK, &forwarded, nullptr);
   fd_.reset(::signalfd(-1, &forwarded, SFD_CLOEXEC | SFD_NONBLOCK));
   for (int signal : kStops) ::signal(signal, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);
+  for (int signal : kOfWriting) ::signal(signal, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
 }
 

@@ -58,6 +58,17 @@ std::string container_id_of(std::string_view cgroup_text) {
   return found;
 }
 
+std::optional<pid_t> read_process(pid_t thread) {
+  const std::string status = read_start(fmt::format("/proc/{}/status", thread), kMaxProcText);
+  constexpr std::string_view kKey = "\nTgid:";
+  const std::size_t at = status.find(kKey);
+  if (at == std::string::npos) return std::nullopt;
+  const std::string_view rest = std::string_view(status).substr(at + kKey.size());
+  const auto process = parse_u64(trim(rest.substr(0, rest.find('\n'))));
+  if (!process) return std::nullopt;
+  return static_cast<pid_t>(*process);
+}
+
 std::optional<Subject> read_subject(pid_t thread) {
   const std::string folder = fmt::format("/proc/{}/", thread);
   const std::string status = read_start(folder + "status", kMaxProcText);

@@ -29,6 +29,9 @@ struct Subject {
 /// Empty when the thread is gone. Cost: five files, some 60 us; the caller keeps the answer.
 std::optional<Subject> read_subject(pid_t thread);
 
+/// The process of a thread. Empty when it is gone. Cost: one file, some 15 us.
+std::optional<pid_t> read_process(pid_t thread);
+
 /// The container id in the text of /proc/PID/cgroup: the last 64 hex digits that stand alone as a
 /// path element, or behind "docker-", "libpod-", "cri-containerd-", "crio-"; empty when none do.
 std::string container_id_of(std::string_view cgroup_text);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "arch/syscalls.h"
 #include "base/text.h"
@@ -26,12 +27,16 @@ using Clock = std::chrono::steady_clock;
 /// How long what /proc said about a thread is taken as still so: a thread's number can come to be
 /// another's, and modules can come and go. Reading it for every call would cost 60 us each time.
 constexpr auto kFresh = std::chrono::milliseconds(100);
-/// Threads, and places of a thread, that are remembered; past it memory is emptied and read anew.
+/// Processes, and places of a process, that are remembered; past it memory is emptied and read
+/// anew.
 constexpr std::size_t kMaxRemembered = 4096;
+/// Threads whose process is remembered: two numbers each, and some programs have thousands.
+constexpr std::size_t kMaxThreads = 65536;
 /// Notifications served in a row before signals and children get their turn.
 constexpr int kMaxBatch = 256;
 
-/// What is remembered of a thread that made calls outside the profile.
+/// What is remembered of a process that made calls outside the profile. Not of each of its threads:
+/// five files of /proc and a place for each of thousands would keep the others waiting.
 struct Known {
   Subject subject;
   std::map<std::uint64_t, Place> places;  ///< by calling instruction
@@ -95,6 +100,7 @@ class Tripwire : public EnforceHandler {
 
   bool on_exec(pid_t process) override {
     known_.erase(process);
+    std::erase_if(threads_, [&](const auto& each) { return each.second.process == process; });
     const auto expected = expected_.find(process);
     if (expected == expected_.end()) return true;
     const std::vector<FileId> files = std::move(expected->second.files);
@@ -162,6 +168,10 @@ class Tripwire : public EnforceHandler {
   }
 
  private:
+  struct Thread {
+    pid_t process = 0;
+    Clock::time_point read;
+  };
   struct Expected {
     std::vector<FileId> files;
     seccomp_data data{};
@@ -193,8 +203,8 @@ class Tripwire : public EnforceHandler {
       case Judgement::Answer::kKill:
         break;
     }
-    const auto known = known_.find(thread);
-    const pid_t process = known == known_.end() ? 0 : known->second.subject.process;
+    const auto known = threads_.find(thread);
+    const pid_t process = known == threads_.end() ? 0 : known->second.process;
     Result<bool> killed = kill_caller(listener, call);
     if (killed && *killed) {
       note_kill(process, call_of(call.data));
@@ -232,11 +242,12 @@ class Tripwire : public EnforceHandler {
 
   /// A process is about to become another program: nothing that is remembered of it holds.
   void forget_before_exec(pid_t thread, bool alerted) {
-    const auto found = known_.find(thread);
+    const auto found = threads_.find(thread);
     // Alerted and let go on all the same: then whatever it becomes is let go on.
-    if (alerted && found != known_.end()) expected_.erase(found->second.subject.process);
+    if (alerted && found != threads_.end()) expected_.erase(found->second.process);
     // Its leader may be remembered under another number: forget all, execs are rare.
     known_.clear();
+    threads_.clear();
   }
 
   /// Alerts the call or counts it. False: its caller is gone.
@@ -250,7 +261,8 @@ class Tripwire : public EnforceHandler {
                    place.offset};
     // What was read may be about another thread that came to have this number.
     if (!still_held(listener, call)) {
-      known_.erase(thread);
+      known_.erase(subject.process);
+      threads_.erase(thread);
       return false;
     }
     if (!ledger_.count(kind, subject.process)) return true;
@@ -264,15 +276,26 @@ class Tripwire : public EnforceHandler {
     return true;
   }
 
-  /// What /proc says about a thread, read again when it is not fresh.
+  /// The process of a thread, asked again when that is not fresh.
+  pid_t process_of(pid_t thread, Clock::time_point now) {
+    const auto found = threads_.find(thread);
+    if (found != threads_.end() && now - found->second.read < kFresh) return found->second.process;
+    if (threads_.size() >= kMaxThreads) threads_.clear();
+    const pid_t process = read_process(thread).value_or(thread);
+    threads_[thread] = {process, now};
+    return process;
+  }
+
+  /// What /proc says about the process of a thread, read again when it is not fresh.
   Known& know(pid_t thread) {
     const Clock::time_point now = Clock::now();
-    const auto found = known_.find(thread);
+    const pid_t process = process_of(thread, now);
+    const auto found = known_.find(process);
     if (found != known_.end() && now - found->second.read < kFresh) return found->second;
     if (known_.size() >= kMaxRemembered) known_.clear();
-    Known& known = known_[thread];
+    Known& known = known_[process];
     known = {read_subject(thread).value_or(Subject{}), {}, now};
-    if (known.subject.process == 0) known.subject.process = thread;
+    known.subject.process = process;
     return known;
   }
 
@@ -359,7 +382,8 @@ class Tripwire : public EnforceHandler {
   Judge judge_;
   Ledger ledger_;
   Places places_;
-  std::map<pid_t, Known> known_;        ///< by thread
+  std::map<pid_t, Known> known_;  ///< by process
+  std::unordered_map<pid_t, Thread> threads_;
   std::map<pid_t, Expected> expected_;  ///< by process: what an exec allowed by name may become
   pid_t program_ = 0;
   bool launched_ = false;
@@ -395,9 +419,11 @@ Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
   outcome.run = std::move(*ended);
   // What is held goes out now. Its reader may have gone away, as during the watch, and the status
   // of the command is still to be told.
-  const auto before = ::signal(SIGPIPE, SIG_IGN);
+  const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
+  const auto size_before = ::signal(SIGXFSZ, SIG_IGN);
   tripwire.finish(outcome);
-  ::signal(SIGPIPE, before);
+  ::signal(SIGPIPE, pipe_before);
+  ::signal(SIGXFSZ, size_before);
   return outcome;
 }
 

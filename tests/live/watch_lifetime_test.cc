@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "alerts.h"
 #include "harness.h"
 #include "profiles.h"
@@ -98,6 +100,62 @@ TEST(WatchLifetime, GoesOnWhenAlertsCannotBeWritten) {
       watch_words(profile, {"--kill", "any", "--alerts", "/dev/full"}, {"mkdir", folder / "c"}));
   EXPECT_EQ(killed.status, 137) << "no log does not mean no wire";
   EXPECT_FALSE(exists(folder / "c"));
+}
+
+/// A program that first sets `limit` of its supervisor to 0, as any of the same user may, and then
+/// makes three folders.
+std::vector<std::string> spiteful(const std::string& limit, const std::string& folders) {
+  return {"python3", "-c",
+          "import os, resource, sys\n"
+          "resource.prlimit(os.getppid(), resource." +
+              limit +
+              ", (0, 0))\n"
+              "for i in range(3): os.mkdir(sys.argv[1] + str(i))\n"
+              "sys.exit(7)\n",
+          folders};
+}
+
+TEST(WatchLifetime, ALimitSetOnTheSupervisorDoesNotEndIt) {
+  if (!have_program("python3")) GTEST_SKIP() << "needs python3, for prlimit of another process";
+  for (const char* limit : {"RLIMIT_NOFILE", "RLIMIT_FSIZE"}) {
+    SCOPED_TRACE(limit);
+    const TempDir folder;
+    const std::string profile = folder.write("p.json", no_mkdir("LOG"));
+    std::vector<std::string> command = {"bash",
+                                        "-c",
+                                        "set -o pipefail; \"$@\" 2>&1 | cat",
+                                        "bash",
+                                        sysnare_path(),
+                                        "watch",
+                                        "--profile",
+                                        profile,
+                                        "--alerts",
+                                        folder / "alerts",
+                                        "--"};
+    const std::vector<std::string> program = spiteful(limit, folder / "made");
+    command.insert(command.end(), program.begin(), program.end());
+    const Outcome outcome = run(command);
+    EXPECT_FALSE(outcome.timed_out);
+    EXPECT_EQ(outcome.status, 7) << outcome.out;
+    for (const char* name : {"made0", "made1", "made2"}) EXPECT_TRUE(exists(folder / name)) << name;
+    const std::vector<nlohmann::json> alerts = alerts_in(slurp(folder / "alerts"));
+    if (std::string(limit) == "RLIMIT_NOFILE") {
+      EXPECT_EQ(calls_of(alerts, "mkdir"), 3U);
+    } else {
+      EXPECT_THAT(outcome.out, HasSubstr("could not be written to " + (folder / "alerts")));
+    }
+  }
+}
+
+TEST(WatchLifetime, RunSurvivesALimitSetOnIt) {
+  if (!have_program("python3")) GTEST_SKIP() << "needs python3, for prlimit of another process";
+  const TempDir folder;
+  const std::string profile = folder.write("p.json", no_mkdir("NOTIFY"));
+  std::vector<std::string> words = {"run", "--profile", profile, "--on-notify", "continue", "--"};
+  const std::vector<std::string> program = spiteful("RLIMIT_NOFILE", folder / "made");
+  words.insert(words.end(), program.begin(), program.end());
+  EXPECT_EQ(sysnare(words).status, 7);
+  EXPECT_TRUE(exists(folder / "made2"));
 }
 
 /// What a job-control shell does with one job: it goes to the foreground, is continued when it

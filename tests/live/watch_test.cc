@@ -358,6 +358,33 @@ TEST(Watch, SumsUpRepeatsAndLosesNone) {
               HasSubstr("20000 calls outside the profile: getppid (20,000); alerts: 2"));
 }
 
+TEST(Watch, ThousandsOfThreadsAreOneProcess) {
+  constexpr unsigned kThreads = 2000;
+  const TempDir folder;
+  RunOptions options;
+  options.deadline = std::chrono::seconds(120);
+  const Outcome outcome =
+      sysnare(watch_words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")),
+                          {"--alerts", folder / "alerts"}, {"crowd", std::to_string(kThreads)}),
+              options);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "crowd=0\n");
+  const std::vector<Json> alerts = alerts_in(slurp(folder / "alerts"));
+  EXPECT_EQ(calls_of(alerts, "getppid"), 3 * kThreads);
+  EXPECT_LE(alerts.size(), 3U) << "one site: its first call, and sums of the others";
+}
+
+TEST(Watch, ClosesWithACommandLineThatCanBeRead) {
+  const TempDir folder;
+  const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
+  const Outcome outcome =
+      sysnare({"watch", "--profile", profile, "--alerts", "/dev/null", "--", victim("tripped"),
+               "mkdir", folder / "made", "ret", std::string(100'000, 'x')});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("made ret ...`"));
+  EXPECT_LT(outcome.err.size(), 6000U);
+}
+
 TEST(Watch, SeesThreadsAndChildrenAndWhatOutlivesTheProgram) {
   const TempDir folder;
   const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));

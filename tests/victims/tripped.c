@@ -8,6 +8,7 @@
 //   threads PATH        8 threads make PATH0 .. PATH7
 //   storm PATH          mkdir 50 times under a 1 kHz signal; prints the failures
 //   repeat N            N times getppid
+//   crowd N             N threads call getppid 3 times each; prints how many could not be made
 //   ret N               getppid's return value, N ignored
 //   x32 N               call N by its x32 number
 //   seccomp             loads a filter of its own (allow all), then a listener of its own
@@ -43,6 +44,11 @@ static int make(const char *path) { return syscall(SYS_mkdir, path, 0777) == 0 ?
 
 static void *make_in_thread(void *path) {
   return (void *)(long)make(path);
+}
+
+static void *ask_thrice(void *unused) {
+  for (int n = 0; n < 3; ++n) syscall(SYS_getppid);
+  return unused;
 }
 
 static void on_signal(int number) { (void)number; }
@@ -111,6 +117,16 @@ int main(int argc, char **argv) {
         failed += make(path) != 0;
       }
       say(step, failed);
+    } else if (!strcmp(step, "crowd")) {
+      long count = atol(word);
+      pthread_t *threads = calloc(count, sizeof *threads);
+      pthread_attr_t small;
+      pthread_attr_init(&small);
+      pthread_attr_setstacksize(&small, 65536);
+      long made = 0;
+      while (made < count && !pthread_create(&threads[made], &small, ask_thrice, NULL)) ++made;
+      for (long t = 0; t < made; ++t) pthread_join(threads[t], NULL);
+      say(step, count - made);
     } else if (!strcmp(step, "repeat")) {
       for (long n = atol(word); n > 0; --n) syscall(SYS_getppid);
     } else if (!strcmp(step, "ret")) {
