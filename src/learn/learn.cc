@@ -352,7 +352,10 @@ Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<L
   for (const Layer& layer : layers) {
     for (const std::string& call : layer.calls) add_layer(found, call, layer.name, layer.reason);
   }
-  if (refuses(options.default_action)) {
+  // Where all refused calls get ENOSYS, an entry that says so for some says nothing.
+  const bool enosys_for_all =
+      options.default_action == Action::kErrno && options.default_errno == kEnosys;
+  if (refuses(options.default_action) && !enosys_for_all) {
     for (const Fallback& fallback : fallbacks()) {
       const std::string name(fallback.call);
       if (found.contains(name) || !any_has(abis, name)) continue;

@@ -7,8 +7,9 @@
 
 #include "arch/syscalls.h"
 #include "base/file.h"
-#include "profile/fallbacks.h"
 #include "learn/why.h"
+#include "profile/fallbacks.h"
+#include "profile/lint/lint.h"
 
 namespace sysnare {
 namespace {
@@ -107,6 +108,50 @@ TEST(Learn, RefusesWhatLibcDoesWithoutByEnosys) {
       EXPECT_EQ(entry->action, Action::kErrno);
       EXPECT_EQ(entry->errno_ret, 38u);
     }
+  }
+}
+
+TEST(Learn, LintIsCleanOnWhatIsGenerated) {
+  struct Case {
+    const char* why;
+    std::vector<Seen> calls;
+    LearnOptions options;
+    std::vector<Layer> layers;
+  };
+  LearnOptions kill;
+  kill.default_action = Action::kKillProcess;
+  LearnOptions enosys;
+  enosys.default_errno = 38;
+  const std::vector<Seen> hello = {{"write"}, {"openat"}, {"mmap"}, {"clone"}, {"set_robust_list"}};
+  const std::vector<Seen> i386 = {{"write", Abi::kI386}, {"mmap2", Abi::kI386},
+                                  {"clone", Abi::kI386}, {"openat", Abi::kI386},
+                                  {"futex", Abi::kI386}, {"socketcall", Abi::kI386}};
+  const std::vector<Case> cases = {
+      {"one program", hello, {}, {}},
+      {"halves of families",
+       {{"mkdir"}, {"open"}, {"fork"}, {"stat"}, {"rename"}, {"dup"}},
+       {},
+       {}},
+      {"kills by default", hello, kill, {}},
+      {"ENOSYS by default", hello, enosys, {}},
+      {"a runtime's layer",
+       hello,
+       {},
+       {{"runtime: runc", "measured", {"capset", "prctl", "statx"}}}},
+      {"an i386 program", i386, {}, {}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const Result<Learned> learned = learn({evidence_of(c.calls)}, c.layers, c.options);
+    ASSERT_TRUE(learned.has_value());
+    LintOptions options;
+    options.resolve.arch = Abi::kX86_64;
+    const Result<LintReport> report = lint(learned->profile, options);
+    ASSERT_TRUE(report.has_value());
+    for (const LintFinding& finding : report->findings) {
+      ADD_FAILURE() << finding.rule << ": " << finding.message;
+    }
+    EXPECT_EQ(report->score, 100U);
   }
 }
 

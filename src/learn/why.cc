@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "profile/resolve.h"
 
 namespace sysnare {
 namespace {
@@ -82,6 +84,21 @@ Result<void> read_call(const Cursor& item, Why& why) {
   return {};
 }
 
+/// What the ENOSYS entries leave over; empty where the default action answers ENOSYS or refuses
+/// nothing.
+std::string residue_of(const Profile& profile) {
+  const ActionValue by_default = action_value(profile.default_action, profile.default_errno_ret);
+  const bool softly = by_default.action() == SECCOMP_RET_ERRNO && by_default.data() == ENOSYS;
+  const bool passes =
+      by_default.action() == SECCOMP_RET_ALLOW || by_default.action() == SECCOMP_RET_LOG;
+  if (softly || passes) return {};
+  return fmt::format(
+      "every call that is not listed gets {}, also those that later kernels add; "
+      "programs that take an older way only on ENOSYS have it for the listed "
+      "fallbacks and for no other call",
+      action_label(by_default));
+}
+
 }  // namespace
 
 std::string why_path(std::string_view profile_path) {
@@ -104,6 +121,7 @@ std::string write_why(const Learned& learned, const std::vector<Evidence>& evide
   json["default_action"] = action_name(learned.profile.default_action);
   json["architectures"] = learned.profile.architectures;
   json["notes"] = learned.notes;
+  json["residue"] = residue_of(learned.profile);
   json["evidence"] = Json::array();
   for (const Evidence& each : evidence) json["evidence"].push_back(evidence_json(each));
   json["calls"] = Json::array();
