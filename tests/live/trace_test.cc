@@ -168,6 +168,46 @@ TEST(Trace, CountsWhatStraceCountsInScriptsAndPipelines) {
   }
 }
 
+TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
+  if (!have_program("strace")) GTEST_SKIP() << "needs strace to compare with";
+  constexpr int kRuns = 8;
+  TempDir dir;
+  const struct {
+    const char* why;
+    std::string script;
+    std::set<std::string> varies;  ///< in strace's own tables, from run to run
+  } cases[] = {
+      {"how full a pipe is when it is read", "seq 20000 | sort | wc -l >/dev/null", {"read"}},
+      {"a compiler's temporary names", "echo 'int main;' >x.c; gcc -w -c x.c -o x.o", {}},
+      {"when the alarm comes", "timeout 0.05 sleep 5; true", {}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    if (c.script.find("gcc") != std::string::npos && !have_program("gcc")) continue;
+    const Words command = {"bash", "-c", "cd " + dir.path() + "; " + c.script};
+    std::map<std::string, std::set<Counts>> theirs;
+    std::map<std::string, std::set<Counts>> ours;
+    for (int i = 0; i < kRuns; ++i) {
+      strace(command, dir / "table");
+      for (const auto& [name, counts] : table_of(slurp(dir / "table"))) theirs[name].insert(counts);
+      for (const auto& [name, counts] : without_exits(table_of(trace({}, command).err))) {
+        ours[name].insert(counts);
+      }
+    }
+    for (const auto& [name, all] : theirs) {
+      if (all.size() > 1 || c.varies.contains(name)) {
+        EXPECT_TRUE(ours.contains(name)) << name;
+        continue;
+      }
+      ASSERT_TRUE(ours.contains(name)) << name;
+      EXPECT_TRUE(ours[name].contains(*all.begin()))
+          << name << ": strace always has " << *all.begin() << ", we " << *ours[name].begin();
+    }
+    for (const auto& [name, counts] : ours) EXPECT_TRUE(theirs.contains(name)) << name;
+    for (const std::string& name : c.varies) EXPECT_GT(theirs[name].size(), 1U) << name;
+  }
+}
+
 TEST(Trace, TheTotalIsTheSumOfTheRows) {
   const Outcome outcome = trace({}, {"ls", "/", "/no/such"});
   Counts sum;
