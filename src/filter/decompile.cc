@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "arch/syscalls.h"
@@ -59,8 +60,7 @@ class Decompiler {
 
   Result<Decompiled> run() {
     Decompiled made;
-    // What most architectures that no table knows get; the others are in the residue.
-    made.foreign_abi = {meaning_.elsewhere.begin()->first};
+    made.foreign_abi = foreign();
     foreign_ = diagram_.leaf(made.foreign_abi.value);
     for (const Abi abi : all_abis()) {
       if (!wanted(abi)) continue;
@@ -83,6 +83,23 @@ class Decompiler {
   }
 
  private:
+  /// What most calls of architectures get that no table knows; the others are in the residue.
+  ActionValue foreign() {
+    std::map<Id, double> shares;
+    const std::function<double(Id)> share = [&](Id id) -> double {
+      const auto asked = diagram_.question(id);
+      if (!asked) return diagram_.value(id) == 0 ? 0 : 1;
+      if (const auto known = shares.find(id); known != shares.end()) return known->second;
+      const double made = (share(asked->low) + share(asked->high)) / 2;
+      shares.emplace(id, made);
+      return made;
+    };
+    const auto most = std::max_element(
+        meaning_.elsewhere.begin(), meaning_.elsewhere.end(),
+        [&](const auto& a, const auto& b) { return share(a.second) < share(b.second); });
+    return {most->first};
+  }
+
   bool wanted(Abi abi) const {
     return options_.abis.empty() ||
            std::find(options_.abis.begin(), options_.abis.end(), abi) != options_.abis.end();
@@ -105,9 +122,15 @@ class Decompiler {
       range.last = std::min(range.last, high);
       own.push_back(range);
     }
-    if (std::all_of(own.begin(), own.end(), [&](const auto& each) { return each.a == foreign_; })) {
-      return {};
-    }
+    // Unlisted is what none of its calls is told apart in. Numbers without a call do not count: a
+    // test of the x32 bit alone lets some of them by.
+    const auto is_foreign = [&](const Call& call) {
+      const auto at = std::find_if(own.begin(), own.end(),
+                                   [&](const auto& each) { return each.last >= call.nr; });
+      return at == own.end() || at->a == foreign_;
+    };
+    const std::vector<Call> calls = syscalls_of(abi);
+    if (std::all_of(calls.begin(), calls.end(), is_foreign)) return {};
     abis_.push_back(abi);
     std::size_t at = 0;
     std::uint32_t next = low;
@@ -119,7 +142,7 @@ class Decompiler {
         first = static_cast<std::uint32_t>(upto);
       }
     };
-    for (const Call& call : syscalls_of(abi)) {
+    for (const Call& call : calls) {
       if (call.nr < low || call.nr > high) continue;
       unknown(next, call.nr);
       while (own[at].last < call.nr) ++at;
@@ -259,19 +282,7 @@ Result<Decompiled> decompile(std::span<const sock_filter> program,
 }
 
 std::string residue_text(const Difference& difference) {
-  const std::string abi = difference.abi ? std::string(abi_name(*difference.abi))
-                                         : fmt::format("architecture {:#x}", difference.arch);
-  std::string what = difference.name;
-  if (what.empty()) {
-    const auto number = [](std::uint32_t nr) {
-      return nr < kX32Bit ? std::to_string(nr) : fmt::format("{:#x}", nr);
-    };
-    what = number(difference.first);
-    if (difference.last != difference.first) what += "-" + number(difference.last);
-    what += " (no table knows these numbers)";
-  }
-  return fmt::format("{} {}: {}, by the profile {}", abi, what, action_label(difference.before),
-                     action_label(difference.after));
+  return difference_text(difference, "by the filter", "by the profile");
 }
 
 }  // namespace sysnare

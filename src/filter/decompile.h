@@ -42,7 +42,7 @@ Result<Decompiled> decompile(DecisionDiagram& diagram, const FilterMeaning& mean
 Result<Decompiled> decompile(std::span<const sock_filter> program,
                              const DecompileOptions& options = {});
 
-/// "x86_64 335-423 (numbers no table knows): errno EPERM, by the profile errno ENOSYS"
+/// "x86_64 335-423 (no call): errno EPERM here, errno ENOSYS by the profile"
 std::string residue_text(const Difference& difference);
 
 }  // namespace sysnare

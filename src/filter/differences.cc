@@ -201,9 +201,50 @@ Change change_of(ActionValue before, ActionValue after) {
   return Change::kOther;
 }
 
+std::string difference_text(const Difference& difference, std::string_view before,
+                            std::string_view after) {
+  const auto number = [](std::uint32_t nr) {
+    return nr < kX32Bit ? std::to_string(nr) : fmt::format("{:#x}", nr);
+  };
+  std::string what =
+      difference.abi ? std::string(abi_name(*difference.abi)) : "other architectures";
+  if (!difference.name.empty()) {
+    what += " " + difference.name;
+  } else if (difference.abi) {
+    what += " " + number(difference.first);
+    if (difference.last != difference.first) what += "-" + number(difference.last);
+    what += " (no call)";
+  }
+  if (!difference.when.empty()) {
+    what += " when " + conjunction_text(difference.when.front(), difference.name);
+    if (difference.when.size() > 1) {
+      what += fmt::format(" or {} more", difference.when.size() - 1);
+    }
+  }
+  return fmt::format("{}: {} {}, {} {}", what, action_label(difference.before), before,
+                     action_label(difference.after), after);
+}
+
 Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const FilterMeaning& a,
                                             const FilterMeaning& b) {
   return Comparer(diagram).run(a, b);
+}
+
+std::optional<ActionValue> whole_abi(const DecisionDiagram& diagram, const FilterMeaning& meaning,
+                                     Abi abi) {
+  const Id section = meaning.sections.at(audit_arch(abi));
+  const Result<std::vector<DecisionRange>> ranges = decision_ranges(diagram, section, section);
+  if (!ranges) return std::nullopt;
+  std::optional<Id> all;
+  for (const DecisionRange& range : *ranges) {
+    // The x32 bit parts two ABIs of one architecture; -1 is a number of both.
+    if (abi == Abi::kX86_64 && range.first >= kX32Bit) continue;
+    if (abi == Abi::kX32 && (range.last < kX32Bit || range.first == kSkippedNr)) continue;
+    if (all && *all != range.a) return std::nullopt;
+    all = range.a;
+  }
+  if (!all || diagram.question(*all)) return std::nullopt;
+  return ActionValue{diagram.value(*all)};
 }
 
 Result<std::vector<Difference>> differences(std::span<const sock_filter> a,

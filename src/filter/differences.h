@@ -40,6 +40,11 @@ struct Difference {
   [[nodiscard]] Change change() const { return change_of(before, after); }
 };
 
+/// "x86_64 mkdir: allow BEFORE, errno EPERM AFTER"; numbers without a call as "335-423 (no call)",
+/// arguments that count behind "when".
+std::string difference_text(const Difference& difference, std::string_view before,
+                            std::string_view after);
+
 /// All differences, sorted by architecture and number. Errors: kLimit.
 Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const FilterMeaning& a,
                                             const FilterMeaning& b);
@@ -47,5 +52,10 @@ Result<std::vector<Difference>> differences(DecisionDiagram& diagram, const Filt
 /// The same for two programs. Errors: as meaning_of.
 Result<std::vector<Difference>> differences(std::span<const sock_filter> a,
                                             std::span<const sock_filter> b);
+
+/// The action of all calls of `abi`, when they all get the same: a filter that does not list the
+/// ABI.
+std::optional<ActionValue> whole_abi(const DecisionDiagram& diagram, const FilterMeaning& meaning,
+                                     Abi abi);
 
 }  // namespace sysnare

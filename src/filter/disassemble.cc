@@ -138,6 +138,8 @@ class Text {
     }
     if (known.word != kNrWord) return fmt::format("#{:#x}", k);
     std::string number = k < kX32Bit ? fmt::format("#{}", k) : fmt::format("#{:#x}", k);
+    // The bits of a mask are no number.
+    if (BPF_OP(program_[pc].code) == BPF_JSET) return fmt::format("#{:#x}", k);
     const auto abi = abi_of(known.arch, k);
     if (abi && !syscall_name({*abi, k}).empty()) {
       number += fmt::format(" {}", syscall_name({*abi, k}));
@@ -155,7 +157,7 @@ class Text {
     }
     if (known.word == kNrWord && BPF_CLASS(insn.code) == BPF_JMP && insn.k == kX32Bit &&
         known.arch == AUDIT_ARCH_X86_64) {
-      return "x32 from here on";
+      return BPF_OP(insn.code) == BPF_JSET ? "whether x32" : "x32 from here on";
     }
     return {};
   }
