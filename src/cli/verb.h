@@ -81,12 +81,16 @@ int launch_status(const Error& error);
 
 int verb_convert(const Words& words);
 int verb_demo(const Words& words);
+int verb_diff(const Words& words);
+int verb_disasm(const Words& words);
 int verb_doctor(const Words& words);
+int verb_dump(const Words& words);
 int verb_explain(const Words& words);
 int verb_lint(const Words& words);
 int verb_merge(const Words& words);
 int verb_profile(const Words& words);
 int verb_run(const Words& words);
+int verb_simulate(const Words& words);
 int verb_syscalls(const Words& words);
 int verb_trace(const Words& words);
 int verb_watch(const Words& words);
