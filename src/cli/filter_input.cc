@@ -39,13 +39,14 @@ constexpr std::size_t kShownResidue = 12;
 
 }  // namespace
 
-void add_machine_options(CLI::App& app, MachineWords& words) {
+void add_side_options(CLI::App& app, SideWords& words) {
   app.add_option("--as", words.as,
                  "as this runtime enforces it: kernel, runc, crun, docker, podman (default: what "
                  "plain OCI says)")
       ->type_name("RUNTIME");
   app.add_option("--caps", words.caps, "capabilities of the container (default: none)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("A,B");
   app.add_option("--arch", words.arch, "its architecture (default: this machine's)")
       ->type_name("ARCH");
@@ -54,10 +55,13 @@ void add_machine_options(CLI::App& app, MachineWords& words) {
       ->type_name("MAJOR.MINOR");
 }
 
-void add_second_machine_options(CLI::App& app, MachineWords& words) {
+void add_second_side_options(CLI::App& app, SideWords& words) {
   app.add_option("--as-b", words.as, "the runtime of B, where it is another than of A")
       ->type_name("RUNTIME");
-  app.add_option("--caps-b", words.caps, "and its capabilities")->delimiter(',')->type_name("A,B");
+  app.add_option("--caps-b", words.caps, "and its capabilities")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("A,B");
   app.add_option("--arch-b", words.arch, "and its architecture")->type_name("ARCH");
   app.add_flag("--only-arch-b", words.only_arch, "for B alone");
   app.add_option("--kernel-b", words.kernel, "and its kernel")->type_name("MAJOR.MINOR");
@@ -71,8 +75,8 @@ Result<Abi> abi_of_word(std::string_view option, std::string_view word) {
               unknown_word("architecture", word, names), fmt::join(names, ", "));
 }
 
-Result<Machine> machine_of(const MachineWords& words) {
-  Machine machine;
+Result<Side> machine_of(const SideWords& words) {
+  Side machine;
   ResolveOptions& options = machine.options;
   options.kernel = running_kernel();
   options.sub_architectures = !words.only_arch;
@@ -102,8 +106,8 @@ Result<Machine> machine_of(const MachineWords& words) {
   return machine;
 }
 
-Result<Machine> second_machine_of(const MachineWords& first, const MachineWords& second) {
-  MachineWords words = first;
+Result<Side> second_machine_of(const SideWords& first, const SideWords& second) {
+  SideWords words = first;
   if (!second.caps.empty()) words.caps = second.caps;
   if (!second.arch.empty()) words.arch = second.arch;
   if (!second.kernel.empty()) words.kernel = second.kernel;
@@ -113,7 +117,7 @@ Result<Machine> second_machine_of(const MachineWords& first, const MachineWords&
 }
 
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
-                                 const Machine& machine) {
+                                 const Side& machine) {
   FilterInput input;
   input.name = name;
   if (looks_like_filter(text)) {
@@ -152,7 +156,7 @@ Result<FilterInput> filter_input(std::string_view text, const std::string& name,
   return input;
 }
 
-Result<FilterInput> read_filter_input(const std::string& path, const Machine& machine) {
+Result<FilterInput> read_filter_input(const std::string& path, const Side& machine) {
   Result<std::string> text = read_file(path);
   if (!text) return propagate(text);
   return filter_input(*text, path == "-" ? "standard input" : path, machine);

@@ -20,7 +20,7 @@ class App;
 namespace sysnare::cli {
 
 /// The options that say for which machine a profile is resolved, and by whom.
-struct MachineWords {
+struct SideWords {
   std::vector<std::string> caps;
   std::string arch;
   std::string kernel;
@@ -31,18 +31,18 @@ struct MachineWords {
   }
 };
 /// Adds --caps, --arch, --only-arch, --kernel and --as.
-void add_machine_options(CLI::App& app, MachineWords& words);
+void add_side_options(CLI::App& app, SideWords& words);
 /// Adds the same with -b behind them, for the second of two files.
-void add_second_machine_options(CLI::App& app, MachineWords& words);
+void add_second_side_options(CLI::App& app, SideWords& words);
 
-struct Machine {
+struct Side {
   ResolveOptions options;
   std::optional<Runtime> as;  ///< empty: plain OCI
 };
 /// Errors: kUsage.
-Result<Machine> machine_of(const MachineWords& words);
+Result<Side> machine_of(const SideWords& words);
 /// The machine of the second file: what `second` does not say is as in `first`.
-Result<Machine> second_machine_of(const MachineWords& first, const MachineWords& second);
+Result<Side> second_machine_of(const SideWords& first, const SideWords& second);
 
 /// An ABI by name. Errors: kUsage, with the names that there are.
 Result<Abi> abi_of_word(std::string_view option, std::string_view word);
@@ -59,10 +59,10 @@ struct FilterInput {
 ///
 /// Errors: kBadInput and those of reading and compiling, with the name of the file; kUsage for a
 /// filter with a runtime.
-Result<FilterInput> read_filter_input(const std::string& path, const Machine& machine);
+Result<FilterInput> read_filter_input(const std::string& path, const Side& machine);
 /// The same of a text that is there already.
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
-                                 const Machine& machine);
+                                 const Side& machine);
 
 /// Whether two of `paths` are standard input, which can be read once.
 bool reads_stdin_twice(const std::vector<std::string>& paths);
