@@ -52,7 +52,7 @@ CallSets RuleSets::numbers(std::uint32_t arch) {
     if (audit_arch(call.abi) != arch || listed_abi(profile_, arch, call.nr) != call.abi) continue;
     const CallSets behind = std::prev(starts.upper_bound(call.nr))->second;
     if (call.nr != UINT32_MAX) starts.emplace(call.nr + 1, behind);
-    starts[call.nr] = of_call(call, rules);
+    starts[call.nr] = of_call(call, rules, profile_.default_action.value);
   }
   for (const NumberRange& range : profile_.answered_ahead) {
     if (range.arch != arch) continue;
@@ -71,7 +71,8 @@ CallSets RuleSets::numbers(std::uint32_t arch) {
   return all;
 }
 
-CallSets RuleSets::of_call(Call call, const std::vector<ResolvedRule>& rules) {
+CallSets RuleSets::of_call(Call call, const std::vector<ResolvedRule>& rules,
+                           std::uint32_t otherwise) {
   // The highest in rank decides, of equals the first; the next one what is left by then.
   std::vector<const ResolvedRule*> order;
   for (const ResolvedRule& rule : rules) order.push_back(&rule);
@@ -96,7 +97,7 @@ CallSets RuleSets::of_call(Call call, const std::vector<ResolvedRule>& rules) {
     add(rule->action.value, diagram_.choose(holds, left, none));
     left = diagram_.choose(holds, none, left);
   }
-  add(profile_.default_action.value, left);
+  add(otherwise, left);
   return sets;
 }
 

@@ -30,8 +30,9 @@ class RuleSets {
 
   /// All calls there are.
   CallSets of_profile();
-  /// By the arguments alone: the action of `call`, which has `rules`.
-  CallSets of_call(Call call, const std::vector<ResolvedRule>& rules);
+  /// By the arguments alone: the action of `call`, which has `rules`, and gets `otherwise` where
+  /// none of them matches.
+  CallSets of_call(Call call, const std::vector<ResolvedRule>& rules, std::uint32_t otherwise);
 
  private:
   using Id = DecisionDiagram::Id;

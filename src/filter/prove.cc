@@ -195,10 +195,8 @@ class RegionProof {
     const Known question = ask(region, known_as, wanted);
     if (is_known(question)) return {};
     diagram_.clear();
-    ResolvedProfile rest;  // what of_call() looks at besides the rules
-    rest.default_action.value = wanted.otherwise;
-    rest.int_args_by_width = profile_.int_args_by_width;
-    const CallSets sets = RuleSets(diagram_, rest).of_call(known_as, wanted.rules);
+    const CallSets sets =
+        RuleSets(diagram_, profile_).of_call(known_as, wanted.rules, wanted.otherwise);
     CallSets found;
     if (region.value) {
       found.emplace(*region.value, diagram_.constant(1));
