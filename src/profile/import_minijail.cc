@@ -81,8 +81,8 @@ class Line {
   Result<void> want(std::string_view token) {
     const std::string_view got = take();
     if (got == token) return {};
-    return bad("\"{}\" is missing before \"{}\"", token,
-               got.empty() ? "the end of the line" : printable(got));
+    if (got.empty()) return bad("\"{}\" is missing at the end of the line", token);
+    return bad("\"{}\" is missing before \"{}\"", token, printable(got));
   }
 
   /// `return` N, or the word of an action; the word is taken already.
