@@ -54,6 +54,9 @@ std::vector<std::string> security_options(const ContainerOptions& options) {
   if (options.no_new_privileges) {
     words.insert(words.end(), {"--security-opt", "no-new-privileges"});
   }
+  for (const std::string& capability : options.capabilities) {
+    words.insert(words.end(), {"--cap-add", capability});
+  }
   return words;
 }
 

@@ -17,6 +17,7 @@ namespace sysnare::live {
 struct ContainerOptions {
   std::string profile;  ///< path of a profile; empty: none at all
   bool no_new_privileges = true;
+  std::vector<std::string> capabilities{};  ///< added by Docker and Podman to their own
 };
 
 class Engine {
