@@ -440,8 +440,11 @@ Result<Profile> handed_over(const Profile& profile, const ResolveOptions& option
                             std::vector<std::string>& notes) {
   Profile read = profile;
   if (runtime == Runtime::kDocker) {
-    if (read.default_errno_by_name) read.default_errno_ret.reset();
-    bool named_errno = read.default_errno_by_name;
+    if (read.default_errno_ret && read.default_errno_ret != EPERM) {
+      notes.emplace_back("docker 20.10 drops `defaultErrnoRet`: the default answers EPERM");
+    }
+    read.default_errno_ret.reset();
+    bool named_errno = false;
     for (Entry& entry : read.entries) {
       if (!entry.errno_by_name) continue;
       entry.errno_ret.reset();

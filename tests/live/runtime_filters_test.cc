@@ -42,8 +42,9 @@ class EnginesForAll : public ::testing::Environment {
 /// The capabilities that the engines of these versions give by themselves, as far as the defaults
 /// of Docker and Podman ask for any.
 const std::vector<std::string> kOwnCapabilities = {
-    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",     "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL"};
+    "CAP_CHOWN",      "CAP_DAC_OVERRIDE", "CAP_FSETID",     "CAP_FOWNER",
+    "CAP_SETGID",     "CAP_SETUID",       "CAP_SETPCAP",    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT", "CAP_KILL",         "CAP_AUDIT_WRITE"};
 
 KernelVersion running_kernel() {
   utsname names{};
@@ -151,7 +152,10 @@ class RuntimeFilters : public ::testing::TestWithParam<const char*> {
     if (engine_->takes_bundles()) return;
     const Result<PlainProfile> plain = plain_profile(*profile, options);
     ASSERT_TRUE(plain.has_value());
-    EXPECT_EQ(normal(got.seccomp), normal(Json::parse(write_profile(plain->profile))));
+    Json wanted = normal(Json::parse(write_profile(plain->profile)));
+    // Docker 20.10 drops it; as_runtime() says so.
+    if (runtime() == Runtime::kDocker) wanted.erase("defaultErrnoRet");
+    EXPECT_EQ(normal(got.seccomp), wanted);
   }
 
   /// Without what says nothing: keys that are absent in one and empty in the other, comments.
