@@ -332,7 +332,7 @@ TEST(EvidenceFile, ReadsAndMergesManyCallsInAnyOrder) {
 }
 
 TEST(EvidenceFile, ANulByteIsNamed) {
-  const std::string text("{\"schema\":\n1\0, \"calls\": []}", 28);
+  const std::string text("{\"schema\":\n1\0, \"calls\": []}", 27);
   const auto evidence = parse_evidence(text, "f");
   ASSERT_FALSE(evidence.has_value());
   EXPECT_EQ(evidence.error().message, "f:2: not JSON: byte 13 of the file is 0, so it is no text");

@@ -52,7 +52,7 @@ inline constexpr std::size_t kMaxDecisionRanges = 1u << 16;
 
 /// All numbers, in order, by what two sections make of them. Errors: kLimit.
 Result<std::vector<DecisionRange>> decision_ranges(const DecisionDiagram& diagram,
-                                               DecisionDiagram::Id a, DecisionDiagram::Id b);
+                                                   DecisionDiagram::Id a, DecisionDiagram::Id b);
 
 /// The actions that `decided` comes to, sorted.
 std::vector<ActionValue> actions_of(const DecisionDiagram& diagram, DecisionDiagram::Id decided);

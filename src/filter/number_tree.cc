@@ -21,8 +21,8 @@ namespace {
 constexpr std::uint32_t kUnits = 20;
 std::uint64_t room_of(std::uint32_t depth) { return std::uint64_t{1} << std::min(depth, kUnits); }
 
-/// Runs that are laid out together; more are halved first. Real profiles make 150 of an architecture,
-/// and the prefixes that have to be kept grow with the runs.
+/// Runs that are laid out together; more are halved first. Real profiles make 150 of an
+/// architecture, and the prefixes that have to be kept grow with the runs.
 constexpr std::size_t kTogether = 256;
 
 /// Most JEQ in a row: beyond it one JGE that halves the row is always worth it.

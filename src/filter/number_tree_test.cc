@@ -75,8 +75,9 @@ TEST(NumberTree, DecidesEveryNumberAndIsAsShallowAsCanBe) {
     const NodeId root = number_tree(graph, runs);
     const std::vector<sock_filter> program = graph.layout(graph.load(kNrWord, root)).value();
     for (std::uint32_t nr = 0; nr < next + 3; ++nr) {
-      const auto run = std::prev(std::upper_bound(
-          runs.begin(), runs.end(), nr, [](std::uint32_t k, const auto& r) { return k < r.first; }));
+      const auto run =
+          std::prev(std::upper_bound(runs.begin(), runs.end(), nr,
+                                     [](std::uint32_t k, const auto& r) { return k < r.first; }));
       const NodeId target = run->target;
       const std::uint32_t expected = target == chain && round % 2 == 0 ? 4 : graph.at(target).k;
       ASSERT_EQ(answer(program, nr), expected) << nr;

@@ -16,10 +16,10 @@
 namespace sysnare {
 
 /// While it lives: SIGTSTP, SIGTTIN and SIGTTOU are ignored by us; SIGINT, SIGQUIT, SIGTERM,
-/// SIGHUP, SIGUSR1 and SIGUSR2 are blocked and read by take_signals(); SIGPIPE is ignored (a closed stderr must not end
-/// a supervisor) and SIGCHLD is not (an inherited SIG_IGN would make waitpid fail). Hand before()
-/// to LaunchSpec::signals, so that the child starts with what was there before. The destructor puts
-/// everything back.
+/// SIGHUP, SIGUSR1 and SIGUSR2 are blocked and read by take_signals(); SIGPIPE is ignored (a closed
+/// stderr must not end a supervisor) and SIGCHLD is not (an inherited SIG_IGN would make waitpid
+/// fail). Hand before() to LaunchSpec::signals, so that the child starts with what was there
+/// before. The destructor puts everything back.
 class JobControl {
  public:
   JobControl();

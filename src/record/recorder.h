@@ -26,8 +26,8 @@ struct RecordOptions {
 struct Recording {
   Evidence evidence;
   int wait_status = 0;  ///< of the launched command, as waitpid gives it
-  /// The last SIGINT, SIGQUIT, SIGTERM or SIGHUP that came to us, from the terminal too; 0 for none.
-  /// Who repeats recordings stops then.
+  /// The last SIGINT, SIGQUIT, SIGTERM or SIGHUP that came to us, from the terminal too; 0 for
+  /// none. Who repeats recordings stops then.
   int interrupted_by = 0;
   bool detached = false;         ///< ended by a signal to us, with the tracees still running
   std::string exec_error;        ///< set when the command could not be executed; one sentence

@@ -1,5 +1,6 @@
 // A daemon: the first process ends at once; its child, by then an orphan, makes 5 setpgid that fail
-// (the leader of a session cannot: EPERM), and has a child of its own. So: setpgid 5 EPERM, status 3.
+// (the leader of a session cannot: EPERM), and has a child of its own. So: setpgid 5 EPERM,
+// status 3.
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-// Does what its words say, so that a test can choose which call is outside the profile and who makes
-// it. Each step prints "NAME=RESULT" (0 or the errno) with one write.
+// Does what its words say, so that a test can choose which call is outside the profile and who
+// makes it. Each step prints "NAME=RESULT" (0 or the errno) with one write.
 //
 //   mkdir PATH          mkdir(2)
 //   execve PATH         execve(2), returns only when it fails
@@ -34,19 +34,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say(const char *name, long result) {
+static void say(const char* name, long result) {
   char line[128];
   int size = snprintf(line, sizeof line, "%s=%ld\n", name, result);
   if (write(1, line, size) != size) _exit(99);
 }
 
-static int make(const char *path) { return syscall(SYS_mkdir, path, 0777) == 0 ? 0 : errno; }
+static int make(const char* path) { return syscall(SYS_mkdir, path, 0777) == 0 ? 0 : errno; }
 
-static void *make_in_thread(void *path) {
-  return (void *)(long)make(path);
-}
+static void* make_in_thread(void* path) { return (void*)(long)make(path); }
 
-static void *ask_thrice(void *unused) {
+static void* ask_thrice(void* unused) {
   for (int n = 0; n < 3; ++n) syscall(SYS_getppid);
   return unused;
 }
@@ -54,9 +52,9 @@ static void *ask_thrice(void *unused) {
 static void on_signal(int number) { (void)number; }
 
 static char raced[4096];
-static const char *race_from;
-static const char *race_to;
-static void *race(void *unused) {
+static const char* race_from;
+static const char* race_to;
+static void* race(void* unused) {
   for (;;) {
     strcpy(raced, race_to);
     strcpy(raced, race_from);
@@ -64,22 +62,22 @@ static void *race(void *unused) {
   return unused;
 }
 
-int main(int argc, char **argv) {
-  char *none[] = {NULL};
+int main(int argc, char** argv) {
+  char* none[] = {NULL};
   for (int i = 1; i < argc; ++i) {
-    const char *step = argv[i];
-    char *word = i + 1 < argc ? argv[++i] : "";
+    const char* step = argv[i];
+    char* word = i + 1 < argc ? argv[++i] : "";
     if (!strcmp(step, "mkdir")) {
       say(step, make(word));
     } else if (!strcmp(step, "execve")) {
-      char *args[] = {word, NULL};
+      char* args[] = {word, NULL};
       execve(word, args, none);
       say(step, errno);
     } else if (!strcmp(step, "spawn")) {
       int status = 0;
       pid_t child = fork();
       if (child == 0) {
-        char *args[] = {word, NULL};
+        char* args[] = {word, NULL};
         execve(word, args, none);
         _exit(100 + errno);
       }
@@ -100,7 +98,7 @@ int main(int argc, char **argv) {
       }
       long failed = 0;
       for (int t = 0; t < 8; ++t) {
-        void *result = NULL;
+        void* result = NULL;
         pthread_join(threads[t], &result);
         failed += result != NULL;
       }
@@ -119,7 +117,7 @@ int main(int argc, char **argv) {
       say(step, failed);
     } else if (!strcmp(step, "crowd")) {
       long count = atol(word);
-      pthread_t *threads = calloc(count, sizeof *threads);
+      pthread_t* threads = calloc(count, sizeof *threads);
       pthread_attr_t small;
       pthread_attr_init(&small);
       pthread_attr_setstacksize(&small, 65536);
@@ -147,7 +145,7 @@ int main(int argc, char **argv) {
       race_to = argv[++i];
       strcpy(raced, race_from);
       pthread_create(&thread, NULL, race, NULL);
-      char *args[] = {word, NULL};
+      char* args[] = {word, NULL};
       for (;;) execve(raced, args, none);
     } else if (!strcmp(step, "daemon")) {
       if (fork() == 0) {

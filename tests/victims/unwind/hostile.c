@@ -18,8 +18,8 @@ static void call_with(unsigned long sp, unsigned long fp) {
       0xb8, 0x01, 0x00, 0x00, 0x00, 0x0f, 0x05, /* mov eax,1; syscall */
       0x4c, 0x89, 0xe4, 0x5d, 0x41, 0x5c, 0xc3, /* mov rsp,r12; pop rbp; pop r12; ret */
   };
-  unsigned char* page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  unsigned char* page =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   memcpy(page, code, sizeof code);
   ((void (*)(unsigned long, unsigned long, const char*))page)(sp, fp, "x");
 }
@@ -48,8 +48,8 @@ int main(int argc, char** argv) {
   }
   if (strcmp(how, "endless") == 0) {
     /* 2,000 frames in code that no table covers: the page itself, which has calls in it. */
-    unsigned char* page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char* page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(page, 0xe8, 4096);
     for (int i = 0; i + 2 < 4096; i += 2) {
       stack[i] = here + 8 * (i + 2);

@@ -1,4 +1,5 @@
-/* A library that is loaded, called, unloaded: only then is its successor loaded, to the same place. */
+/* A library that is loaded, called, unloaded: only then is its successor loaded, to the same place.
+ */
 #include <string.h>
 #include <unistd.h>
 #ifndef NAME
