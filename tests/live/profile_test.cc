@@ -227,7 +227,7 @@ TEST(ProfileVerb, SaysInOneSentenceWhatIsWrongAndOverwritesNothing) {
            2,
            "errno"},
           {"a runtime that is none", {good, "--runtime", "rnuc"}, 2, "runc"},
-          {"a format that is none", {good, "--to", "yaml"}, 2, "docker, oci"},
+          {"a format that is none", {good, "--to", "yaml"}, 2, "docker, filter"},
           {"runs of no command", {good, "--runs", "3"}, 2, "--runs"},
           {"runs that are none", {"--runs", "0", "--", "touch", mark}, 2, "--runs"},
           {"no such command", {"--", "no-such-program"}, 127, "no-such-program"},
@@ -269,8 +269,7 @@ TEST(MergeVerb, RefusesWhatItCannotMerge) {
       {"merge", "-o", kept},
       {
           {"a mix", {evidence, profile}, 2, "one kind"},
-          {"profiles", {profile, profile}, 2, "merges evidence only"},
-          {"nothing", {}, 2, "EVIDENCE"},
+          {"nothing", {}, 2, "FILE is missing"},
           {"no such file", {evidence, dir / "none"}, 3, "none"},
           {"half a file", {evidence, dir.write("half", slurp(evidence).substr(0, 99))}, 3, "half"},
       });

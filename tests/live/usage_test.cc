@@ -96,7 +96,7 @@ TEST(Usage, NamesTheMistakeAndWhatIsAllowed) {
       {{"profile", "--evidence", "", "--", "true"}, 2, "--evidence: \"\" is not allowed"},
       {{"profile", ""}, 2, "\"\" is not allowed, EVIDENCE... is empty"},
       {{"profile", "--runs"}, 2, "--runs: N is missing behind it"},
-      {{"merge"}, 2, "EVIDENCE is missing"},
+      {{"merge"}, 2, "FILE is missing"},
       {{"merge", "-o", "", "x"}, 2, "-o: \"\" is not allowed, FILE is empty"},
       {{"convert"}, 2, "FILE is missing"},
       {{"convert", "a", "b"}, 2, "\"b\" is one word too many"},
