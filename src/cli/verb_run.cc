@@ -287,9 +287,9 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
     hint_at_refusals(options, profile, outcome);
   } else if (!explained) {
     complain(kVerb,
-             fmt::format("{} died of SIGSYS, most likely by its filter; without --no-explain "
-                         "the call is named",
-                         printable(base_name(outcome.path))));
+             fmt::format("{} died of SIGSYS, most likely by its filter; {} the call is named",
+                         printable(base_name(outcome.path)),
+                         options.no_explain ? "without --no-explain" : "where ptrace is possible"));
   } else if (!outcome.kill) {
     complain(kVerb, fmt::format("{} died of a SIGSYS that the filter did not send",
                                 printable(base_name(outcome.path))));

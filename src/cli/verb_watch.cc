@@ -124,7 +124,8 @@ void tell_summary(const Options& options, const WatchSpec& spec, const WatchOutc
         break;
       }
       std::string name = call.abi == native_abi() ? "" : std::string(abi_name(call.abi)) + " ";
-      name += call_label(call);
+      // The ledger keeps calls without a name as one.
+      name += syscall_name(call).empty() ? "calls without a name" : call_label(call);
       calls.push_back(count == 1 ? name : fmt::format("{} ({})", name, with_commas(count)));
     }
     std::string text =

@@ -41,22 +41,32 @@ bool same_file(const std::string& a, const std::string& b) {
 
 Fd open_path(const std::string& path) { return Fd(::open(path.c_str(), O_PATH | O_CLOEXEC)); }
 
+Fd open_below(const Fd& start, const std::string& path, std::uint64_t resolve) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = resolve;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, start.get(), path.c_str(), &how, sizeof how)));
+}
+
+/// Whether `path` is a program's name for itself, which runc and browsers start again by.
+bool names_itself(const std::string& path) {
+  return path == "/proc/self/exe" || path == "/proc/thread-self/exe";
+}
+
 /// `path` as `thread` would find it from `base` ("cwd", "fd/7"); invalid when it cannot be told.
 Fd open_as(pid_t thread, const std::string& base, const std::string& path) {
   const std::string folder = fmt::format("/proc/{}/", thread);
+  const bool sees_our_files =
+      same_file(folder + "root", "/") && same_file(folder + "ns/mnt", "/proc/self/ns/mnt");
+  if (names_itself(path) && sees_our_files) return open_path(folder + "exe");
+  // /proc/self on the way would be ours instead of theirs, and its links would lead to our folder
+  // and descriptors: links of that kind (magic ones, openat2(2)) are not followed.
   if (path.starts_with('/')) {
-    const Fd root = open_path(folder + "root");
-    open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT;
-    return Fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+    return open_below(open_path(folder + "root"), path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   }
   // A symbolic link on the way may be absolute, and would be ours instead of theirs.
-  if (!same_file(folder + "root", "/") || !same_file(folder + "ns/mnt", "/proc/self/ns/mnt")) {
-    return {};
-  }
-  const Fd start = open_path(folder + base);
-  return Fd(::openat(start.get(), path.c_str(), O_PATH | O_CLOEXEC));
+  if (!sees_our_files) return {};
+  return open_below(open_path(folder + base), path, RESOLVE_NO_MAGICLINKS);
 }
 
 /// The interpreter that the "#!" line of `file` names; empty when it has none.

@@ -367,7 +367,10 @@ class Tripwire : public EnforceHandler {
     summed_up_ = Clock::now();
     for (Alert& alert : ledger_.take_repeats()) {
       alert.time = std::chrono::system_clock::now();
-      alert.output = fmt::format("{} more of these: {}", plural(alert.count, "call"), alert.output);
+      alert.output = fmt::format(
+          "{} more of the same call from the same place, perhaps with other arguments, "
+          "after: {}",
+          plural(alert.count, "call"), alert.output);
       write(alert);
     }
   }
