@@ -2,8 +2,7 @@
 # Builds and runs every test; called by `./run test`, which has installed the packages.
 #
 # 1. build/dev, all suites. 2. The suites labelled `unprivileged` once more as uid 65534.
-# 3. build/release, built alone. 4. build/asan (address and undefined-behaviour sanitizers), the suites
-# again.
+# 3. build/asan (address and undefined-behaviour sanitizers), the suites again.
 # What each test came to is read from the files that ctest and GoogleTest write under build/results/.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -18,9 +17,9 @@ nobody=65534
 status=0
 began=$SECONDS
 
-# Container suites start engines and the demo repeats every verb: with the sanitizers they would only
-# cost minutes more.
-not_sanitized='^live\.(container|demo)|^(layers|docs|report)'
+# Suites that start engines and other programs, and the demo that repeats every verb: with the
+# sanitizers they would only cost minutes more.
+not_sanitized='^live\.(container|demo|doctor|export|runtime_filters)|^(layers|docs|report)'
 
 # Leaks are looked for at every exit of sysnare itself. LeakSanitizer stops the threads of its own
 # process by ptrace, which works as long as nobody traces sysnare: no test does. Victims are no part
@@ -60,9 +59,6 @@ headline "dev build"
 build dev || die "the dev build failed"
 suites dev || status=1
 unprivileged || status=1
-headline "release build"
-# What users get: -O2 has warnings of its own, and the build is the first thing that anybody tries.
-build release || status=1
 headline "sanitizer build"
 if build asan; then
   suites asan -E "$not_sanitized" || status=1

@@ -383,8 +383,11 @@ class Reader {
           fmt::format("valueTwo means something with SCMP_CMP_MASKED_EQ only, not with {}", *name));
     }
     if (*op == Op::kMaskedEq && (*two & ~condition.value) != 0) {
-      warn(*two_at, fmt::format("{} has bits outside the mask {}: the condition never holds",
-                                hex(*two), hex(condition.value)));
+      warn(*two_at,
+           fmt::format(
+               "{} has bits outside the mask {}: the condition never holds, but runc and crun "
+               "drop those bits",
+               hex(*two), hex(condition.value)));
     }
     return condition;
   }

@@ -135,7 +135,8 @@ TEST(ParseProfile, OddThingsAreSaidNotDropped) {
       {"a masked value that never matches", R"({"defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
         "args": [{"index": 0, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}]}]})",
-       "0x2 has bits outside the mask 0x1: the condition never holds"},
+       "0x2 has bits outside the mask 0x1: the condition never holds, but runc and crun drop those "
+       "bits"},
       {"an architecture twice", R"({"defaultAction": "SCMP_ACT_ERRNO",
         "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X86"]})",
        "architectures[1]: SCMP_ARCH_X86 is listed twice"},

@@ -182,6 +182,15 @@ class OciRuntime {
       return;
     }
     std::vector<std::vector<ArgCondition>> rules{entry.args};
+    for (ArgCondition& each : rules.front()) {
+      // db.c of libseccomp 2.5.4 stores the datum masked.
+      if (each.op != Op::kMaskedEq || (each.value_two & ~each.value) == 0) continue;
+      each.value_two &= each.value;
+      note(
+          "{}: valueTwo has bits outside the mask: {} drops them, plain OCI lets the condition "
+          "never hold",
+          where(profile_, entry), name_);
+    }
     std::array<int, kArgCount> uses{};
     std::size_t looked_at = entry.args.size();
     if (!is_runc_ && looked_at > kCrunConditions) {

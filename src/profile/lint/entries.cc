@@ -221,12 +221,14 @@ void check_dead(Checker& checker) {
     for (std::size_t at = 0; at < entry.args.size(); ++at) {
       const ArgCondition& condition = entry.args[at];
       if (never_holds(condition)) {
-        // Where runtimes read "or", the other conditions of the entry still count.
+        // Where runtimes read "or", the other conditions of the entry still count; and libseccomp
+        // drops the bits outside a mask, so that runc and crun apply such an entry.
         checker.report_names(
             "dead-rule", i, {},
             fmt::format("args[{}]: {} {} holds for no value, so the entry says nothing", at,
                         op_name(condition.op), hex(condition.value)),
-            "drop the entry, or correct the condition", !has_index_twice(entry));
+            "drop the entry, or correct the condition",
+            !has_index_twice(entry) && condition.op != Op::kMaskedEq);
         break;
       }
       if (always_holds(condition)) {
