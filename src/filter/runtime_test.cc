@@ -19,6 +19,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// libseccomp 2.5.4 leaks the tree of a rule that it refuses.
+extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __lsan_default_suppressions() { return "leak:libseccomp.so"; }
+
 namespace sysnare {
 namespace {
 
