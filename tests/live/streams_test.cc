@@ -82,7 +82,7 @@ TEST(Streams, OutputThatIsLostIsSaid) {
       {"help", R"("$@" --help >/dev/full)", 3},
       {"help of a verb", R"("$@" merge --help >/dev/full)", 3},
       {"version", R"("$@" --version >/dev/full)", 3},
-      {"table of an attached process", R"(sleep 0.5 & "$@" trace -p $! >/dev/full)", 125},
+      {"table of an attached process", R"(sleep 3 & "$@" trace -p $! >/dev/full)", 125},
       {"the status of a failure stays", R"("$@" syscalls nosuchcall >/dev/full)", 1},
   };
   const TempDir dir;
