@@ -2,7 +2,6 @@
 // what a runtime makes of it.
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/machine.h"
 #include "cli/verb.h"
 #include "flow/formats.h"
 #include "profile/plain.h"
@@ -20,32 +20,13 @@ namespace {
 
 constexpr std::string_view kVerb = "convert";
 
-KernelVersion running_kernel() {
-  utsname names{};
-  if (uname(&names) != 0) return ResolveOptions{}.kernel;
-  // "6.18.5-amd64": the first two numbers.
-  const std::string_view release = names.release;
-  const std::size_t dot = release.find('.');
-  const std::size_t end = release.find_first_not_of("0123456789", dot + 1);
-  return kernel_version(release.substr(0, end)).value_or(ResolveOptions{}.kernel);
-}
-
-/// Words that --caps takes: CAP_NET_RAW, NET_RAW, cap_net_raw.
-std::string capability(std::string_view word) {
-  std::string name(word);
-  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return name.starts_with("CAP_") ? name : "CAP_" + name;
-}
-
 struct Wanted {
   std::string file;
   std::string out = "-";
   std::string to = "oci";
   std::string from;
   std::string as;
-  std::vector<std::string> caps;
-  std::string arch;
-  std::string kernel;
+  MachineWords machine;
   bool resolve = false;
   bool only_arch = false;
   bool lossy = false;
@@ -58,32 +39,8 @@ struct Wanted {
 
 /// Options that depend on the words; complains and gives nothing when one is wrong.
 std::optional<ResolveOptions> resolve_options(const Wanted& wanted) {
-  ResolveOptions options;
-  options.kernel = running_kernel();
-  for (const std::string& cap : wanted.caps) options.caps.push_back(capability(cap));
-  if (!wanted.arch.empty()) {
-    const auto abi = abi_by_name(wanted.arch);
-    if (!abi) {
-      std::vector<std::string_view> names;
-      for (const Abi each : all_abis()) names.push_back(abi_name(each));
-      complain(kVerb, fmt::format("--arch: {}; there are: {}",
-                                  unknown_word("architecture", wanted.arch, names),
-                                  fmt::join(names, ", ")));
-      return std::nullopt;
-    }
-    options.arch = *abi;
-  }
-  if (!wanted.kernel.empty()) {
-    const auto kernel = kernel_version(wanted.kernel);
-    if (!kernel) {
-      complain(kVerb,
-               fmt::format("--kernel: \"{}\" is no kernel version, give MAJOR.MINOR such as 5.4",
-                           printable(wanted.kernel)));
-      return std::nullopt;
-    }
-    options.kernel = *kernel;
-  }
-  options.sub_architectures = !wanted.only_arch;
+  std::optional<ResolveOptions> options = machine_options(kVerb, wanted.machine);
+  if (options) options->sub_architectures = !wanted.only_arch;
   return options;
 }
 
@@ -115,8 +72,8 @@ bool usable(const Wanted& wanted) {
                                 fmt::join(known_runtimes(), ", ")));
     return false;
   }
-  const bool names_machine =
-      !wanted.caps.empty() || !wanted.arch.empty() || !wanted.kernel.empty() || wanted.only_arch;
+  const bool names_machine = !wanted.machine.caps.empty() || !wanted.machine.arch.empty() ||
+                             !wanted.machine.kernel.empty() || wanted.only_arch;
   if (!wanted.resolves() && names_machine) {
     complain(
         kVerb,
@@ -211,12 +168,8 @@ int verb_convert(const Words& words) {
                  "what this runtime enforces: kernel, runc, crun, docker or podman");
   app.add_flag("--resolve", wanted.resolve,
                "resolve archMap, includes and excludes; always so but with docker and podman");
-  app.add_option("--caps", wanted.caps, "capabilities of the container, A,B (default: none)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--arch", wanted.arch, "its architecture (default: this machine's)");
+  add_machine_options(app, wanted.machine);
   app.add_flag("--only-arch", wanted.only_arch, "without the sub-architectures of archMap");
-  app.add_option("--kernel", wanted.kernel, "its kernel, MAJOR.MINOR (default: this one's)");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
   if (!usable(wanted)) return kUsageError;

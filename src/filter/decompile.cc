@@ -25,33 +25,6 @@ struct Rule {
   auto operator<=>(const Rule&) const = default;
 };
 
-Action action_of(ActionValue value) {
-  switch (value.action()) {
-    case SECCOMP_RET_KILL_THREAD:
-      return Action::kKillThread;
-    case SECCOMP_RET_TRAP:
-      return Action::kTrap;
-    case SECCOMP_RET_ERRNO:
-      return Action::kErrno;
-    case SECCOMP_RET_USER_NOTIF:
-      return Action::kNotify;
-    case SECCOMP_RET_TRACE:
-      return Action::kTrace;
-    case SECCOMP_RET_LOG:
-      return Action::kLog;
-    case SECCOMP_RET_ALLOW:
-      return Action::kAllow;
-    default:
-      return Action::kKillProcess;
-  }
-}
-
-std::optional<std::uint32_t> errno_ret_of(ActionValue value) {
-  const Action action = action_of(value);
-  if (action == Action::kErrno || action == Action::kTrace) return value.data();
-  return std::nullopt;
-}
-
 class Decompiler {
  public:
   Decompiler(DecisionDiagram& diagram, const FilterMeaning& meaning,

@@ -40,6 +40,33 @@ ActionValue action_value(Action action, std::optional<std::uint32_t> errno_ret) 
   return {SECCOMP_RET_KILL_PROCESS};
 }
 
+Action action_of(ActionValue value) {
+  switch (value.action()) {
+    case SECCOMP_RET_KILL_THREAD:
+      return Action::kKillThread;
+    case SECCOMP_RET_TRAP:
+      return Action::kTrap;
+    case SECCOMP_RET_ERRNO:
+      return Action::kErrno;
+    case SECCOMP_RET_USER_NOTIF:
+      return Action::kNotify;
+    case SECCOMP_RET_TRACE:
+      return Action::kTrace;
+    case SECCOMP_RET_LOG:
+      return Action::kLog;
+    case SECCOMP_RET_ALLOW:
+      return Action::kAllow;
+    default:
+      return Action::kKillProcess;
+  }
+}
+
+std::optional<std::uint32_t> errno_ret_of(ActionValue value) {
+  const Action action = action_of(value);
+  if (action == Action::kErrno || action == Action::kTrace) return value.data();
+  return std::nullopt;
+}
+
 std::string action_label(ActionValue value) {
   switch (value.action()) {
     case SECCOMP_RET_KILL_PROCESS:

@@ -35,34 +35,6 @@ bool is_word(std::string_view text) {
   });
 }
 
-Action action_of(ActionValue value) {
-  switch (value.action()) {
-    case SECCOMP_RET_KILL_THREAD:
-      return Action::kKillThread;
-    case SECCOMP_RET_TRAP:
-      return Action::kTrap;
-    case SECCOMP_RET_ERRNO:
-      return Action::kErrno;
-    case SECCOMP_RET_TRACE:
-      return Action::kTrace;
-    case SECCOMP_RET_ALLOW:
-      return Action::kAllow;
-    case SECCOMP_RET_LOG:
-      return Action::kLog;
-    case SECCOMP_RET_USER_NOTIF:
-      return Action::kNotify;
-    default:
-      return Action::kKillProcess;
-  }
-}
-
-std::optional<std::uint32_t> errno_ret_of(ActionValue value) {
-  if (value.action() == SECCOMP_RET_ERRNO || value.action() == SECCOMP_RET_TRACE) {
-    return value.data();
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::span<const std::string_view> import_formats() { return kNames; }

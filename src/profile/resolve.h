@@ -40,6 +40,11 @@ struct ActionValue {
 /// kTrace: the message for the tracer).
 ActionValue action_value(Action action, std::optional<std::uint32_t> errno_ret);
 
+/// The action whose value this is; kKillProcess for one that is none, as the kernel does it.
+Action action_of(ActionValue value);
+/// What an entry writes as errnoRet for it: of kErrno and kTrace.
+std::optional<std::uint32_t> errno_ret_of(ActionValue value);
+
 /// "errno EPERM", "kill process", "allow"
 std::string action_label(ActionValue value);
 
