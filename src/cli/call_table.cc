@@ -247,6 +247,9 @@ std::string call_notes(const Evidence& evidence) {
   for (const std::string& note : evidence.notes) {
     text += fmt::format("note: {}\n", printable(note));
   }
+  if (const std::string unfollowed = unfollowed_text(evidence); !unfollowed.empty()) {
+    text += fmt::format("note: {}\n", unfollowed);
+  }
   for (const CallEvidence& each : evidence.calls) {
     if (each.origin != Origin::kLaunch || each.count == 0) continue;
     std::uint64_t all = each.count;

@@ -181,6 +181,8 @@ void merge_evidence(Evidence& into, const Evidence& more) {
   merge_calls(into, more.calls);
   add(into.runs, more.runs);
   add(into.lost, more.lost);
+  add(into.runs_unfollowed, more.runs_unfollowed);
+  add(into.children_unfollowed, more.children_unfollowed);
   add(into.unresolved_sites, more.unresolved_sites);
   for (const std::string& note : more.notes) add_note(into, note);
 }

@@ -88,8 +88,10 @@ struct Evidence {
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
   std::string recorder;              ///< "ptrace", "ebpf", "scan"
   std::uint64_t runs = 1;
-  std::uint64_t last_new_run = 1;  ///< the last run (1-based) in which a call came first
-  std::uint64_t lost = 0;          ///< calls known to have been made and not recorded
+  std::uint64_t last_new_run = 1;         ///< the last run (1-based) in which a call came first
+  std::uint64_t lost = 0;                 ///< calls known to have been made and not recorded
+  std::uint64_t runs_unfollowed = 0;      ///< runs that left children alone (`trace --no-follow`)
+  std::uint64_t children_unfollowed = 0;  ///< processes that those were seen to start
   std::uint64_t unresolved_sites = 0;
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"

@@ -274,6 +274,8 @@ std::string write_evidence(const Evidence& evidence) {
   json["last_new_run"] = number(evidence.last_new_run);
   json["observed"] = number(evidence.observed());
   json["lost"] = number(evidence.lost);
+  json["runs_unfollowed"] = number(evidence.runs_unfollowed);
+  json["children_unfollowed"] = number(evidence.children_unfollowed);
   json["unresolved_sites"] = number(evidence.unresolved_sites);
   json["notes"] = evidence.notes;
   json["calls"] = Json::array();
@@ -301,6 +303,8 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (read) read = top.read("runs", evidence.runs);
   if (read) read = top.read("last_new_run", evidence.last_new_run, evidence.runs);
   if (read) read = read_lost(top, evidence);
+  if (read) read = top.read("runs_unfollowed", evidence.runs_unfollowed, evidence.runs);
+  if (read) read = top.read("children_unfollowed", evidence.children_unfollowed);
   if (read) read = top.read("unresolved_sites", evidence.unresolved_sites);
   if (read) read = top.read("notes", evidence.notes);
   if (!read) return propagate(read);

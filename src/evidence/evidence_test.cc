@@ -93,6 +93,9 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   }
   a.lost = 1;
   b.lost = 2;
+  a.runs_unfollowed = 1;
+  b.runs_unfollowed = 1;
+  b.children_unfollowed = 5;
   b.notes = {"n"};
   merge_evidence(a, b);
   merge_evidence(a, run_of({}));
@@ -109,6 +112,8 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   ASSERT_EQ(sum.args.size(), 1u) << "a set missing on one side or grown too large is no set";
   EXPECT_THAT(sum.args.at(0), ElementsAre(1, 2, 3));
   EXPECT_EQ(a.lost, 3u);
+  EXPECT_EQ(a.runs_unfollowed, 2u);
+  EXPECT_EQ(a.children_unfollowed, 5u);
   EXPECT_THAT(a.notes, ElementsAre("n"));
 }
 
@@ -169,6 +174,8 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   evidence.runs = 3;
   evidence.last_new_run = 2;
   evidence.lost = (1ull << 53) - 1;
+  evidence.runs_unfollowed = 2;
+  evidence.children_unfollowed = 7;
   evidence.unresolved_sites = 4;
   evidence.notes = {"one", "two"};
   CallEvidence& call = evidence.record(call_of("openat"), Origin::kApplication);
@@ -191,6 +198,8 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   const auto back = parse_evidence(text, "f");
   ASSERT_TRUE(back.has_value()) << back.error().message;
   EXPECT_EQ(write_evidence(*back), text);
+  EXPECT_EQ(back->runs_unfollowed, 2u);
+  EXPECT_EQ(back->children_unfollowed, 7u);
   const CallEvidence* got = back->find(call_of("openat"), Origin::kApplication);
   ASSERT_NE(got, nullptr);
   EXPECT_EQ(got->count, expected.count);
@@ -248,6 +257,9 @@ TEST(EvidenceFile, NamesTheMistake) {
       {"last_new_run past runs",
        R"({"schema": 1, "lost": 0, "runs": 2, "last_new_run": 3, "calls": []})",
        "f:1: last_new_run: 3 is above 2"},
+      {"more runs without children than runs",
+       R"({"schema": 1, "lost": 0, "runs": 2, "runs_unfollowed": 3, "calls": []})",
+       "f:1: runs_unfollowed: "},
       {"calls is an object", R"({"schema": 1, "lost": 0, "calls": {}})",
        "f:1: calls: an array is needed"},
       {"a call is a number", with("7"), "f:3: calls[0]: an object is needed"},

@@ -316,6 +316,18 @@ Result<void> check(const std::vector<Evidence>& evidence, const std::vector<Laye
 
 }  // namespace
 
+std::string unfollowed_text(const Evidence& evidence) {
+  const std::uint64_t children = evidence.children_unfollowed;
+  if (children == 0) return {};
+  return fmt::format(
+      "{} not followed (--no-follow{}): {} calls are missing",
+      children == 1 ? "1 child was" : with_commas(children) + " children were",
+      evidence.runs_unfollowed < evidence.runs
+          ? fmt::format(", {} of {}", evidence.runs_unfollowed, plural(evidence.runs, "run"))
+          : "",
+      children == 1 ? "its" : "their");
+}
+
 std::string saturation_text(const Evidence& evidence) {
   const std::uint64_t quiet = evidence.runs - std::min(evidence.runs, evidence.last_new_run);
   if (evidence.runs == 0) return "no run, static analysis only";
@@ -337,6 +349,9 @@ Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<L
   if (all.lost > 0) {
     learned.notes.push_back(fmt::format("{} calls were lost while recording and are missing here",
                                         with_commas(all.lost)));
+  }
+  if (std::string text = unfollowed_text(all); !text.empty()) {
+    learned.notes.push_back(std::move(text));
   }
   for (const std::string& note : all.notes) learned.notes.push_back("recorder: " + note);
 

@@ -266,6 +266,34 @@ TEST(Learn, RefusesWhatWouldMakeABadProfile) {
   EXPECT_THAT(learned->notes, Contains(HasSubstr("3 calls were lost")));
 }
 
+TEST(Learn, SaysWhoseCallsAreMissingSinceTheyWereNotFollowed) {
+  struct Case {
+    const char* why;
+    std::uint64_t runs, unfollowed, children;
+    const char* text;
+  };
+  constexpr Case kCases[] = {
+      {"all were followed", 3, 0, 0, ""},
+      {"the program started none", 3, 3, 0, ""},
+      {"one child", 1, 1, 1, "1 child was not followed (--no-follow): its calls are missing"},
+      {"in some of the runs", 3, 1, 2,
+       "2 children were not followed (--no-follow, 1 of 3 runs): their calls are missing"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Evidence evidence = evidence_of({{"write"}});
+    evidence.runs = c.runs;
+    evidence.runs_unfollowed = c.unfollowed;
+    evidence.children_unfollowed = c.children;
+    EXPECT_EQ(unfollowed_text(evidence), c.text);
+    const Result<Learned> learned = learn({evidence}, {}, {});
+    ASSERT_TRUE(learned.has_value());
+    const bool said =
+        std::find(learned->notes.begin(), learned->notes.end(), c.text) != learned->notes.end();
+    EXPECT_EQ(said, c.children > 0);
+  }
+}
+
 TEST(Learn, SaysHowLongNothingNewHasCome) {
   struct Case {
     std::uint64_t runs;

@@ -39,7 +39,9 @@ Json evidence_json(const Evidence& evidence) {
           {"runs", number(evidence.runs)},
           {"last_new_run", number(evidence.last_new_run)},
           {"observed", number(evidence.observed())},
-          {"lost", number(evidence.lost)}};
+          {"lost", number(evidence.lost)},
+          {"runs_unfollowed", number(evidence.runs_unfollowed)},
+          {"children_unfollowed", number(evidence.children_unfollowed)}};
 }
 
 Json reason_json(const Reason& reason) {

@@ -345,6 +345,10 @@ TEST_P(RecorderContract, FollowsChildrenOnlyWhenAsked) {
   // The bare thread is a thread of the program itself.
   EXPECT_EQ(call(recorded, "getppid").count, 1u);
   EXPECT_EQ(recorded.recording.evidence.lost, 0u);
+  // What it leaves out, it says: 9 processes by fork, vfork, clone and clone3.
+  EXPECT_EQ(recorded.recording.evidence.runs_unfollowed, 1u);
+  EXPECT_EQ(recorded.recording.evidence.children_unfollowed, 9u);
+  EXPECT_EQ(run({victim("births")}).recording.evidence.runs_unfollowed, 0u);
 }
 
 TEST_P(RecorderContract, KnowsTheCallingInstruction) {

@@ -345,6 +345,30 @@ TEST(Trace, FollowsChildrenUnlessToldNotTo) {
   EXPECT_EQ(alone.at("chdir").calls, 1u);
 }
 
+/// A profile without the calls of the children stops them, so it is said from trace to profile.
+TEST(Trace, WhatNoFollowLeavesOutIsSaidToTheEnd) {
+  TempDir dir;
+  const Words command = {"sh", "-c", "/bin/true; /bin/true; cd /"};
+  const std::string said = "2 children were not followed (--no-follow): their calls are missing";
+  EXPECT_THAT(trace({"--no-follow", "-o", dir / "e.json"}, command).err, HasSubstr(said));
+  const Json evidence = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  EXPECT_EQ(evidence["runs_unfollowed"], 1);
+  EXPECT_EQ(evidence["children_unfollowed"], 2);
+  const Outcome made = sysnare({"profile", dir / "e.json", "-o", dir / "p.json"});
+  EXPECT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("note: " + said));
+  EXPECT_THAT(slurp(dir / "p.json.why.json"), HasSubstr(said));
+
+  // Merged with a run that followed them, some may still be missing.
+  ASSERT_EQ(trace({"-o", dir / "all.json"}, command).status, 0);
+  ASSERT_EQ(sysnare({"merge", dir / "all.json", dir / "e.json", "-o", dir / "both.json"}).status,
+            0);
+  EXPECT_THAT(sysnare({"profile", dir / "both.json", "-o", dir / "p.json"}).err,
+              HasSubstr("2 children were not followed (--no-follow, 1 of 2 runs)"));
+  // Nothing is missing of a program that starts none.
+  EXPECT_THAT(trace({"--no-follow"}, {"/bin/true"}).err, Not(HasSubstr("followed")));
+}
+
 TEST(Trace, EndsWithTheProgramsStatus) {
   struct Case {
     const char* why;

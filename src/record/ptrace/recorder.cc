@@ -200,6 +200,7 @@ void PtraceRecorder::on_stop(pid_t thread, int status) {
   if (tracee == nullptr) {
     tracee = &tracees_.first_stop(thread);
     if (!options_.follow && is_foreign_child(*tracee)) {
+      ++children_unfollowed_;
       requests::detach(thread, 0);
       tracees_.gone(thread);
       return;
@@ -340,10 +341,13 @@ void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info
   // is begun anew behind our back, and counts as one that has not returned.
   if (detaching_ && failed && is_interruption(static_cast<int>(-info.exit.rval))) return;
   call->end(now - tracee.entered_ns, failed ? static_cast<int>(-info.exit.rval) : 0);
-  if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth &&
-      options_.follow) {
-    unfollowed_ = true;
-    ++lost_;
+  if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth) {
+    if (options_.follow) {
+      untraced_ = true;
+      ++lost_;
+    } else {
+      ++children_unfollowed_;
+    }
   }
   if (sites_ && call->kind() == CallKind::kMapping && !failed) {
     on_mapping_changed(tracee, *call, static_cast<std::uint64_t>(info.exit.rval));
@@ -430,8 +434,10 @@ void PtraceRecorder::finish() {
     }
   });
   evidence.lost = lost_;
+  evidence.runs_unfollowed = options_.follow ? 0 : 1;
+  evidence.children_unfollowed = children_unfollowed_;
   if (sites_) evidence.unresolved_sites = sites_->unresolved();
-  if (unfollowed_) add_note(evidence, kNoteUntraced);
+  if (untraced_) add_note(evidence, kNoteUntraced);
   if (unknown_arch_) add_note(evidence, kNoteArch);
   if (calls_.overflowed()) add_note(evidence, kNoteOdd);
   if (recording_.detached) add_note(evidence, kNoteDetached);

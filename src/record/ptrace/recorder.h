@@ -77,10 +77,11 @@ class PtraceRecorder {
   pid_t command_ = 0;         ///< the launched process while it lives, else 0
   std::set<pid_t> attached_;  ///< processes that we attached to
   std::uint64_t lost_ = 0;
+  std::uint64_t children_unfollowed_ = 0;  ///< left alone, as the options ask for
   unsigned stops_in_turn_ = 0;
   bool stop_asked_ = false;
   bool detaching_ = false;
-  bool unfollowed_ = false;
+  bool untraced_ = false;
   bool unknown_arch_ = false;
 };
 
