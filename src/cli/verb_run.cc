@@ -1,6 +1,5 @@
 // sysnare run: a program under a profile, and in words what the profile did to it.
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -9,14 +8,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <set>
 
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/load_failure.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/call_text.h"
@@ -24,6 +21,7 @@
 #include "enforce/live_profile.h"
 #include "enforce/notify.h"
 #include "filter/filter.h"
+#include "process/exec_failure.h"
 #include "tripwire/listener.h"
 
 namespace sysnare::cli {
@@ -180,18 +178,6 @@ class RunHandler : public EnforceHandler {
   std::set<std::pair<std::uint32_t, int>> answered_;
 };
 
-/// The interpreter in the first line of a script, empty when it is none.
-std::string script_interpreter(const std::string& path) {
-  constexpr std::size_t kLongestLine = 256;  // BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, kLongestLine> bytes{};
-  const ssize_t got = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
-  std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (!text.starts_with("#!")) return {};
-  text = trim(text.substr(2, text.find('\n') - 2));
-  return std::string(text.substr(0, text.find_first_of(" \t")));
-}
-
 int refused_exec(const Options& options, const LiveProfile& profile, const std::string& path,
                  int error) {
   const ActionValue action = evaluate(profile.resolved, own_execve());
@@ -206,41 +192,8 @@ int refused_exec(const Options& options, const LiveProfile& profile, const std::
                     shell_words(options.command)));
     return kCannotExecute;
   }
-  switch (error) {
-    case ENOENT: {
-      const std::string interpreter = script_interpreter(path);
-      complain(kVerb, interpreter.empty()
-                          ? fmt::format("{}: its interpreter (dynamic loader) does not exist here",
-                                        printable(path))
-                          : fmt::format("{}: its interpreter {} does not exist", printable(path),
-                                        printable(interpreter)));
-      break;
-    }
-    case ENOEXEC:
-      complain(kVerb,
-               fmt::format("{}: exec format error: no program for this machine, and a script "
-                           "without a #! line needs its shell named: `sysnare run ... -- sh {}`",
-                           printable(path), printable(path)));
-      break;
-    default:
-      complain(kVerb, fmt::format("{}: {}", printable(path), std::strerror(error)));
-      break;
-  }
+  complain(kVerb, exec_failure_sentence(path, error));
   return kCannotExecute;
-}
-
-int failed_filter(const Options& options, int error) {
-  std::string advice;
-  if (error == EACCES && options.privileged_load) {
-    advice = "; without no_new_privs that needs CAP_SYS_ADMIN: leave --privileged-load out";
-  } else if (error == EINVAL) {
-    advice =
-        "; this kernel does not know all its flags, or another filter forbids it: `sysnare doctor` "
-        "says what works here";
-  }
-  complain(kVerb, fmt::format("{}: the kernel does not load the filter: {}{}", options.profile.path,
-                              std::strerror(error), advice));
-  return kLaunchFailed;
 }
 
 /// What an errno did to a program is seen by nobody here. Said where the end looks like it.
@@ -357,7 +310,11 @@ int run_under(const Options& options, const LiveProfile& profile) {
   }
   switch (outcome->exec.kind) {
     case ExecOutcome::Kind::kFilterFailed:
-      return failed_filter(options, outcome->exec.sys_errno);
+      complain(kVerb, load_failure_sentence(
+                          {options.profile.path, outcome->exec.sys_errno, options.privileged_load,
+                           "start this run outside of it, or do without: --no-explain, and no "
+                           "--on-notify (TRACE and NOTIFY calls then get ENOSYS)"}));
+      return kLaunchFailed;
     case ExecOutcome::Kind::kExecFailed:
       return refused_exec(options, profile, outcome->path, outcome->exec.sys_errno);
     case ExecOutcome::Kind::kKilled:

@@ -9,15 +9,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstring>
 
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/exec_evidence.h"
+#include "cli/load_failure.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/live_profile.h"
+#include "process/exec_failure.h"
 #include "process/launch.h"
 #include "tripwire/watch.h"
 
@@ -155,14 +156,13 @@ void tell_summary(const Options& options, const WatchSpec& spec, const WatchOutc
 }
 
 int failed_start(const Options& options, const EnforceOutcome& run) {
-  const char* why = std::strerror(run.exec.sys_errno);
   if (run.exec.kind == ExecOutcome::Kind::kExecFailed) {
-    complain(kVerb, fmt::format("{}: cannot be executed: {}", printable(run.path), why));
+    complain(kVerb, exec_failure_sentence(run.path, run.exec.sys_errno));
     return kCannotExecute;
   }
-  complain(kVerb, fmt::format("{}: the kernel does not load the filter: {}; `sysnare doctor` says "
-                              "what works here",
-                              printable(options.profile.path), why));
+  complain(kVerb, load_failure_sentence(
+                      {options.profile.path, run.exec.sys_errno, options.privileged_load,
+                       "start this watch outside of it, or use `sysnare run`, which needs none"}));
   return kLaunchFailed;
 }
 

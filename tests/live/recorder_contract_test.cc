@@ -306,7 +306,7 @@ TEST_P(RecorderContract, SaysWhyACommandCannotBeExecuted) {
       {"not executable", "/etc/passwd", 126, "ermission denied"},
       {"a folder", "/", 126, "is a directory"},
       {"neither a program nor a script", junk, 126, "neither a program"},
-      {"a missing interpreter", orphan, 127, "interpreter"},
+      {"a missing interpreter", orphan, 126, "its interpreter /nonexistent/interpreter"},
   };
   for (const Case& each : cases) {
     SCOPED_TRACE(each.why);

@@ -3,9 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <set>
 #include <sstream>
 
+#include "profiles.h"
 #include "sentences.h"
 
 namespace sysnare::live {
@@ -117,6 +120,74 @@ TEST(Usage, NamesTheMistakeAndWhatIsAllowed) {
     EXPECT_EQ(outcome.status, c.status);
     expect_own_sentence(outcome, c.words.front());
     EXPECT_THAT(outcome.err, HasSubstr(c.sentence));
+  }
+}
+
+/// Three verbs start commands, and a user who changes from one to the other reads the same.
+TEST(Usage, WhatCannotBeExecutedIsSaidInTheSameWordsByEveryVerb) {
+  const TempDir dir;
+  const auto file = [&](const char* name, const std::string& text) {
+    const std::string path = dir.write(name, text);
+    ::chmod(path.c_str(), 0755);
+    return path;
+  };
+  std::string image = slurp("/bin/true");
+  ASSERT_GT(image.size(), 64U);
+  image[18] = 0x08;  // e_machine: MIPS
+  image[19] = 0x00;
+  const std::string loader = "/lib64/ld-linux-x86-64.so.2";
+  std::string lost = slurp("/bin/true");
+  const std::size_t at = lost.find(loader);
+  ASSERT_NE(at, std::string::npos);
+  lost.replace(at, 4, "/bil");
+  const struct {
+    const char* why;
+    std::string path;
+    int status;
+    std::string says;
+  } cases[] = {
+      {"no bytes", file("empty", ""), 126, "cannot be executed: it is empty\n"},
+      {"a text", file("text", "echo hi\n"), 126,
+       "cannot be executed: neither a program for this machine nor a script with a #! line; a "
+       "script without one is started by its shell, as in `sh " +
+           (dir / "text") + "`\n"},
+      {"#! and no more", file("bang", "#!\n"), 126,
+       "cannot be executed: its #! line names no interpreter\n"},
+      {"another machine's", file("mips", image), 126,
+       "cannot be executed: an ELF file that this kernel does not run: damaged, or for another "
+       "machine\n"},
+      {"an ELF header cut off", file("cut", image.substr(0, 20)), 126,
+       "cannot be executed: an ELF file that this kernel does not run"},
+      {"a lost interpreter", file("orphan", "#!/nonexistent/sh -e\n"), 126,
+       "cannot be executed: its interpreter /nonexistent/sh (in its #! line) does not exist\n"},
+      {"a lost loader", file("lost", lost), 126,
+       "cannot be executed: its dynamic loader /bil64/ld-linux-x86-64.so.2 does not exist\n"},
+      {"a folder", dir.path(), 126, ": is a directory\n"},
+      {"not executable", "/etc/passwd", 126, ": Permission denied\n"},
+      {"not there", dir / "nothing", 127, ": No such file or directory\n"},
+      {"not in PATH", "no-such-command", 127, ": no such command in PATH\n"},
+  };
+  const std::string profile = dir.write("p.json", kAllowAll);
+  RunOptions in_clean_path;  // a folder of PATH may be closed to this user
+  in_clean_path.environment = {"PATH=/usr/bin:/bin"};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    std::set<std::string> sentences;
+    for (const std::vector<std::string>& verb : {std::vector<std::string>{"trace"},
+                                                 {"run", "--profile", profile},
+                                                 {"run", "--no-explain", "--profile", profile},
+                                                 {"watch", "--profile", profile},
+                                                 {"profile", "-o", dir / "out.json"}}) {
+      SCOPED_TRACE(verb.front());
+      std::vector<std::string> words = verb;
+      words.insert(words.end(), {"--", c.path});
+      const Outcome outcome = sysnare(words, in_clean_path);
+      EXPECT_EQ(outcome.status, c.status);
+      expect_one_sentence(outcome, verb.front());
+      EXPECT_THAT(outcome.err, HasSubstr(c.says));
+      sentences.insert(outcome.err.substr(outcome.err.find(": ")));
+    }
+    EXPECT_EQ(sentences.size(), 1U);
   }
 }
 

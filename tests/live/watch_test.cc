@@ -529,5 +529,38 @@ TEST(Watch, PassesTheProgramsStatusOn) {
             128 + SIGTERM);
 }
 
+/// A task can have one listener. What cannot be had is said with what to do, not as the bare EBUSY.
+TEST(Watch, InsideAnotherItSaysWhatToDo) {
+  const TempDir folder;
+  const std::string all = folder.write("all.json", kAllowAll);
+  const std::string notify = folder.write("notify.json", all_but(R"("getppid")", "NOTIFY"));
+  const struct {
+    const char* why;
+    std::vector<std::string> inner;
+    int status;
+    const char* says;  ///< empty: nothing of ours
+  } cases[] = {
+      {"a second watch",
+       {"watch", "--profile", all},
+       125,
+       "and the kernel allows one; start this watch outside of it, or use `sysnare run`"},
+      {"a run with a listener",
+       {"run", "--on-notify", "continue", "--profile", notify},
+       125,
+       "and the kernel allows one; start this run outside of it, or do without: --no-explain"},
+      {"a run without", {"run", "--no-explain", "--profile", all}, 0, ""},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    std::vector<std::string> words = {"watch", "--profile", all, "--", sysnare_path()};
+    words.insert(words.end(), c.inner.begin(), c.inner.end());
+    words.insert(words.end(), {"--", "true"});
+    const Outcome outcome = sysnare(words);
+    EXPECT_EQ(outcome.status, c.status) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(c.says));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("resource busy")));
+  }
+}
+
 }  // namespace
 }  // namespace sysnare::live

@@ -2,12 +2,9 @@
 
 #include <sys/ptrace.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "base/file.h"
-#include "base/text.h"
 #include "elf/identity.h"
 
 namespace sysnare {
@@ -29,23 +26,6 @@ ProgramIdentity identify_program(const std::string& path) {
   if (Result<std::string> sum = sha256_file(path)) program.sha256 = *sum;
   if (Result<ElfIdentity> elf = elf_identity(path)) program.build_id = elf->build_id;
   return program;
-}
-
-std::string exec_failure_sentence(const std::string& path, int error) {
-  const std::string name = printable(path);
-  switch (error) {
-    case ENOENT:
-      return fmt::format(
-          "{}: cannot be executed: the interpreter that it names (its #! line, or its dynamic "
-          "loader) does not exist",
-          name);
-    case ENOEXEC:
-      return fmt::format(
-          "{}: cannot be executed: neither a program for this machine nor a script with a #! line",
-          name);
-    default:
-      return fmt::format("{}: cannot be executed: {}", name, std::strerror(error));
-  }
 }
 
 }  // namespace sysnare

@@ -1,5 +1,5 @@
 #pragma once
-// Which program is recorded, and why could it not be executed?
+// Which program is recorded, and by which ptrace options?
 
 #include <string>
 
@@ -12,8 +12,5 @@ std::uint64_t trace_options(bool follow);
 
 /// Identity of the file at `path` (symbolic links followed). What cannot be read is left empty.
 ProgramIdentity identify_program(const std::string& path);
-
-/// One sentence for a person.
-std::string exec_failure_sentence(const std::string& path, int error);
 
 }  // namespace sysnare

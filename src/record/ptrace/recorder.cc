@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "arch/syscalls.h"
+#include "process/exec_failure.h"
 #include "record/ptrace/attach.h"
 #include "record/ptrace/program.h"
 #include "record/ptrace/requests.h"
@@ -445,7 +446,7 @@ void PtraceRecorder::finish() {
   const ExecOutcome outcome = launch_->outcome();
   if (outcome.kind != ExecOutcome::Kind::kExecFailed) return;
   recording_.exec_error = exec_failure_sentence(launch_->path(), outcome.sys_errno);
-  recording_.exit_code_of_failure = outcome.sys_errno == ENOENT ? 127 : 126;
+  recording_.exit_code_of_failure = 126;
 }
 
 Result<Recording> record_ptrace(const RecordOptions& options) {
