@@ -252,11 +252,11 @@ TEST(Decompile, LibseccompsFiltersLinearAndAsATree) {
     }
     for (const std::uint64_t value : {0ull, 8ull, 0xffffffffull}) {
       ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-                                 SCMP_A0_64(SCMP_CMP_EQ, value)),
+                                 scmp_arg_cmp{0, SCMP_CMP_EQ, value, 0}),
                 0);
     }
     ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                               SCMP_A0_64(SCMP_CMP_MASKED_EQ, 0x7e020000, 0)),
+                               scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, 0x7e020000, 0}),
               0);
     const std::vector<sock_filter> program = exported(context);
     seccomp_release(context);

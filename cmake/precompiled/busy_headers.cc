@@ -1,0 +1,1 @@
+// Nothing: its precompiled header serves the rooms and tests.
