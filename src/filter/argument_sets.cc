@@ -433,6 +433,35 @@ std::string conjunction_text(const Conjunction& all, std::string_view call_name)
   return text;
 }
 
+Id set_of(DecisionDiagram& diagram, const Conjunction& tests) {
+  const Id none = diagram.constant(0);
+  Id set = diagram.constant(1);
+  for (const ValueTest& each : tests) {
+    const std::uint64_t ones = low_ones(each.bits);
+    const auto test = [&](TestKind kind, std::uint64_t mask, std::uint64_t k) {
+      return whole(diagram, each.index, kind, mask, k);
+    };
+    const bool negated = each.kind == Kind::kNotEqual || each.kind == Kind::kMaskedNotEqual;
+    Id holds = none;
+    switch (each.kind) {
+      case Kind::kEqual:
+      case Kind::kNotEqual:
+        holds = test(TestKind::kEqual, ones, each.first);
+        break;
+      case Kind::kMaskedEqual:
+      case Kind::kMaskedNotEqual:
+        holds = test(TestKind::kEqual, each.first, each.second);
+        break;
+      case Kind::kRange:
+        holds = diagram.choose(test(TestKind::kAbove, ones, each.second), none,
+                               test(TestKind::kAtLeast, ones, each.first));
+        break;
+    }
+    set = negated ? diagram.choose(holds, none, set) : diagram.choose(holds, set, none);
+  }
+  return set;
+}
+
 Id set_of(DecisionDiagram& diagram, const std::vector<ArgCondition>& conditions,
           unsigned register_bits) {
   const Id none = diagram.constant(0);

@@ -53,6 +53,9 @@ Result<std::vector<std::vector<ArgCondition>>> rules_of(const std::vector<Conjun
 /// "flags & 0x7e020000 != 0 and fd == 3", with the names of the arguments of `call_name`; "always".
 std::string conjunction_text(const Conjunction& all, std::string_view call_name);
 
+/// The set of calls for which all of `tests` hold.
+DecisionDiagram::Id set_of(DecisionDiagram& diagram, const Conjunction& tests);
+
 /// The set of calls for which a list of conditions holds, as the evaluation of a profile has it.
 DecisionDiagram::Id set_of(DecisionDiagram& diagram, const std::vector<ArgCondition>& conditions,
                            unsigned register_bits);

@@ -33,6 +33,8 @@ class DecisionDiagram {
   /// Rules that set single bits of several arguments against each other double them with each bit,
   /// and have to end somewhere.
   static constexpr std::size_t kMaxNodes = 1u << 20;
+  /// Most steps of choose(): a few seconds. What falls off the table of choices is done again.
+  static constexpr std::size_t kMaxSteps = 1u << 26;
 
   /// The empty set, before any other was asked for.
   static constexpr Id kNothing = 0;
@@ -81,9 +83,6 @@ class DecisionDiagram {
   static constexpr Id kEverything = 1;
   /// Enough for the argument rules of one call; tables grow with their nodes.
   static constexpr std::size_t kFirstPlaces = 1u << 11;
-  /// Most steps of choose(): a few seconds. What falls off the table of choices is done again.
-  static constexpr std::size_t kMaxSteps = 1u << 26;
-
   struct Node {
     std::uint32_t bit = 0;  ///< place in the order of asking; kLeaf: `low` is the value
     Id low = 0;             ///< where the bit is 0

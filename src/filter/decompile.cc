@@ -8,6 +8,7 @@
 
 #include "arch/syscalls.h"
 #include "filter/filter.h"
+#include "filter/rule_cover.h"
 
 namespace sysnare {
 namespace {
@@ -17,12 +18,6 @@ using Id = DecisionDiagram::Id;
 struct Decision {
   Abi abi = Abi::kX86_64;
   Id by_arguments = 0;
-};
-
-struct Rule {
-  ActionValue action;
-  std::vector<ArgCondition> conditions;
-  auto operator<=>(const Rule&) const = default;
 };
 
 class Decompiler {
@@ -45,11 +40,11 @@ class Decompiler {
     made.profile.default_action = action_of(otherwise);
     made.profile.default_errno_ret = errno_ret_of(otherwise);
     for (const Abi abi : abis_) made.profile.architectures.emplace_back(abi_oci_name(abi));
-    std::map<Rule, std::vector<std::string>> groups;
+    std::map<CoverRule, std::vector<std::string>> groups;
     for (const auto& [name, decisions] : names_) {
-      Result<std::vector<Rule>> rules = rules_for(decisions, otherwise);
+      Result<std::vector<CoverRule>> rules = rules_for(decisions, otherwise);
       if (!rules) return propagate(rules, "{}", name);
-      for (const Rule& rule : *rules) groups[rule].emplace_back(name);
+      for (const CoverRule& rule : *rules) groups[rule].emplace_back(name);
     }
     write(groups, made.profile);
     return check(std::move(made));
@@ -146,56 +141,25 @@ class Decompiler {
     return best;
   }
 
-  Result<std::vector<Rule>> rules_for(const std::vector<Decision>& decisions,
-                                      ActionValue otherwise) {
-    // One rule for all ABIs: the first whose rules fit the others. A 64-bit condition says more.
-    std::vector<Rule> first;
-    std::optional<Error> failure;
-    for (const Decision& from : decisions) {
-      Result<std::vector<Rule>> rules = rules_from(from, otherwise);
-      if (!rules) {
-        failure = rules.error();
-        continue;
-      }
-      if (std::all_of(decisions.begin(), decisions.end(),
-                      [&](const Decision& each) { return means(*rules, each, otherwise); })) {
-        return rules;
-      }
-      if (&from == &decisions.front()) first = std::move(*rules);
+  /// One list of rules for all ABIs that have the call.
+  Result<std::vector<CoverRule>> rules_for(const std::vector<Decision>& decisions,
+                                           ActionValue otherwise) {
+    // Of ABIs with equal registers the first: no rule tells them apart, and what the others decide
+    // differently ends up in the residue.
+    ByWidth decided;
+    for (const Decision& each : decisions) {
+      std::optional<Id>& there = register_bits(each.abi) == 32 ? decided.narrow : decided.wide;
+      if (!there) there = each.by_arguments;
     }
-    if (failure) return Failure(*failure);
-    return first;
-  }
-
-  Result<std::vector<Rule>> rules_from(const Decision& from, ActionValue otherwise) {
-    const auto key = std::pair(from.by_arguments, register_bits(from.abi));
-    if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
-    std::vector<Rule> rules;
-    for (const ActionValue action : actions_of(diagram_, from.by_arguments)) {
-      if (action == otherwise) continue;
-      const Id calls = calls_with(diagram_, from.by_arguments, action.value);
-      Result<std::vector<Conjunction>> any = conjunctions_of(diagram_, calls, key.second);
-      if (!any) return propagate(any);
-      Result<std::vector<std::vector<ArgCondition>>> all = rules_of(*any, key.second);
-      if (!all) return propagate(all);
-      for (auto& conditions : *all) rules.push_back({action, std::move(conditions)});
-    }
-    rules_.emplace(key, rules);
+    if (const auto known = rules_.find(decided); known != rules_.end()) return known->second;
+    Result<std::vector<CoverRule>> rules = cover(diagram_, decided, otherwise);
+    if (rules) rules_.emplace(decided, *rules);
     return rules;
   }
 
-  /// Whether `rules` decide as `decision` does; those of one call do not overlap in actions.
-  bool means(const std::vector<Rule>& rules, const Decision& decision, ActionValue otherwise) {
-    Id made = diagram_.leaf(otherwise.value);
-    for (const Rule& rule : rules) {
-      const Id calls = set_of(diagram_, rule.conditions, register_bits(decision.abi));
-      made = diagram_.choose(calls, diagram_.leaf(rule.action.value), made);
-    }
-    return made == decision.by_arguments;
-  }
-
-  static void write(const std::map<Rule, std::vector<std::string>>& groups, Profile& profile) {
-    std::vector<std::pair<Rule, std::vector<std::string>>> sorted(groups.begin(), groups.end());
+  static void write(const std::map<CoverRule, std::vector<std::string>>& groups, Profile& profile) {
+    std::vector<std::pair<CoverRule, std::vector<std::string>>> sorted(groups.begin(),
+                                                                       groups.end());
     // The long lists first, then rules with conditions by name.
     std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
       const bool a_plain = a.first.conditions.empty();
@@ -236,7 +200,7 @@ class Decompiler {
   std::vector<Abi> abis_;
   std::map<std::string_view, std::vector<Decision>> names_;
   std::map<Id, std::uint64_t> unnamed_;  ///< how many numbers without a name are decided so
-  std::map<std::pair<Id, unsigned>, std::vector<Rule>> rules_;
+  std::map<ByWidth, std::vector<CoverRule>> rules_;
 };
 
 }  // namespace

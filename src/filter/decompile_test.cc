@@ -106,6 +106,41 @@ TEST(Decompile, ReadsFiltersAsOthersWriteThem) {
   }
 }
 
+/// A filter that asks for the number alone, by a list as long as a filter may be.
+TEST(Decompile, ALongListOfNumbersIsNotEntangled) {
+  std::vector<sock_filter> program = {load(0)};
+  for (std::uint32_t nr = 0; nr < 2000; ++nr) {
+    program.push_back(jump(BPF_JEQ, nr * 7919 % 4001, 0, 1));
+    program.push_back(ret(SECCOMP_RET_ERRNO | nr % 3));
+  }
+  program.push_back(ret(SECCOMP_RET_ALLOW));
+  DecisionDiagram diagram;
+  const Result<FilterMeaning> meaning = meaning_of(diagram, program);
+  ASSERT_TRUE(meaning.has_value()) << meaning.error().message;
+  const auto ranges = decision_ranges(diagram, meaning->sections.at(AUDIT_ARCH_X86_64), 0);
+  ASSERT_TRUE(ranges.has_value()) << ranges.error().message;
+  std::size_t at = 0;
+  for (std::uint32_t nr = 0; nr < 4100; ++nr) {
+    while ((*ranges)[at].last < nr) ++at;
+    for (const std::uint32_t arch : {std::uint32_t{AUDIT_ARCH_X86_64}, 0x12345678u}) {
+      seccomp_data call{};
+      call.arch = arch;
+      call.nr = static_cast<int>(nr);
+      const std::uint32_t wanted = normal_action(simulate(program, call)->action.value).value;
+      if (arch == AUDIT_ARCH_X86_64) {
+        ASSERT_EQ(diagram.value((*ranges)[at].a), wanted) << nr;
+      } else {
+        const auto found = meaning->elsewhere.find(wanted);
+        ASSERT_NE(found, meaning->elsewhere.end()) << nr;
+        const auto is_nr = diagram.holds({WordTest::Kind::kEqual, 0, UINT32_MAX, nr});
+        const auto is_arch = diagram.holds({WordTest::Kind::kEqual, 1, UINT32_MAX, arch});
+        const auto one = diagram.choose(is_arch, is_nr, DecisionDiagram::kNothing);
+        ASSERT_EQ(diagram.choose(one, found->second, DecisionDiagram::kNothing), one) << nr;
+      }
+    }
+  }
+}
+
 TEST(Decompile, SaysWhyAFilterHasNoProfile) {
   struct Case {
     const char* why;

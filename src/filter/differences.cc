@@ -35,8 +35,9 @@ class Comparer {
     elsewhere(a, b);
     if (diagram_.full()) {
       return fail(Errc::kLimit,
-                  "the decisions by argument are too entangled to be compared (more than {} nodes)",
-                  DecisionDiagram::kMaxNodes);
+                  "the decisions by argument are too entangled to be compared (more than {} nodes "
+                  "or {} steps)",
+                  DecisionDiagram::kMaxNodes, DecisionDiagram::kMaxSteps);
     }
     return std::move(found_);
   }

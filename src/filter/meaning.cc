@@ -7,6 +7,7 @@
 
 #include "filter/filter.h"
 #include "filter/machine.h"
+#include "filter/number_pieces.h"
 
 namespace sysnare {
 namespace {
@@ -36,17 +37,33 @@ struct State {
   auto operator<=>(const State&) const = default;
 };
 
+Failure too_entangled() {
+  return fail(Errc::kLimit,
+              "the decisions are too entangled to be compared (more than {} nodes or {} steps)",
+              DecisionDiagram::kMaxNodes, DecisionDiagram::kMaxSteps);
+}
+
+/// Sets by action as one diagram.
+Id joined(DecisionDiagram& diagram, const std::map<std::uint32_t, Id>& sets) {
+  Id all = diagram.leaf(sets.begin()->first);
+  for (const auto& [action, calls] : sets) {
+    all = diagram.choose(calls, diagram.leaf(action), all);
+  }
+  return all;
+}
+
 class Run {
  public:
   Run(DecisionDiagram& diagram, std::span<const sock_filter> program, const Place& place)
       : diagram_(diagram), program_(program), place_(place), none_(diagram.constant(0)) {}
 
-  /// The sets of `calls` by action. None of them is empty.
-  Result<std::map<std::uint32_t, Id>> run(Id calls) {
+  /// What becomes of `calls` that come to instruction `start`, by action; A, X and the memory are
+  /// not asked for there. None of the sets is empty.
+  Result<std::map<std::uint32_t, Id>> run(Id calls, std::size_t start = 0) {
     reached_.resize(program_.size());
-    add(reached_[0], State{}, calls);
+    add(reached_[start], State{}, calls);
     std::size_t states = 0;
-    for (std::size_t pc = 0; pc < program_.size() && !diagram_.full(); ++pc) {
+    for (std::size_t pc = start; pc < program_.size() && !diagram_.full(); ++pc) {
       // Jumps go forward: all calls that come here are known by now.
       for (const auto& [state, here] : reached_[pc]) {
         if (++states > kMaxStates) {
@@ -65,9 +82,7 @@ class Run {
       reached_[pc].clear();
     }
     if (diagram_.full()) {
-      return fail(Errc::kLimit,
-                  "the decisions by argument are too entangled to be compared (more than {} nodes)",
-                  DecisionDiagram::kMaxNodes);
+      return too_entangled();
     }
     return returned_;
   }
@@ -230,6 +245,79 @@ class Run {
   std::map<std::uint32_t, Id> returned_;
 };
 
+/// The numbers of one architecture first, and from each piece of them the arguments alone: one
+/// diagram of all calls of a long list of numbers takes a thousand times as long.
+class Section {
+ public:
+  Section(DecisionDiagram& diagram, std::span<const sock_filter> program, const Place& place)
+      : diagram_(diagram), program_(program), place_(place) {}
+
+  /// Number and arguments to action. Empty when the numbers are not to be had in pieces.
+  Result<std::optional<Id>> of(std::uint32_t arch) {
+    const auto pieces = number_pieces(program_, arch);
+    if (!pieces) return std::optional<Id>();
+    std::vector<std::pair<std::uint32_t, Id>> starts;
+    for (const NumberPiece& piece : *pieces) {
+      Result<Id> decided =
+          piece.value ? diagram_.leaf(normal_action(*piece.value).value) : behind(piece.pc);
+      if (!decided) return propagate(decided);
+      if (starts.empty() || starts.back().second != *decided) {
+        starts.emplace_back(piece.first, *decided);
+      }
+    }
+    return std::optional(tree(starts, 0, starts.size()));
+  }
+
+ private:
+  /// What the program decides from `pc` on, which loads an argument.
+  Result<Id> behind(std::size_t pc) {
+    if (const auto known = known_.find(pc); known != known_.end()) return known->second;
+    Result<std::map<std::uint32_t, Id>> sets =
+        Run(diagram_, program_, place_).run(diagram_.constant(1), pc);
+    if (!sets) return propagate(sets);
+    const Id made = joined(diagram_, *sets);
+    known_.emplace(pc, made);
+    return made;
+  }
+
+  Id tree(const std::vector<std::pair<std::uint32_t, Id>>& starts, std::size_t from,
+          std::size_t end) {
+    if (end - from == 1) return starts[from].second;
+    const std::size_t middle = from + (end - from) / 2;
+    const Id above = diagram_.holds({Kind::kAtLeast, kNrWord, UINT32_MAX, starts[middle].first});
+    return diagram_.choose(above, tree(starts, middle, end), tree(starts, from, middle));
+  }
+
+  DecisionDiagram& diagram_;
+  std::span<const sock_filter> program_;
+  Place place_;
+  std::map<std::size_t, Id> known_;
+};
+
+/// Of architectures that no table knows, all of `unknown`: by action. Empty as Section::of().
+Result<std::optional<std::map<std::uint32_t, Id>>> elsewhere_in_pieces(
+    DecisionDiagram& diagram, std::span<const sock_filter> program, Id unknown) {
+  const auto none = std::optional<std::map<std::uint32_t, Id>>();
+  const auto starts = arch_ranges(program);
+  if (!starts) return none;
+  Section section(diagram, program, Place{});
+  std::optional<Id> decided;
+  for (const std::uint32_t first : *starts) {
+    Result<std::optional<Id>> here = section.of(first);
+    if (!here) return propagate(here);
+    if (!*here) return none;
+    const Id from = diagram.holds({Kind::kAtLeast, kArchWord, UINT32_MAX, first});
+    decided = decided ? diagram.choose(from, **here, *decided) : **here;
+  }
+  std::map<std::uint32_t, Id> sets;
+  for (const ActionValue action : actions_of(diagram, *decided)) {
+    const Id calls =
+        diagram.choose(unknown, calls_with(diagram, *decided, action.value), diagram.constant(0));
+    if (calls != diagram.constant(0)) sets.emplace(action.value, calls);
+  }
+  return std::optional(std::move(sets));
+}
+
 class Ranges {
  public:
   explicit Ranges(const DecisionDiagram& diagram) : diagram_(diagram) {}
@@ -298,19 +386,28 @@ Result<FilterMeaning> meaning_of(DecisionDiagram& diagram, std::span<const sock_
     const std::uint32_t arch = audit_arch(abi);
     if (meaning.sections.contains(arch)) continue;
     const Place place{arch, is_big_endian(abi), register_bits(abi) == 32};
-    Result<std::map<std::uint32_t, Id>> sets = Run(diagram, program, place).run(every);
-    if (!sets) return propagate(sets);
-    Id section = diagram.leaf(sets->begin()->first);
-    for (const auto& [action, calls] : *sets) {
-      section = diagram.choose(calls, diagram.leaf(action), section);
+    Result<std::optional<Id>> section = Section(diagram, program, place).of(arch);
+    if (!section) return propagate(section);
+    if (!*section) {
+      Result<std::map<std::uint32_t, Id>> sets = Run(diagram, program, place).run(every);
+      if (!sets) return propagate(sets);
+      *section = joined(diagram, *sets);
     }
-    meaning.sections.emplace(arch, section);
+    meaning.sections.emplace(arch, **section);
     unknown =
         diagram.choose(diagram.holds({Kind::kEqual, kArchWord, UINT32_MAX, arch}), none, unknown);
   }
-  Result<std::map<std::uint32_t, Id>> sets = Run(diagram, program, Place{}).run(unknown);
-  if (!sets) return propagate(sets);
-  meaning.elsewhere = std::move(*sets);
+  Result<std::optional<std::map<std::uint32_t, Id>>> pieces =
+      elsewhere_in_pieces(diagram, program, unknown);
+  if (!pieces) return propagate(pieces);
+  if (*pieces) {
+    meaning.elsewhere = std::move(**pieces);
+  } else {
+    Result<std::map<std::uint32_t, Id>> sets = Run(diagram, program, Place{}).run(unknown);
+    if (!sets) return propagate(sets);
+    meaning.elsewhere = std::move(*sets);
+  }
+  if (diagram.full()) return too_entangled();
   return meaning;
 }
 
