@@ -13,6 +13,7 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/call_counts.h"
 #include "cli/exec_evidence.h"
 #include "cli/load_failure.h"
 #include "cli/recording.h"
@@ -226,6 +227,12 @@ int prepare_and_watch(Options& options) {
     return kLaunchFailed;
   }
   spec.program_execs = *execs;
+  Result<CallCounts> counts = call_counts(options.evidence, options.profile.path, say);
+  if (!counts) {
+    complain(kVerb, counts.error());
+    return kLaunchFailed;
+  }
+  spec.counts = std::move(*counts);
   for (const std::string& name : options.allow_exec) {
     Result<std::string> path = find_executable(name);
     if (!path) {
@@ -269,9 +276,10 @@ int verb_watch(const Words& words) {
   app.add_option("--on", options.on, "what calls of this grade get: alert, errno or kill")
       ->type_name("GRADE=WHAT")
       ->allow_extra_args(false);
-  app.add_option("--evidence", options.evidence,
-                 "evidence of the program, to know whether it starts programs itself (default: the "
-                 "side file of the profile)")
+  app.add_option(
+         "--evidence", options.evidence,
+         "evidence of the program, to know whether it starts programs itself and which calls "
+         "are frequent (default: the side file of the profile)")
       ->type_name("FILE");
   app.add_option("--allow-exec", options.allow_exec, "the program may execute this file")
       ->type_name("PATH")

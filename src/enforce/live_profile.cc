@@ -137,6 +137,8 @@ KernelVersion running_kernel() {
   return version;
 }
 
+bool caches_allows() { return running_kernel() >= KernelVersion{.major = 5, .minor = 11}; }
+
 bool LiveProfile::uses(std::uint32_t action) const {
   if (resolved.default_action.action() == action || resolved.foreign_abi.action() == action) {
     return true;
@@ -180,7 +182,7 @@ Result<LiveProfile> load_live_profile(const LiveProfileOptions& options) {
   Result<std::uint64_t> flags = flag_bits(options, live);
   if (!flags) return propagate(flags);
   live.filter_flags = *flags;
-  Result<Filter> filter = compile(live.resolved);
+  Result<Filter> filter = compile(live.resolved, options.counts, caches_allows());
   if (!filter) return propagate(filter, "{}", options.path);
   live.program = std::move(filter->program);
   return live;

@@ -27,6 +27,7 @@ struct LiveProfileOptions {
   bool kill_process = false;   ///< KILL and KILL_THREAD become KILL_PROCESS
   bool allow_unknown = false;  ///< an unknown call name is a warning, not an error
   bool listener = false;       ///< the filter will be loaded with a listener
+  CallCounts counts{};         ///< how often calls are made; decides nothing but the way to them
 };
 
 struct LiveProfile {
@@ -55,5 +56,8 @@ std::vector<std::string> effective_capabilities();
 bool is_capability(std::string_view name);
 /// The running kernel.
 KernelVersion running_kernel();
+/// Whether the running kernel answers unconditional allows without running the filter: since 5.11
+/// (kernel/seccomp.c seccomp_cache_check_allow()).
+bool caches_allows();
 
 }  // namespace sysnare

@@ -25,8 +25,8 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const ResolvedProfile& profile, const CallCounts& counts)
-      : profile_(profile), counts_(counts) {}
+  Compiler(const ResolvedProfile& profile, const CallCounts& counts, bool cached)
+      : profile_(profile), counts_(counts), cached_(cached) {}
 
   Result<std::vector<sock_filter>> run() {
     std::vector<std::uint32_t> archs;
@@ -115,7 +115,7 @@ class Compiler {
       for (; counted != counts_.end() && counted->first < Call{abi, UINT32_MAX} &&
              counted->first.nr < end;
            ++counted) {
-        if (target != allow) weight += std::min(counted->second, kMostCounted);
+        if (!cached_ || target != allow) weight += std::min(counted->second, kMostCounted);
       }
       runs.push_back({static_cast<std::uint32_t>(from), target, weight});
     };
@@ -155,13 +155,14 @@ class Compiler {
 
   const ResolvedProfile& profile_;
   const CallCounts& counts_;
+  bool cached_;
   Graph graph_;
 };
 
 }  // namespace
 
-Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts) {
-  Result<std::vector<sock_filter>> program = Compiler(profile, counts).run();
+Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts, bool cached) {
+  Result<std::vector<sock_filter>> program = Compiler(profile, counts, cached).run();
   if (!program) return propagate(program);
   if (Result<void> proven = verify(*program, profile); !proven) {
     if (proven.error().code == Errc::kLimit) return propagate(proven);

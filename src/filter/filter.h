@@ -44,11 +44,13 @@ using CallCounts = std::map<Call, std::uint64_t>;
 
 /// Compiles `profile` and proves the result before returning it (no switch to skip). Calls that the
 /// kernel cannot answer from its cache (argument rules, any action but ALLOW) run the filter each
-/// time: the more `counts` has of one, the fewer steps lead to it.
+/// time: the more `counts` has of one, the fewer steps lead to it. Before Linux 5.11 nothing is
+/// `cached`, and ALLOW counts too.
 ///
 /// Errors: kLimit past BPF_MAXINSNS (4096) instructions, and for argument rules that verify()
 /// cannot compare.
-Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts = {});
+Result<Filter> compile(const ResolvedProfile& profile, const CallCounts& counts = {},
+                       bool cached = true);
 
 /// Proves that `program` decides every call as `profile` says (prove.h), and tries it against
 /// evaluate() besides: every number of every listed and unlisted ABI, every class of argument

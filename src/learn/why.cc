@@ -71,6 +71,9 @@ Result<void> read_call(const Cursor& item, Why& why) {
   if (!list) return propagate(list);
   Result<std::vector<Cursor>> items = list->items();
   if (!items) return propagate(items);
+  if (item.has("count")) {
+    if (Result<void> read = item.read("count", why.counts[*name]); !read) return propagate(read);
+  }
   std::vector<Origin>& origins = why.origins[*name];
   for (const Cursor& each : *items) {
     Result<std::string> text = each.string();

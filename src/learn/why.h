@@ -35,6 +35,7 @@ struct Why {
   std::uint64_t runs = 0;
   std::uint64_t lost = 0;
   std::map<std::string, std::vector<Origin>> origins;  ///< call name -> where it comes from
+  std::map<std::string, std::uint64_t> counts;         ///< call name -> how often it was seen
 
   /// Whether the program itself makes this call, as far as the evidence shows: application or scan.
   /// What only the launcher or a container runtime did does not count.

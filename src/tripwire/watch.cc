@@ -10,6 +10,7 @@
 #include "arch/syscalls.h"
 #include "base/text.h"
 #include "enforce/call_text.h"
+#include "enforce/live_profile.h"
 #include "enforce/notify.h"
 #include "filter/filter.h"
 #include "process/isa_call.h"
@@ -400,7 +401,8 @@ class Tripwire : public EnforceHandler {
 }  // namespace
 
 Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
-  Result<Filter> filter = compile(watch_profile(spec.profile, spec.policy));
+  Result<Filter> filter =
+      compile(watch_profile(spec.profile, spec.policy), spec.counts, caches_allows());
   if (!filter) return propagate(filter);
   EnforceSpec run;
   run.argv = spec.argv;

@@ -18,6 +18,7 @@
 #include "alert/alert.h"
 #include "base/result.h"
 #include "enforce/enforce.h"
+#include "filter/filter.h"
 #include "profile/resolve.h"
 #include "tripwire/judge.h"
 
@@ -35,6 +36,7 @@ struct WatchSpec {
   std::uint64_t filter_flags = 0;  ///< those of the profile
   std::string profile_name;        ///< for the alerts
   std::string profile_sha256;
+  CallCounts counts{};  ///< how often calls are made, as evidence has it
   WatchPolicy policy;
   bool program_execs = false;              ///< evidence shows that the program itself execs
   std::vector<std::string> allowed_execs;  ///< files that may be executed all the same

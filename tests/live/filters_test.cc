@@ -112,6 +112,58 @@ TEST_F(Filters, StackedFiltersAreShownInTheOrderOfLoading) {
   EXPECT_EQ(sysnare({"dump", "-p", pid, "--index", "2"}).status, 2);
 }
 
+/// The steps that the kernel takes for getppid under `verb` with this profile.
+int steps_of_getppid(const std::vector<std::string>& words, const TempDir& folder) {
+  std::vector<std::string> all = {sysnare_path()};
+  all.insert(all.end(), words.begin(), words.end());
+  all.push_back("--");
+  all.insert(all.end(), kSleeper.begin(), kSleeper.end());
+  Background process(all);
+  EXPECT_TRUE(eventually([&] { return !first_line(process).empty(); })) << process.err_so_far();
+  const std::string raw = folder / "raw.bpf";
+  const Outcome dumped = sysnare({"dump", "-p", first_line(process), "--raw", "-o", raw});
+  EXPECT_EQ(dumped.status, 0) << dumped.err;
+  const Outcome row = sysnare({"simulate", "--json", raw, "getppid"});
+  EXPECT_EQ(row.status, 0) << row.err;
+  const auto json = nlohmann::json::parse(row.out, nullptr, false);
+  return json.is_discarded() ? 0 : json["rows"][0]["steps"].get<int>();
+}
+
+TEST_F(Filters, CallsThatEvidenceHasOftenAreReachedInFewerSteps) {
+  TempDir folder;
+  // Every other number has another answer, so that the numbers make a tree of some depth.
+  const std::string profile = folder.write("p.json", R"({"defaultAction": "SCMP_ACT_ALLOW",
+    "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+    {"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},
+    {"names": ["swapon", "acct", "mount", "reboot", "sethostname", "iopl", "init_module",
+               "quotactl", "lookup_dcookie", "io_submit", "mbind", "keyctl", "add_key", "vmsplice",
+               "perf_event_open", "setns", "kcmp", "bpf", "userfaultfd", "move_pages", "unshare"],
+     "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]})");
+  const std::string evidence = folder.write("p.evidence.json", R"({"schema": 1,
+    "program": {"path": "/bin/sleep", "sha256": "", "build_id": ""}, "command": ["sleep"],
+    "recorder": "ptrace", "runs": 1, "last_new_run": 1, "lost": 0, "unresolved_sites": 0,
+    "notes": [], "calls": [{"abi": "x86_64", "nr": 110, "name": "getppid",
+      "origin": "application", "count": 1000000, "errors": {}, "total_ns": 1, "max_ns": 1,
+      "runs_seen": 1, "first_run": 1}]})");
+  const std::vector<std::string> run = {"run", "--no-explain", "--profile", profile};
+  std::vector<std::string> run_with = run;
+  run_with.insert(run_with.end(), {"--evidence", evidence});
+  const std::vector<std::string> watch = {"watch", "--no-explain", "--profile",
+                                          profile, "--alerts",     folder / "alerts"};
+  std::vector<std::string> watch_with = watch;
+  watch_with.insert(watch_with.end(), {"--evidence", evidence});
+  EXPECT_LT(steps_of_getppid(run_with, folder), steps_of_getppid(run, folder));
+  EXPECT_LT(steps_of_getppid(watch_with, folder), steps_of_getppid(watch, folder));
+
+  const Outcome missing =
+      sysnare({"run", "--profile", profile, "--evidence", folder / "no.json", "--", "true"});
+  EXPECT_EQ(missing.status, 125);
+  EXPECT_THAT(missing.err, HasSubstr("no.json"));
+  const Outcome wrong = sysnare({"run", "--profile", profile, "--evidence", profile, "--", "true"});
+  EXPECT_EQ(wrong.status, 125);
+  EXPECT_THAT(wrong.err, HasSubstr("evidence"));
+}
+
 TEST_F(Filters, AFilterThatAnotherProgramLoaded) {
   // systemd compiles its filters with libseccomp, one for each ABI and several a setting.
   if (!have_program("bwrap")) GTEST_SKIP() << "bwrap is not installed";
