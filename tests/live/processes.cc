@@ -17,6 +17,17 @@ bool traced(const std::string& folder) {
 
 }  // namespace
 
+int process_of(const std::vector<std::string>& argv) {
+  std::string wanted;
+  for (const std::string& word : argv) wanted += word + '\0';
+  for (const auto& each : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = each.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (slurp(each.path() / "cmdline") == wanted) return std::stoi(name);
+  }
+  return 0;
+}
+
 bool is_traced(int pid) { return traced("/proc/" + std::to_string(pid)); }
 
 bool all_threads_traced(int pid) {

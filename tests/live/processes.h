@@ -1,7 +1,13 @@
 #pragma once
 // In which state is a process, as /proc tells?
 
+#include <string>
+#include <vector>
+
 namespace sysnare::live {
+
+/// The process whose command line is `argv`, in whatever container it runs; 0 for none.
+int process_of(const std::vector<std::string>& argv);
 
 /// Whether somebody traces the thread `pid`.
 bool is_traced(int pid);

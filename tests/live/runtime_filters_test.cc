@@ -17,6 +17,7 @@
 #include "filter/differences.h"
 #include "filter/filter.h"
 #include "process/filters_of.h"
+#include "processes.h"
 #include "profile/plain.h"
 #include "profile/runtime.h"
 
@@ -72,19 +73,6 @@ class RuntimeFilters : public ::testing::TestWithParam<const char*> {
     const std::string name = GetParam();
     if (name.starts_with("podman")) return Runtime::kPodman;
     return runtime_by_name(name).value();
-  }
-
-  /// The process of a container that runs `argv`; 0 for none.
-  static pid_t process_of(const std::vector<std::string>& argv) {
-    std::string wanted;
-    for (const std::string& word : argv) wanted += word + '\0';
-    for (const auto& each : fs::directory_iterator("/proc")) {
-      const std::string name = each.path().filename();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      if (slurp(each.path() / "cmdline") != wanted) continue;
-      return std::stoi(name);
-    }
-    return 0;
   }
 
   /// linux.seccomp of the config.json that starts `argv`.
