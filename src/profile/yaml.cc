@@ -20,6 +20,8 @@ class Events {
   Events(std::string_view text, std::string_view name) : name_(name) {
     ready_ = yaml_parser_initialize(&parser_) != 0;
     if (!ready_) return;
+    // libyaml asserts that there is an address, and an empty view need not have one.
+    if (text.data() == nullptr) text = "";
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
                                  text.size());
   }
