@@ -12,6 +12,7 @@
 #include "cli/verb.h"
 #include "filter/filter.h"
 #include "filter/raw.h"
+#include "flow/formats.h"
 
 namespace sysnare::cli {
 namespace {
@@ -135,11 +136,13 @@ Result<FilterInput> filter_input(std::string_view text, const std::string& name,
     input.program = std::move(*program);
     return input;
   }
-  Result<Profile> profile = parse_profile(text, name);
-  if (!profile) return propagate(profile);
+  Result<Imported> imported = import_as(text, name, "", machine.options.arch);
+  if (!imported) return propagate(imported);
+  Profile* const profile = &imported->profile;
   Result<ResolvedProfile> flat = resolve(*profile, machine.options);
   if (!flat) return propagate(flat);
-  input.notes = profile->warnings;
+  input.notes = std::move(imported->losses);
+  input.notes.insert(input.notes.end(), profile->warnings.begin(), profile->warnings.end());
   input.notes.insert(input.notes.end(), flat->unknown_names.begin(), flat->unknown_names.end());
   if (machine.as) {
     Result<RuntimeView> view = as_runtime(*profile, machine.options, *machine.as);
@@ -160,6 +163,21 @@ Result<FilterInput> read_filter_input(const std::string& path, const Side& machi
   Result<std::string> text = read_file(path);
   if (!text) return propagate(text);
   return filter_input(*text, path == "-" ? "standard input" : path, machine);
+}
+
+Result<Imported> read_any_profile(const std::string& path, Abi arch, bool* is_json) {
+  Result<std::string> text = read_file(path);
+  if (!text) return propagate(text);
+  const std::string name = path == "-" ? "standard input" : path;
+  if (looks_like_filter(*text)) {
+    return fail(
+        Errc::kBadInput,
+        "{}: no profile but bytes; if they are a filter, `sysnare disasm --decompile` makes "
+        "a profile of it",
+        printable(name));
+  }
+  if (is_json != nullptr) *is_json = recognised_format(*text) == "oci";
+  return import_as(*text, name, "", arch);
 }
 
 bool reads_stdin_twice(const std::vector<std::string>& paths) {
@@ -191,6 +209,13 @@ Result<void> judge_residue(const Decompiled& made, bool lossy, std::vector<std::
         "calls of ABIs that are not listed get `{}` by this filter; a profile has no word for "
         "that, and sysnare kills the process",
         action_label(made.foreign_abi)));
+  }
+  if (!made.repeating.empty()) {
+    notes.push_back(
+        fmt::format("an argument stands twice in an entry of {}: \"and\" by OCI and sysnare, "
+                    "\"or\" to runc and "
+                    "crun",
+                    join_and(made.repeating)));
   }
   if (!made.residue.empty()) {
     if (!lossy) {

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "filter/decompile.h"
+#include "profile/import.h"
 #include "profile/resolve.h"
 #include "profile/runtime.h"
 
@@ -55,7 +56,8 @@ struct FilterInput {
   std::vector<std::string> notes;  ///< odd things about it; for stderr
 };
 
-/// Reads `path` ("-" is standard input): a profile, which is compiled, or a filter's bytes.
+/// Reads `path` ("-" is standard input): a profile of any format, which is compiled, or a filter's
+/// bytes. What of another program's file is not read is in the notes.
 ///
 /// Errors: kBadInput and those of reading and compiling, with the name of the file; kUsage for a
 /// filter with a runtime.
@@ -63,6 +65,10 @@ Result<FilterInput> read_filter_input(const std::string& path, const Side& machi
 /// The same of a text that is there already.
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
                                  const Side& machine);
+
+/// A profile of any format that import_as() (flow/formats.h) reads, and whether that is JSON; a
+/// filter's bytes are an Error.
+Result<Imported> read_any_profile(const std::string& path, Abi arch, bool* is_json = nullptr);
 
 /// Whether two of `paths` are standard input, which can be read once.
 bool reads_stdin_twice(const std::vector<std::string>& paths);

@@ -78,7 +78,7 @@ std::string next_text(const LintedFile& file) {
   const auto fixable = std::count_if(findings.begin(), findings.end(),
                                      [](const LintFinding& each) { return each.fixable; });
   std::string text;
-  if (fixable > 0 && !file.fixes) {
+  if (fixable > 0 && !file.fixes && file.is_json) {
     text = fmt::format("next: `sysnare lint --fix {}` mends {} of them; ", printable(file.name),
                        fixable);
   } else {

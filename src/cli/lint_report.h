@@ -13,7 +13,8 @@ struct LintedFile {
   std::string name;
   LintReport report;
   std::vector<std::string> changes;
-  bool fixes = false;  ///< --fix was given
+  bool fixes = false;   ///< --fix was given
+  bool is_json = true;  ///< a format that --fix writes
 };
 
 /// Text for people; `colour` only for a terminal.

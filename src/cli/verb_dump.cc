@@ -11,6 +11,7 @@
 #include "cli/filter_input.h"
 #include "cli/filter_json.h"
 #include "cli/print.h"
+#include "cli/recording.h"
 #include "cli/verb.h"
 #include "filter/raw.h"
 #include "process/filters_of.h"
@@ -21,8 +22,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kVerb = "dump";
+/// pid_t's largest.
+constexpr std::uint64_t kMaxPid = INT32_MAX;
+/// A task has 32,768 instructions at most, and each filter one and four besides
+/// (MAX_INSNS_PER_PATH, kernel/seccomp.c).
+constexpr std::uint64_t kMaxFilters = 32768 / 5;
 
 struct Wanted {
+  std::string pid_word;
+  std::string index_word;
   int pid = 0;
   std::optional<std::size_t> index;
   std::string out = "-";
@@ -99,6 +107,17 @@ Result<std::string> text_of(const Wanted& wanted, const std::vector<Shown>& show
   return text;
 }
 
+Result<void> read_numbers(Wanted& wanted) {
+  Result<std::uint64_t> pid = number_of("-p", wanted.pid_word, 1, kMaxPid);
+  if (!pid) return propagate(pid);
+  wanted.pid = static_cast<int>(*pid);
+  if (wanted.index_word.empty()) return {};
+  Result<std::uint64_t> index = number_of("--index", wanted.index_word, 0, kMaxFilters - 1);
+  if (!index) return propagate(index);
+  wanted.index = static_cast<std::size_t>(*index);
+  return {};
+}
+
 }  // namespace
 
 int verb_dump(const Words& words) {
@@ -107,10 +126,10 @@ int verb_dump(const Words& words) {
       "first. The process stands still for the moment and goes on. Needs CAP_SYS_ADMIN.",
       std::string(kVerb));
   Wanted wanted;
-  app.add_option("-p,--pid", wanted.pid, "the process, or one of its threads")
+  app.add_option("-p,--pid", wanted.pid_word, "the process, or one of its threads")
       ->type_name("PID")
       ->required();
-  app.add_option("--index", wanted.index, "only this filter, from 0")->type_name("N");
+  app.add_option("--index", wanted.index_word, "only this filter, from 0")->type_name("N");
   auto* const raw =
       app.add_flag("--raw", wanted.raw, "the bytes of one, as `sysnare disasm` reads them");
   auto* const decompile = app.add_flag("--decompile", wanted.decompile,
@@ -132,6 +151,7 @@ int verb_dump(const Words& words) {
       "3 they cannot be read.");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
+  if (Result<void> numbers = read_numbers(wanted); !numbers) return failed(kVerb, numbers.error());
   if (wanted.raw && wanted.out == "-" && ::isatty(STDOUT_FILENO) != 0) {
     complain(kVerb, "--raw writes bytes that are no text: name a file by -o, or a pipe");
     return kUsageError;

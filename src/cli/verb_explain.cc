@@ -10,6 +10,7 @@
 #include "arch/syscalls.h"
 #include "base/text.h"
 #include "cli/constants.h"
+#include "cli/filter_input.h"
 #include "cli/machine.h"
 #include "cli/print.h"
 #include "cli/verb.h"
@@ -38,9 +39,18 @@ struct Typed {
 };
 
 /// A minus sign before a digit becomes kMinus, and back.
-std::string exchanged(std::string word, char from, char to) {
+void exchange(std::string& word, char from, char to) {
   if (word.size() > 1 && word[0] == from && word[1] >= '0' && word[1] <= '9') word[0] = to;
-  return word;
+}
+
+/// Gives all words their minus signs back.
+void restore(Typed& typed) {
+  for (std::string* word : {&typed.file, &typed.call, &typed.abi, &typed.as, &typed.machine.arch,
+                            &typed.machine.kernel}) {
+    exchange(*word, kMinus, '-');
+  }
+  for (std::string& word : typed.args) exchange(word, kMinus, '-');
+  for (std::string& word : typed.machine.caps) exchange(word, kMinus, '-');
 }
 
 std::optional<Abi> abi_of(const Typed& typed, const ResolveOptions& options) {
@@ -58,7 +68,9 @@ std::optional<Abi> abi_of(const Typed& typed, const ResolveOptions& options) {
 std::optional<seccomp_data> call_of(const Typed& typed, Abi abi) {
   seccomp_data data{};
   data.arch = audit_arch(abi);
-  if (const auto number = parse_u64(typed.call); number && *number <= UINT32_MAX) {
+  if (typed.call == "-1") {
+    data.nr = static_cast<int>(kSkippedNr);
+  } else if (const auto number = parse_u64(typed.call); number && *number <= UINT32_MAX) {
     data.nr = static_cast<int>(static_cast<std::uint32_t>(*number));
   } else if (const auto nr = syscall_nr(abi, typed.call)) {
     data.nr = static_cast<int>(*nr);
@@ -69,7 +81,7 @@ std::optional<seccomp_data> call_of(const Typed& typed, Abi abi) {
   } else {
     const auto all = syscall_names();
     complain(kName, unknown_word("call", typed.call, {all.begin(), all.end()}) +
-                        "; give a name or a number");
+                        "; give a name, or a number from 0 to 4294967295 (-1 is the last)");
     return std::nullopt;
   }
   if (typed.args.size() > kArgCount) {
@@ -78,7 +90,7 @@ std::optional<seccomp_data> call_of(const Typed& typed, Abi abi) {
     return std::nullopt;
   }
   for (std::size_t i = 0; i < typed.args.size(); ++i) {
-    const std::string word = exchanged(typed.args[i], kMinus, '-');
+    const std::string& word = typed.args[i];
     const auto value = argument_value(word);
     if (!value) {
       complain(kName, fmt::format("argument {}: \"{}\" is no number and no constant known here; "
@@ -107,6 +119,14 @@ std::string argument_text(const std::optional<Call>& call, unsigned index) {
   return fmt::format("argument {}", index);
 }
 
+/// The condition as it is compared: over `bits` of both sides.
+ArgCondition cut(ArgCondition condition, unsigned bits) {
+  if (bits >= 64) return condition;
+  condition.value &= (std::uint64_t{1} << bits) - 1;
+  condition.value_two &= (std::uint64_t{1} << bits) - 1;
+  return condition;
+}
+
 std::string op_text(const ArgCondition& c) {
   switch (c.op) {
     case Op::kNe:
@@ -127,11 +147,18 @@ std::string op_text(const ArgCondition& c) {
   return fmt::format("& {} == {}", hex(c.value), number_text(c.value_two));
 }
 
+/// "argument 0 (int family) == 5 (0x100000005, cut to 32 bits): holds (it is 5)"
 std::string condition_text(const Explanation& explained, const ExplainedCondition& met) {
-  const std::string width = met.bits == 64 ? "" : fmt::format(", {} bits", met.bits);
-  return fmt::format("{} {}: {} (it is {}{})", argument_text(explained.call, met.condition.index),
-                     op_text(met.condition), met.held ? "holds" : "does not hold",
-                     number_text(met.argument), width);
+  const ArgCondition compared = cut(met.condition, met.bits);
+  std::string width = met.bits == 64 ? "" : fmt::format(", {} bits", met.bits);
+  std::string was;
+  if (compared != met.condition) {
+    was = fmt::format(" (`{}`, cut to {} bits)", op_text(met.condition), met.bits);
+    width.clear();
+  }
+  return fmt::format("{} {}{}: {} (it is {}{})", argument_text(explained.call, met.condition.index),
+                     op_text(compared), was, met.held ? "holds" : "does not hold",
+                     number_text(cut({0, met.argument, 0, Op::kEq}, met.bits).value), width);
 }
 
 /// "matches", "needs CAP_SYS_ADMIN", "1 of 2 conditions holds"
@@ -175,6 +202,10 @@ std::string reason_of(const Profile& profile, const Explanation& explained) {
 std::string call_text(const Explanation& explained, const seccomp_data& data) {
   const auto nr = static_cast<std::uint32_t>(data.nr);
   if (!explained.call) return fmt::format("number {} of an unknown architecture", nr);
+  if (nr == kSkippedNr) {
+    return fmt::format("{} number -1, no call of any ABI (a tracer skips calls by it)",
+                       abi_name(explained.call->abi));
+  }
   const SyscallSignature signature = syscall_signature(syscall_name(*explained.call));
   const std::size_t count = signature.known ? signature.args.size() : kArgCount;
   std::string args;
@@ -226,10 +257,13 @@ Json entry_json(const Profile& profile, const Explanation& explained, const Expl
                {"state", state_of(entry, explained.decider)},
                {"conditions", Json::array()}};
   for (const ExplainedCondition& met : entry.conditions) {
+    const ArgCondition compared = cut(met.condition, met.bits);
     json["conditions"].push_back({{"index", met.condition.index},
                                   {"op", op_name(met.condition.op)},
                                   {"value", hex(met.condition.value)},
                                   {"valueTwo", hex(met.condition.value_two)},
+                                  {"comparedValue", hex(compared.value)},
+                                  {"comparedValueTwo", hex(compared.value_two)},
                                   {"argument", hex(met.argument)},
                                   {"bits", met.bits},
                                   {"held", met.held}});
@@ -307,9 +341,10 @@ int verb_explain(const Words& words) {
       "\n"
       "exit status: 0 explained, 2 usage error, 3 the profile cannot be used.");
   Words typed_words = words;
-  for (std::string& word : typed_words) word = exchanged(std::move(word), '-', kMinus);
+  for (std::string& word : typed_words) exchange(word, '-', kMinus);
   const Parsed parsed = parse(app, typed_words, kUsageError, false);
   if (parsed.leave) return parsed.status;
+  restore(typed);
 
   const auto options = machine_options(kName, typed.machine);
   if (!options) return kUsageError;
@@ -324,17 +359,23 @@ int verb_explain(const Words& words) {
   const auto data = call_of(typed, *abi);
   if (!data) return kUsageError;
 
-  Result<Profile> profile = load_profile(typed.file);
-  if (!profile) {
-    complain(kName, profile.error());
+  Result<Imported> imported = read_any_profile(typed.file, options->arch);
+  if (!imported) {
+    complain(kName, imported.error());
     return kUnusableInput;
   }
+  for (const std::string& loss : imported->losses) complain(kName, loss);
+  const Profile* const profile = &imported->profile;
   Result<ResolvedProfile> resolved = resolved_as(*profile, *options, typed.as);
   if (!resolved) {
     complain(kName, resolved.error());
     return kUnusableInput;
   }
-  const Explanation explained = explain(*profile, *options, *resolved, *data);
+  Explanation explained = explain(*profile, *options, *resolved, *data);
+  // -1 belongs to every ABI of its architecture; what is named is the one that was asked for.
+  if (static_cast<std::uint32_t>(data->nr) == kSkippedNr && explained.call) {
+    explained.call->abi = *abi;
+  }
   say(stdout, "{}",
       typed.json ? json_of(*profile, explained, *data, typed.as)
                  : text_of(*profile, explained, *data, typed.as));

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/filter_input.h"
 #include "cli/lint_report.h"
 #include "cli/machine.h"
 #include "cli/print.h"
@@ -99,9 +100,15 @@ Result<LintedFile> linted(const std::string& path, const Typed& typed, const Lin
   LintedFile file;
   file.name = path;
   file.fixes = typed.fix;
-  Result<Profile> profile = load_profile(path);
-  if (!profile) return propagate(profile);
+  Result<Imported> imported = read_any_profile(path, options.resolve.arch, &file.is_json);
+  if (!imported) return propagate(imported);
+  for (const std::string& loss : imported->losses) complain(kName, loss);
+  Result<Profile> profile = std::move(imported->profile);
   if (typed.fix) {
+    // Other formats are read here, and not written.
+    if (Result<Profile> json = load_profile(path); !json) {
+      return propagate(json, "--fix mends profiles in JSON alone");
+    }
     profile = fixed(path, std::move(*profile), options, file.changes);
     if (!profile) return propagate(profile);
   }

@@ -33,6 +33,8 @@ constexpr std::uint64_t low_ones(unsigned bits) {
 constexpr std::size_t kReadableRanges = 8;
 constexpr std::size_t kMaxRanges = 64;
 constexpr std::size_t kMaxMasks = 256;
+/// "all but" as many values or masks is read more easily than what is left.
+constexpr std::size_t kMaxExceptions = 6;
 
 struct Cube {
   std::uint64_t mask = 0;
@@ -60,6 +62,19 @@ class Describer {
         every_(diagram.constant(1)) {}
 
   Result<std::vector<Conjunction>> describe(Id set) {
+    if (const auto known = described_.find(set); known != described_.end()) return known->second;
+    Result<std::vector<Conjunction>> made = describe_new(set);
+    if (made) described_.emplace(set, *made);
+    return made;
+  }
+
+ private:
+  static Failure too_many() {
+    return fail(Errc::kLimit, "the arguments that count take more than {} conditions to say",
+                kMaxConjunctions);
+  }
+
+  Result<std::vector<Conjunction>> describe_new(Id set) {
     if (set == none_) return std::vector<Conjunction>{};
     if (set == every_) return std::vector<Conjunction>{Conjunction{}};
     const auto asked = ask(set);
@@ -76,11 +91,16 @@ class Describer {
     for (const Id rest : rests) {
       const Id left = diagram_.choose(common, none_, rest);
       if (left == none_) continue;
-      std::map<Id, Id> known;
-      Result<std::vector<Conjunction>> values =
-          describe_values(only(set, index, rest, known), index);
+      Result<std::vector<Conjunction>> values = values_before(set, index, rest);
       if (!values) return values;
       Result<std::vector<Conjunction>> others = describe(left);
+      if (!others || others->size() > 1) {
+        // What all have in common may be said again, where that is shorter.
+        Result<std::vector<Conjunction>> whole_rest = describe(rest);
+        if (whole_rest && (!others || whole_rest->size() < others->size())) {
+          others = std::move(whole_rest);
+        }
+      }
       if (!others) return others;
       for (const Conjunction& value : *values) {
         for (const Conjunction& other : *others) {
@@ -94,10 +114,18 @@ class Describer {
     return all;
   }
 
- private:
-  static Failure too_many() {
-    return fail(Errc::kLimit, "the arguments that count take more than {} conditions to say",
-                kMaxConjunctions);
+  /// The values of argument `index` behind which `rest` is left, or those with more, if that is
+  /// shorter.
+  Result<std::vector<Conjunction>> values_before(Id set, unsigned index, Id rest) {
+    std::map<Id, Id> known;
+    Result<std::vector<Conjunction>> exact =
+        describe_values(only(set, index, rest, false, known), index);
+    if (exact && exact->size() == 1) return exact;
+    known.clear();
+    const Id more = only(set, index, rest, true, known);
+    if (more == every_) return std::vector<Conjunction>{Conjunction{}};
+    Result<std::vector<Conjunction>> wider = describe_values(more, index);
+    return wider && (!exact || wider->size() < exact->size()) ? wider : exact;
   }
 
   /// Empty for a constant and for what is asked of another word than an argument.
@@ -129,13 +157,16 @@ class Describer {
     if (seen.contains(none_)) rests.insert(rests.begin(), none_);
   }
 
-  /// The values of argument `index` behind which `rest` is left.
-  Id only(Id id, unsigned index, Id rest, std::map<Id, Id>& known) {
+  /// The values of argument `index` behind which `rest` is left, and perhaps `more`.
+  Id only(Id id, unsigned index, Id rest, bool more, std::map<Id, Id>& known) {
     const auto asked = ask(id, index);
-    if (!asked) return id == rest ? every_ : none_;
+    if (!asked) {
+      const bool fits = id == rest || (more && diagram_.choose(id, none_, rest) == none_);
+      return fits ? every_ : none_;
+    }
     if (const auto found = known.find(id); found != known.end()) return found->second;
-    const Id low = only(asked->low, index, rest, known);
-    const Id high = only(asked->high, index, rest, known);
+    const Id low = only(asked->low, index, rest, more, known);
+    const Id high = only(asked->high, index, rest, more, known);
     const std::uint32_t word = kArgsWord + 2 * index + (asked->bit >= 32 ? 1 : 0);
     const std::uint32_t bit = 1u << asked->bit % 32;
     const Id made = diagram_.choose(diagram_.holds({TestKind::kEqual, word, bit, bit}), high, low);
@@ -164,14 +195,17 @@ class Describer {
     const Id around = set_of(
         diagram_, {ArgCondition{index, shared.mask, shared.value, Op::kMaskedEq}}, register_bits_);
     const auto others = cubes_of(diagram_.choose(set, none_, around));
-    if (others && others->size() == 1) {
+    const auto ranges = ranges_of(set, bits);
+    // One comparison, where "some bit of these is set" takes a rule for each bit.
+    const bool one_sided = ranges && ranges->size() == 1 &&
+                           (ranges->front().first == 0 || ranges->front().last == ones);
+    if (others && others->size() == 1 && (!one_sided || others->front().mask == ones)) {
       Conjunction both;
       if (shared.mask != 0) both.push_back(masked(shared, true));
       both.push_back(masked(others->front(), false));
       return std::vector<Conjunction>{both};
     }
     std::vector<Conjunction> tests;
-    const auto ranges = ranges_of(set, bits);
     if (ranges &&
         (ranges->size() <= kReadableRanges || !cubes || ranges->size() <= cubes->size())) {
       for (const Range& range : *ranges) {
@@ -182,6 +216,12 @@ class Describer {
         }
       }
       return tests;
+    }
+    if (others && others->size() <= kMaxExceptions && (!cubes || others->size() < cubes->size())) {
+      Conjunction none_of;
+      if (shared.mask != 0) none_of.push_back(masked(shared, true));
+      for (const Cube& other : *others) none_of.push_back(masked(other, false));
+      return std::vector<Conjunction>{none_of};
     }
     if (!cubes) return too_many();
     for (const Cube& cube : *cubes) tests.push_back({masked(cube, true)});
@@ -261,6 +301,7 @@ class Describer {
   unsigned register_bits_;
   Id none_;
   Id every_;
+  std::map<Id, std::vector<Conjunction>> described_;
 };
 
 using Alternatives = std::vector<ArgCondition>;
@@ -333,6 +374,17 @@ bool join(std::vector<ArgCondition>& rule, const ArgCondition& condition) {
   return true;
 }
 
+/// Adds a range of whole registers to each of `rules` as two conditions; whether `test` is one.
+bool bounds(const ValueTest& test, unsigned register_bits,
+            std::vector<std::vector<ArgCondition>>& rules) {
+  if (test.kind != Kind::kRange || test.bits < register_bits) return false;
+  for (auto& rule : rules) {
+    if (test.first != 0) rule.push_back({test.index, test.first, 0, Op::kGe});
+    if (test.second != low_ones(test.bits)) rule.push_back({test.index, test.second, 0, Op::kLe});
+  }
+  return true;
+}
+
 std::string number_text(std::uint64_t value) {
   return value < 10 ? std::to_string(value) : hex(value);
 }
@@ -396,7 +448,7 @@ Result<std::vector<Conjunction>> conjunctions_of(DecisionDiagram& diagram, Id se
 }
 
 Result<std::vector<std::vector<ArgCondition>>> rules_of(const std::vector<Conjunction>& any,
-                                                        unsigned register_bits) {
+                                                        unsigned register_bits, bool repeats) {
   std::set<std::vector<ArgCondition>> rules;
   for (const Conjunction& all : any) {
     std::vector<std::vector<ArgCondition>> made{{}};
@@ -405,10 +457,15 @@ Result<std::vector<std::vector<ArgCondition>>> rules_of(const std::vector<Conjun
       const bool alone = std::count_if(all.begin(), all.end(), [&](const ValueTest& each) {
                            return each.index == test.index;
                          }) == 1;
-      for (const ArgCondition& condition : alternatives(test, register_bits, alone)) {
+      if (repeats && bounds(test, register_bits, made)) continue;
+      for (const ArgCondition& condition : alternatives(test, register_bits, alone || repeats)) {
         for (const auto& rule : made) {
           std::vector<ArgCondition> both = rule;
-          if (!join(both, condition)) continue;
+          if (!repeats) {
+            if (!join(both, condition)) continue;
+          } else {
+            both.push_back(condition);
+          }
           longer.push_back(std::move(both));
           if (longer.size() + rules.size() > kMaxConjunctions) {
             return fail(Errc::kLimit, "the arguments that count take more than {} rules to say",

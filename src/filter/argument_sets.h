@@ -2,9 +2,9 @@
 // Which conditions describe exactly these arguments?
 //
 // A set of calls of one number is turned back into conditions a person reads and, one step on, into
-// those that a profile can hold: several rules, each with at most one condition an argument, since
-// runc and crun make "or" of an index that stands twice in an entry. Not modelled: conditions on
-// the instruction pointer; an error says so.
+// those that a profile can hold: several rules, each with at most one condition an argument where
+// that is possible, since runc and crun make "or" of an index that stands twice in an entry. Not
+// modelled: conditions on the instruction pointer; an error says so.
 
 #include <cstdint>
 #include <string>
@@ -45,10 +45,11 @@ inline constexpr std::size_t kMaxConjunctions = 512;
 Result<std::vector<Conjunction>> conjunctions_of(DecisionDiagram& diagram, DecisionDiagram::Id set,
                                                  unsigned register_bits);
 
-/// The same as rules of a profile: one list of conditions a rule, no index twice in one. Conditions
-/// count `register_bits`. Errors: kLimit past kMaxConjunctions rules.
+/// The same as rules of a profile: one list of conditions a rule, no index twice in one unless it
+/// `repeats`. Conditions count `register_bits`. Errors: kLimit past kMaxConjunctions rules.
 Result<std::vector<std::vector<ArgCondition>>> rules_of(const std::vector<Conjunction>& any,
-                                                        unsigned register_bits);
+                                                        unsigned register_bits,
+                                                        bool repeats = false);
 
 /// "flags & 0x7e020000 != 0 and fd == 3", with the names of the arguments of `call_name`; "always".
 std::string conjunction_text(const Conjunction& all, std::string_view call_name);

@@ -40,17 +40,36 @@ class Decompiler {
     made.profile.default_action = action_of(otherwise);
     made.profile.default_errno_ret = errno_ret_of(otherwise);
     for (const Abi abi : abis_) made.profile.architectures.emplace_back(abi_oci_name(abi));
+    Result<Decompiled> whole = written(made, otherwise);
+    if (whole || whole.error().code != Errc::kLimit) return whole;
+    // An index twice in an entry is better than no profile.
+    repeats_ = true;
+    rules_.clear();
+    Result<Decompiled> repeating = written(std::move(made), otherwise);
+    return repeating ? repeating : whole;
+  }
+
+ private:
+  Result<Decompiled> written(Decompiled made, ActionValue otherwise) {
     std::map<CoverRule, std::vector<std::string>> groups;
     for (const auto& [name, decisions] : names_) {
       Result<std::vector<CoverRule>> rules = rules_for(decisions, otherwise);
       if (!rules) return propagate(rules, "{}", name);
       for (const CoverRule& rule : *rules) groups[rule].emplace_back(name);
+      if (std::any_of(rules->begin(), rules->end(), repeats_an_index)) {
+        made.repeating.emplace_back(name);
+      }
     }
     write(groups, made.profile);
     return check(std::move(made));
   }
 
- private:
+  static bool repeats_an_index(const CoverRule& rule) {
+    std::set<unsigned> seen;
+    return !std::all_of(rule.conditions.begin(), rule.conditions.end(),
+                        [&](const ArgCondition& each) { return seen.insert(each.index).second; });
+  }
+
   /// What most calls of architectures get that no table knows; the others are in the residue.
   ActionValue foreign() {
     std::map<Id, double> shares;
@@ -152,7 +171,7 @@ class Decompiler {
       if (!there) there = each.by_arguments;
     }
     if (const auto known = rules_.find(decided); known != rules_.end()) return known->second;
-    Result<std::vector<CoverRule>> rules = cover(diagram_, decided, otherwise);
+    Result<std::vector<CoverRule>> rules = cover(diagram_, decided, otherwise, repeats_);
     if (rules) rules_.emplace(decided, *rules);
     return rules;
   }
@@ -201,6 +220,7 @@ class Decompiler {
   std::map<std::string_view, std::vector<Decision>> names_;
   std::map<Id, std::uint64_t> unnamed_;  ///< how many numbers without a name are decided so
   std::map<ByWidth, std::vector<CoverRule>> rules_;
+  bool repeats_ = false;
 };
 
 }  // namespace

@@ -23,6 +23,9 @@ struct Decompiled {
   /// What the filter (before) decides otherwise than the profile (after): a profile cannot say it.
   /// Empty when they are equivalent.
   std::vector<Difference> residue;
+  /// Calls in whose entries an argument stands twice, since nothing shorter says it: "and" by OCI,
+  /// "or" to runc and crun.
+  std::vector<std::string> repeating;
 };
 
 struct DecompileOptions {

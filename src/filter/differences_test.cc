@@ -204,10 +204,11 @@ TEST(Decompile, RandomProfilesComeBack) {
   };
   const std::vector<std::string_view> names = {"read", "openat", "clone", "socket", "chmod", "ipc"};
   const char* more = std::getenv("SYSNARE_TEST_ROUNDS");
-  const int rounds = more != nullptr ? std::atoi(more) : 12;
+  const int rounds = more != nullptr ? std::atoi(more) : 8;
   for (const Case& c : kCases) {
     test::RandomProfiles random(7);
     int refused = 0;
+    int repeating = 0;
     for (int round = 0; round < rounds; ++round) {
       SCOPED_TRACE(std::string(c.why) + ", round " + std::to_string(round));
       Profile profile;
@@ -224,17 +225,24 @@ TEST(Decompile, RandomProfilesComeBack) {
       if (!back) {
         ++refused;
         std::printf("%s, round %d: %s\n", c.why, round, back.error().message.c_str());
+        std::printf("%s\n", write_profile(profile).c_str());
         continue;
       }
       EXPECT_TRUE(back->residue.empty())
           << residue_text(back->residue.front()) << write_profile(profile);
+      repeating += back->repeating.empty() ? 0 : 1;
       for (const Entry& entry : back->profile.entries) {
-        for (std::size_t i = 1; i < entry.args.size(); ++i) {
+        const bool said =
+            std::all_of(entry.names.begin(), entry.names.end(), [&](const std::string& name) {
+              return std::count(back->repeating.begin(), back->repeating.end(), name) != 0;
+            });
+        for (std::size_t i = 1; i < entry.args.size() && !said; ++i) {
           EXPECT_LT(entry.args[i - 1].index, entry.args[i].index) << "an index twice means or";
         }
       }
     }
     EXPECT_EQ(refused, 0) << c.why;
+    std::printf("%s: %d of %d have an index twice\n", c.why, repeating, rounds);
   }
 }
 

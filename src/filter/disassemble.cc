@@ -138,8 +138,9 @@ class Text {
     }
     if (known.word != kNrWord) return fmt::format("#{:#x}", k);
     std::string number = k < kX32Bit ? fmt::format("#{}", k) : fmt::format("#{:#x}", k);
-    // The bits of a mask are no number.
+    // The bits of a mask are no number, and where x32 begins no call is meant.
     if (BPF_OP(program_[pc].code) == BPF_JSET) return fmt::format("#{:#x}", k);
+    if (parts_x32(pc)) return fmt::format("#{:#x}", k);
     const auto abi = abi_of(known.arch, k);
     if (abi && !syscall_name({*abi, k}).empty()) {
       number += fmt::format(" {}", syscall_name({*abi, k}));
@@ -155,11 +156,33 @@ class Text {
       if (insn.k / 4 == kNrWord) return arch_name(known.arch);
       return word_meaning(insn.k / 4, known);
     }
-    if (known.word == kNrWord && BPF_CLASS(insn.code) == BPF_JMP && insn.k == kX32Bit &&
-        known.arch == AUDIT_ARCH_X86_64) {
-      return BPF_OP(insn.code) == BPF_JSET ? "whether x32" : "x32 from here on";
-    }
+    if (parts_x32(pc)) return "is it an x32 call?";
+    if (known.word != kNrWord || !compares_with_constant(insn)) return {};
+    if (insn.k == UINT32_MAX && BPF_OP(insn.code) == BPF_JEQ) return "-1: skipped by a tracer";
+    if (known.arch == AUDIT_ARCH_X86_64 && insn.k > kX32Bit && insn.k != UINT32_MAX) return "x32";
     return {};
+  }
+
+  static bool compares_with_constant(const sock_filter& insn) {
+    return BPF_CLASS(insn.code) == BPF_JMP && BPF_SRC(insn.code) == BPF_K &&
+           BPF_OP(insn.code) != BPF_JA;
+  }
+
+  /// Whether a comparison of the number asks for the x32 bit and nothing else.
+  [[nodiscard]] bool parts_x32(std::size_t pc) const {
+    const sock_filter& insn = program_[pc];
+    const Known known = known_[pc].value_or(Known{});
+    if (known.word != kNrWord || known.arch != AUDIT_ARCH_X86_64) return false;
+    if (!compares_with_constant(insn)) return false;
+    switch (BPF_OP(insn.code)) {
+      case BPF_JSET:
+      case BPF_JGE:
+        return insn.k == kX32Bit;
+      case BPF_JGT:
+        return insn.k == kX32Bit - 1;
+      default:
+        return false;
+    }
   }
 
   [[nodiscard]] std::string text(std::size_t pc) const {

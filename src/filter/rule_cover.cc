@@ -41,10 +41,11 @@ struct Goal {
 
 class Cover {
  public:
-  Cover(DecisionDiagram& diagram, const ByWidth& decided, ActionValue otherwise)
+  Cover(DecisionDiagram& diagram, const ByWidth& decided, ActionValue otherwise, bool repeats)
       : diagram_(diagram),
         decided_(decided),
         otherwise_(otherwise),
+        repeats_(repeats),
         none_(diagram.constant(0)),
         every_(diagram.constant(1)) {}
 
@@ -94,7 +95,7 @@ class Cover {
       if (!all) return propagate(all);
       for (const Conjunction& each : widened(*all, wide_, 64)) {
         if (inside(both(set_of(diagram_, each), wide_.wanted, false), wide_done)) continue;
-        Result<std::vector<Conditions>> written = rules_of({each}, 64);
+        Result<std::vector<Conditions>> written = written_as(each, 64);
         if (!written) return propagate(written);
         for (const Conditions& rule : *written) {
           if (Result<void> done = add_wide(action, rule, narrow_done); !done) return done;
@@ -110,7 +111,7 @@ class Cover {
     if (!all) return propagate(all);
     for (const Conjunction& each : widened(*all, rest, 32)) {
       if (inside(both(set_of(diagram_, each), rest.wanted, false), narrow_done)) continue;
-      Result<std::vector<Conditions>> written = rules_of({each}, 32);
+      Result<std::vector<Conditions>> written = written_as(each, 32);
       if (!written) return propagate(written);
       for (Conditions rule : *written) {
         if (wide_.there && !inside(set_of(diagram_, rule, 64), wide_.allowed)) only_narrow(rule);
@@ -119,6 +120,15 @@ class Cover {
       narrow_done = both(narrow_done, set_of(diagram_, each), true);
     }
     return {};
+  }
+
+  /// The rules of one conjunction.
+  [[nodiscard]] Result<std::vector<Conditions>> written_as(const Conjunction& tests,
+                                                           unsigned bits) const {
+    Result<std::vector<Conditions>> once = rules_of({tests}, bits);
+    if (!repeats_ || (once && once->size() <= kManyRules)) return once;
+    Result<std::vector<Conditions>> twice = rules_of({tests}, bits, true);
+    return twice && (!once || twice->size() < once->size()) ? twice : once;
   }
 
   Result<void> add(ActionValue action, const Conditions& rule) {
@@ -204,7 +214,7 @@ class Cover {
   bool other_fits(const Conjunction& tests, unsigned bits) {
     const Goal& other = bits == 64 ? narrow_ : wide_;
     if (!other.there) return true;
-    const Result<std::vector<Conditions>> written = rules_of({tests}, bits);
+    const Result<std::vector<Conditions>> written = written_as(tests, bits);
     if (!written) return false;
     return std::all_of(written->begin(), written->end(), [&](const Conditions& rule) {
       return inside(set_of(diagram_, rule, bits == 64 ? 32 : 64), other.allowed);
@@ -302,6 +312,7 @@ class Cover {
   DecisionDiagram& diagram_;
   const ByWidth& decided_;
   ActionValue otherwise_;
+  bool repeats_;
   Id none_;
   Id every_;
   Goal wide_;
@@ -312,8 +323,8 @@ class Cover {
 }  // namespace
 
 Result<std::vector<CoverRule>> cover(DecisionDiagram& diagram, const ByWidth& decided,
-                                     ActionValue otherwise) {
-  return Cover(diagram, decided, otherwise).run();
+                                     ActionValue otherwise, bool repeats) {
+  return Cover(diagram, decided, otherwise, repeats).run();
 }
 
 Id decided_by(DecisionDiagram& diagram, const std::vector<CoverRule>& rules, unsigned register_bits,

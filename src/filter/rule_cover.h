@@ -16,9 +16,12 @@
 
 namespace sysnare {
 
+/// Rules for one conjunction (argument_sets.h) that are too many to read.
+inline constexpr std::size_t kManyRules = 8;
+
 struct CoverRule {
   ActionValue action;
-  std::vector<ArgCondition> conditions;  ///< no index twice
+  std::vector<ArgCondition> conditions;
   auto operator<=>(const CoverRule&) const = default;
 };
 
@@ -31,12 +34,13 @@ struct ByWidth {
 };
 
 /// Rules that say it, beside a default of `otherwise`. They may overlap where the kernel prefers
-/// one action.
+/// one action. No index stands twice in a rule, unless it `repeats`: then only where one rule takes
+/// the place of more than kManyRules.
 ///
 /// Errors: kLimit past kMaxConjunctions rules; kUnsupported where the instruction pointer counts,
 /// or all six arguments in another way by width.
 Result<std::vector<CoverRule>> cover(DecisionDiagram& diagram, const ByWidth& decided,
-                                     ActionValue otherwise);
+                                     ActionValue otherwise, bool repeats = false);
 
 /// What `rules` decide in an ABI with registers of `register_bits`.
 DecisionDiagram::Id decided_by(DecisionDiagram& diagram, const std::vector<CoverRule>& rules,

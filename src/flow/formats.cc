@@ -45,6 +45,11 @@ Result<Imported> read_filter(std::string_view bytes, std::string_view file_name)
   Imported imported;
   imported.profile = std::move(decompiled->profile);
   imported.profile.source = std::string(file_name);
+  for (const std::string& name : decompiled->repeating) {
+    imported.losses.push_back(fmt::format(
+        "{}: {}: an argument stands twice in an entry, which is \"or\" to runc and crun", file_name,
+        name));
+  }
   const std::size_t shown = std::min(decompiled->residue.size(), kShownResidue);
   for (std::size_t i = 0; i < shown; ++i) {
     imported.losses.push_back(

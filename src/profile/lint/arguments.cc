@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "arch/syscalls.h"
@@ -83,6 +84,41 @@ std::string arg_text(const ArgCondition& condition, const SyscallArg& arg) {
 std::string condition_text(const ArgCondition& c) {
   if (c.op != Op::kMaskedEq) return fmt::format("{} {}", op_name(c.op), c.value);
   return fmt::format("{} {} {}", op_name(c.op), hex(c.value), hex(c.value_two));
+}
+
+/// Whether a condition means something else with its constants cut to 32 bits than it means of an
+/// argument that has no more: 2^64-1 stands for -1 there, and a mask may be wider than it need be.
+bool changes_when_cut(const ArgCondition& condition) {
+  if (condition.op == Op::kMaskedEq) return (condition.value_two >> 32) != 0;
+  const bool negative = (condition.value >> 31) == 0x1ffffffff;
+  return (condition.value >> 32) != 0 && !negative;
+}
+
+void report_cut(Checker& checker, std::size_t index, std::size_t at) {
+  const Entry& entry = checker.profile.entries[index];
+  const ArgCondition& condition = entry.args[at];
+  if (!changes_when_cut(condition) || !checker.applies_here(index)) return;
+  std::vector<std::string_view> names;
+  std::optional<Abi> narrow;
+  std::set<std::string_view> seen;
+  for (const std::string& name : entry.names) {
+    if (!seen.insert(name).second) continue;
+    for (const Abi abi : checker.resolved.abis) {
+      if (register_bits(abi) != 32 || !syscall_nr(abi, name)) continue;
+      names.push_back(name);
+      narrow = abi;
+      break;
+    }
+  }
+  if (!narrow) return;
+  const ArgCondition cut{condition.index, condition.value & UINT32_MAX,
+                         condition.value_two & UINT32_MAX, condition.op};
+  checker.report_arg(
+      "arg-cut", index, at,
+      fmt::format("{}: {} has 32-bit arguments, where the rule on argument {}, {}, is cut to {}",
+                  names_text(names), abi_name(*narrow), condition.index, condition_text(condition),
+                  condition_text(cut)),
+      "leave the 32-bit architectures out, or compare with a value that fits 32 bits");
 }
 
 void report_condition(Checker& checker, std::size_t index, std::size_t at) {
@@ -185,7 +221,9 @@ void check_arguments(Checker& checker) {
                            "be said to these runtimes");
       }
       // Beyond six conditions the entry is odd anyway, and a hostile one has millions.
-      if (at < kArgCount) report_condition(checker, i, at);
+      if (at >= kArgCount) continue;
+      report_condition(checker, i, at);
+      report_cut(checker, i, at);
     }
   }
 }

@@ -13,6 +13,7 @@ using enum Severity;
 
 // id, severity, what it finds; sorted by id. A new rule is a row here, its check, and its page.
 constexpr LintRule kRules[] = {
+    {"arg-cut", kInfo, "a value that does not fit the 32-bit arguments of a listed ABI"},
     {"compat-abi-unused", kWarning,
      "i386 is listed beside x86_64, but no i386 program could start"},
     {"contradiction", kError, "two entries give the same call different actions"},
