@@ -11,6 +11,7 @@
 #include <linux/audit.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "arch/syscalls.h"
@@ -22,22 +23,27 @@ namespace sysnare {
 namespace {
 
 /// What is known when an instruction runs: the word in A (kWords: something else), the AUDIT_ARCH
-/// (0: several), and the number where one was compared for.
+/// (0: several), and the calls that come here, where they were compared for: sorted; empty for not
+/// known, as past kMaxCalls.
 struct Known {
   std::uint32_t word = kWords;
   std::uint32_t arch = 0;
-  std::optional<std::uint32_t> nr;
+  std::vector<Call> calls;
   bool operator==(const Known&) const = default;
 };
+/// Argument rules are shared by a few calls of a few ABIs.
+constexpr std::size_t kMaxCalls = 16;
 
-/// "clone_flags", where the call is known and has such an argument.
+/// "clone_flags", where the calls are known and all have an argument of that name.
 std::string_view argument_name(const Known& known, unsigned index) {
-  if (!known.nr) return {};
-  const auto abi = abi_of(known.arch, *known.nr);
-  if (!abi) return {};
-  const SyscallSignature signature = syscall_signature(syscall_name({*abi, *known.nr}));
-  if (!signature.known || index >= signature.args.size()) return {};
-  return signature.args[index].name;
+  std::string_view name;
+  for (const Call& call : known.calls) {
+    const SyscallSignature signature = syscall_signature(syscall_name(call));
+    if (!signature.known || index >= signature.args.size()) return {};
+    if (!name.empty() && name != signature.args[index].name) return {};
+    name = signature.args[index].name;
+  }
+  return name;
 }
 
 std::string word_name(std::uint32_t index) {
@@ -52,8 +58,11 @@ std::string word_meaning(std::uint32_t index, const Known& known) {
   if (index < kArgsWord) return {};
   const std::string_view name = argument_name(known, (index - kArgsWord) / 2);
   if (name.empty()) return {};
-  const auto abi = abi_of(known.arch, known.nr.value_or(0));
-  const bool high = ((index & 1) != 0) != (abi && is_big_endian(*abi));
+  const bool big_endian = is_big_endian(known.calls.front().abi);
+  for (const Call& call : known.calls) {
+    if (is_big_endian(call.abi) != big_endian) return {};
+  }
+  const bool high = ((index & 1) != 0) != big_endian;
   return fmt::format("{} half of {}", high ? "high" : "low", name);
 }
 
@@ -96,8 +105,18 @@ class Text {
     } else {
       if (at->word != known.word) at->word = kWords;
       if (at->arch != known.arch) at->arch = 0;
-      if (at->nr != known.nr) at->nr.reset();
+      join(at->calls, known.calls);
     }
+  }
+
+  static void join(std::vector<Call>& there, const std::vector<Call>& more) {
+    if (there == more) return;
+    std::vector<Call> all;
+    if (!there.empty() && !more.empty()) {
+      std::set_union(there.begin(), there.end(), more.begin(), more.end(), std::back_inserter(all));
+    }
+    if (all.size() > kMaxCalls) all.clear();
+    there = std::move(all);
   }
 
   /// Every jump goes forward, so one pass sees all ways to an instruction before it.
@@ -111,7 +130,11 @@ class Text {
       Known yes = known;
       if (insn.code == (BPF_JMP | BPF_JEQ | BPF_K)) {
         if (known.word == kArchWord) yes.arch = insn.k;
-        if (known.word == kNrWord) yes.nr = insn.k;
+        if (known.word == kNrWord) {
+          const auto abi = abi_of(known.arch, insn.k);
+          yes.calls.clear();
+          if (abi) yes.calls.push_back({*abi, insn.k});
+        }
       }
       arrive(pc + 1 + insn.jt, yes, true);
       return arrive(pc + 1 + insn.jf, known, insn.jf != 0);

@@ -355,6 +355,32 @@ TEST(Disassemble, IsReadable) {
   EXPECT_FALSE(disassemble({}).has_value());
 }
 
+TEST(Disassemble, NamesAnArgumentWhereAllCallsThatComeThereHaveIt) {
+  struct Case {
+    const char* why;
+    std::uint32_t other;  ///< a call that shares the rule with chmod
+    const char* says;
+  };
+  const Case kCases[] = {
+      {"chmod(filename, mode) and fchmod(fd, mode)", 91, "low half of mode"},
+      {"ftruncate(fd, length) has another", 77, ""},
+      {"a number that is no call", 400, ""},
+      {"an x32 number is another ABI's", kX32Bit | 90, "low half of mode"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const sock_filter program[] = {ld(4),         jeq(AUDIT_ARCH_X86_64, 1, 0),
+                                   ret(kKill),    ld(0),
+                                   jeq(90, 2, 0), jeq(c.other, 1, 0),
+                                   ret(kAllow),   ld(16 + 8),
+                                   jeq(7, 0, 1),  ret(kRefuse),
+                                   ret(kAllow)};
+    const auto lines = disassembled_lines(program);
+    ASSERT_TRUE(lines.has_value());
+    EXPECT_EQ((*lines)[7].comment, c.says);
+  }
+}
+
 #if defined(SYSNARE_HAVE_LIBSECCOMP)
 
 std::vector<sock_filter> export_program(scmp_filter_ctx context) {
