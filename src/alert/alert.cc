@@ -85,10 +85,13 @@ std::optional<Grade> grade_by_name(std::string_view name) {
 
 std::string alert_id(const Alert& alert) {
   // Quoted, so that no field can run into the next one.
-  const std::string key =
+  std::string key =
       fmt::format("{} {} {} {} {} {} {}", json::quote(alert.profile_sha256),
                   json::quote(alert.exe_path), abi_name(alert.call.abi), alert.call.nr,
                   grade_name(alert.grade), json::quote(alert.site_module), alert.site_offset);
+  // Nothing is added for a call that names no path.
+  if (!alert.path.empty()) key += " " + json::quote(alert.path);
+  if (alert.other_paths) key += " other paths";
   return sha256_hex(key).substr(0, kIdDigits);
 }
 
@@ -113,6 +116,7 @@ std::string alert_line(const Alert& alert, std::string_view hostname) {
                       json::quote(alert.profile_sha256));
   line += fmt::format(R"("sysnare.grade":"{}","sysnare.action":{},"sysnare.site":{},)", grade,
                       json::quote(alert.action), site_json(alert));
+  line += fmt::format(R"("sysnare.path":{},)", json::quote(alert.path));
   line += fmt::format(R"("count":{},"lost_before":{},"alert_id":"{}"}}}})", alert.count,
                       alert.lost_before, alert_id(alert));
   return line + "\n";

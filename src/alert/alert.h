@@ -50,6 +50,11 @@ struct Alert {
   std::uint64_t site_offset = 0;
   std::string site_symbol;  ///< empty when unknown
 
+  /// What the call names in the file system, as it stood in memory; empty for a call that names
+  /// nothing there.
+  std::string path;
+  bool other_paths = false;  ///< stands for paths past those that were told one by one
+
   std::uint64_t count = 1;        ///< how many such calls this line stands for
   std::uint64_t lost_before = 0;  ///< alerts lost before this one
 };
@@ -59,7 +64,7 @@ struct Alert {
 std::string alert_line(const Alert& alert, std::string_view hostname);
 
 /// The same for every line that stands for the same thing: (profile, executable, call, grade,
-/// module+offset). So a line that sums up repeats has the id of the first alert of its kind.
+/// module+offset, path). So a line that sums up repeats has the id of the first alert of its kind.
 std::string alert_id(const Alert& alert);
 
 /// Where alerts go. A sink that fails counts and retries; it never throws an alert away while it

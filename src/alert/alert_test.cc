@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 #include "arch/syscalls.h"
 #include "base/fd.h"
@@ -45,6 +46,7 @@ Alert sample() {
   alert.site_module = "/lib/libc.so.6";
   alert.site_offset = 0x1234;
   alert.site_symbol = "mkdir";
+  alert.path = "/tmp/\"x";
   alert.count = 3;
   return alert;
 }
@@ -79,7 +81,7 @@ TEST(Alert, IsFalcosEnvelopeInOneLine) {
       R"("container.id":"","container.name":"","container.image":"",)"
       R"("profile.name":"p.json","profile.sha256":"ab",)"
       R"("sysnare.grade":"denied","sysnare.action":"errno EPERM",)"
-      R"x("sysnare.site":"/lib/libc.so.6+0x1234 (mkdir)",)x"
+      R"x("sysnare.site":"/lib/libc.so.6+0x1234 (mkdir)","sysnare.path":"/tmp/\"x",)x"
       R"("count":3,"lost_before":0,"alert_id":")" +
       alert_id(sample()) + "\"}}\n";
   EXPECT_EQ(alert_line(sample(), "host"), expected);
@@ -98,8 +100,9 @@ TEST(Alert, StaysValidJsonWhateverAProgramCallsItself) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.why);
     Alert alert = sample();
-    for (std::string* field : {&alert.output, &alert.proc_name, &alert.exe_path, &alert.cmdline,
-                               &alert.site_module, &alert.site_symbol, &alert.profile_name}) {
+    for (std::string* field :
+         {&alert.output, &alert.proc_name, &alert.exe_path, &alert.cmdline, &alert.site_module,
+          &alert.site_symbol, &alert.profile_name, &alert.path}) {
       *field = c.text;
     }
     const std::string line = alert_line(alert, c.text);
@@ -124,6 +127,17 @@ TEST(Alert, HasOneIdForEachKindOfThing) {
   other = sample();
   other.call.abi = Abi::kI386;
   EXPECT_NE(alert_id(other), id);
+  std::set<std::string> ids = {id};
+  for (const bool rest : {false, true}) {
+    other = sample();
+    other.path.clear();
+    other.other_paths = rest;
+    ids.insert(alert_id(other));
+  }
+  other = sample();
+  other.path += "y";
+  ids.insert(alert_id(other));
+  EXPECT_EQ(ids.size(), 4U) << "another path, none, and those past the limit";
 }
 
 TEST(Alert, GradesHaveNamesAndPriorities) {

@@ -1,10 +1,14 @@
 #include "enforce/call_text.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 
 #include "arch/syscalls.h"
 #include "base/text.h"
@@ -13,6 +17,8 @@
 namespace sysnare {
 namespace {
 
+/// Registers that a filter sees.
+constexpr std::size_t kArgs = 6;
 /// As much of a string as a line of text bears.
 constexpr std::size_t kMaxShown = 64;
 
@@ -44,7 +50,46 @@ std::string argument_text(pid_t pid, const SyscallArg& argument, std::uint64_t v
   return value < kSmall ? std::to_string(value) : hex(value);
 }
 
+/// Arguments that name something in the file system, by the kernel's own names for them
+/// (data/syscall-args.tsv). What else is a const char*: names of attributes, keys and types, and
+/// buffers. mount and umount2 lack the const.
+bool names_a_file(const SyscallArg& argument) {
+  constexpr std::string_view kNames[] = {"dir_name", "filename",    "from_pathname", "newname",
+                                         "new_root", "oldname",     "path",          "pathname",
+                                         "put_old",  "specialfile", "to_pathname"};
+  return argument.is_pointer &&
+         std::find(std::begin(kNames), std::end(kNames), argument.name) != std::end(kNames);
+}
+
+std::string path_at(pid_t thread, std::uint64_t address) {
+  std::array<char, PATH_MAX> bytes{};
+  const std::size_t got = read_memory(thread, address, bytes.data(), bytes.size());
+  return std::string(bytes.data(), ::strnlen(bytes.data(), got));
+}
+
 }  // namespace
+
+std::string path_text(pid_t thread, const seccomp_data& data) {
+  const auto nr = static_cast<std::uint32_t>(data.nr);
+  const std::optional<Abi> abi = abi_of(data.arch, nr);
+  if (!abi) return {};
+  const std::string_view name = syscall_name({*abi, nr});
+  const SyscallSignature signature = syscall_signature(name);
+  std::string text;
+  for (std::size_t i = 0; signature.known && i < std::min(signature.args.size(), kArgs); ++i) {
+    if (!names_a_file(signature.args[i])) continue;
+    const std::string path = path_at(thread, data.args[i]);
+    if (path.empty()) continue;
+    text += (text.empty() ? "" : " -> ") + path;
+  }
+  if (text.empty() && name == "execveat" && (data.args[4] & AT_EMPTY_PATH) != 0) {
+    std::error_code failed;
+    const auto file = std::filesystem::read_symlink(
+        fmt::format("/proc/{}/fd/{}", thread, static_cast<int>(data.args[0])), failed);
+    if (!failed) text = file.string();
+  }
+  return text;
+}
 
 std::string call_text(pid_t pid, const seccomp_data& data) {
   const auto nr = static_cast<std::uint32_t>(data.nr);
@@ -57,7 +102,7 @@ std::string call_text(pid_t pid, const seccomp_data& data) {
   const SyscallSignature signature = syscall_signature(name);
   if (name.empty() || !signature.known) return text + "(...)";
   text += "(";
-  for (std::size_t i = 0; i < signature.args.size() && i < 6; ++i) {
+  for (std::size_t i = 0; i < std::min(signature.args.size(), kArgs); ++i) {
     if (i > 0) text += ", ";
     text += argument_text(pid, signature.args[i], data.args[i]);
   }

@@ -17,4 +17,10 @@ namespace sysnare {
 /// `foo(...)`.
 std::string call_text(pid_t pid, const seccomp_data& data);
 
+/// What the call in `thread`, which has to stand still in it, names in the file system: "/tmp/x",
+/// for two names "/tmp/x -> /tmp/y"; for execveat of a descriptor alone what that is. As it stands
+/// in memory: relative, with links, up to PATH_MAX bytes a name. Empty for a call that names
+/// nothing there, and where it cannot be read. Cost: reads some memory of `thread`, about 1 us.
+std::string path_text(pid_t thread, const seccomp_data& data);
+
 }  // namespace sysnare

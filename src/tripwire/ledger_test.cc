@@ -55,6 +55,38 @@ TEST(Ledger, GivesTheFirstOfEachKindAtOnceAndCountsTheRest) {
   EXPECT_EQ(by_call[0].second, 6U);
 }
 
+TEST(Ledger, TellsPathsOneByOneUpToALimit) {
+  const struct {
+    const char* call;
+    std::size_t limit;
+  } cases[] = {{"mkdir", kMaxPaths}, {"execve", kMaxExecPaths}, {"execveat", kMaxExecPaths}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.call);
+    Ledger ledger;
+    const auto on = [&](std::uint64_t offset, const std::string& path) {
+      AlertKind kind = kind_at(offset, c.call);
+      kind.path = path;
+      return count(ledger, kind);
+    };
+    for (std::size_t i = 0; i < c.limit; ++i) ASSERT_TRUE(on(1, "/" + std::to_string(i))) << i;
+    EXPECT_TRUE(on(1, "/a")) << "the first of the others is told";
+    EXPECT_FALSE(on(1, "/b"));
+    EXPECT_FALSE(on(1, "/c"));
+    EXPECT_FALSE(on(1, "/0")) << "one of those that are known";
+    EXPECT_TRUE(on(1, "")) << "none is no other path";
+    EXPECT_TRUE(on(2, "/a")) << "another place";
+    std::uint64_t repeats = 0;
+    for (const Alert& alert : ledger.take_repeats()) repeats += alert.count;
+    EXPECT_EQ(repeats, 3U);
+    EXPECT_EQ(ledger.folded(), 0U);
+    AlertKind other = kind_at(1, c.call);
+    other.path = "/d";
+    EXPECT_FALSE(ledger.count(other, 1));
+    EXPECT_TRUE(other.other_paths);
+    EXPECT_EQ(other.path, "");
+  }
+}
+
 TEST(Ledger, BoundsTheKindsOfOneProcessAndLosesNoCall) {
   Ledger ledger;
   std::uint64_t lines = 0;

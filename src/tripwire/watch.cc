@@ -129,6 +129,7 @@ class Tripwire : public EnforceHandler {
     if (alert.exe_path.empty()) alert.exe_path = kill.exe;
     set_site(alert, kill.place);
     alert.action = "kill by filter";
+    alert.path = path_text(kill.thread, kill.data);
     alert.output = sentence(alert, call_text(kill.thread, kill.data));
     raise(std::move(alert), kill.process);
   }
@@ -258,8 +259,13 @@ class Tripwire : public EnforceHandler {
     // Copies: what is remembered may be read anew on the way.
     const Subject subject = known.subject;
     const Place place = place_of(known, thread, call.data);
-    AlertKind kind{subject.exe_path, call_of(call.data), judgement.grade, place.module,
-                   place.offset};
+    AlertKind kind{subject.exe_path,
+                   call_of(call.data),
+                   judgement.grade,
+                   place.module,
+                   place.offset,
+                   path_text(thread, call.data),
+                   false};
     // What was read may be about another thread that came to have this number.
     if (!still_held(listener, call)) {
       known_.erase(subject.process);
@@ -269,9 +275,13 @@ class Tripwire : public EnforceHandler {
     if (!ledger_.count(kind, subject.process)) return true;
     Alert alert = describe(subject, thread, call.data, judgement);
     if (!kind.module.empty()) set_site(alert, place);
+    set_path(alert, kind);
     std::string text = call_text(thread, call.data);
     if (!still_held(listener, call)) text = call_text(0, call.data);
     alert.output = sentence(alert, text);
+    if (alert.other_paths) {
+      alert.output += "; further paths of this call from this place are counted together";
+    }
     ledger_.first(kind, alert);
     write(alert);
     return true;
@@ -335,6 +345,11 @@ class Tripwire : public EnforceHandler {
     alert.site_symbol = place.symbol;
   }
 
+  static void set_path(Alert& alert, const AlertKind& kind) {
+    alert.path = kind.path;
+    alert.other_paths = kind.other_paths;
+  }
+
   static std::string sentence(const Alert& alert, const std::string& call) {
     std::string text = fmt::format("{} (pid {}) called {}, {}", printable(alert.proc_name),
                                    alert.pid, call, reason(alert.grade, is_exec(alert.call)));
@@ -352,8 +367,10 @@ class Tripwire : public EnforceHandler {
 
   /// Counts `alert` and writes it when it is the first of its kind.
   void raise(Alert alert, pid_t process) {
-    AlertKind kind{alert.exe_path, alert.call, alert.grade, alert.site_module, alert.site_offset};
+    AlertKind kind{alert.exe_path,    alert.call, alert.grade, alert.site_module,
+                   alert.site_offset, alert.path, false};
     if (!ledger_.count(kind, process)) return;
+    set_path(alert, kind);
     ledger_.first(kind, alert);
     write(alert);
   }
@@ -368,10 +385,11 @@ class Tripwire : public EnforceHandler {
     summed_up_ = Clock::now();
     for (Alert& alert : ledger_.take_repeats()) {
       alert.time = std::chrono::system_clock::now();
-      alert.output = fmt::format(
-          "{} more of the same call from the same place, perhaps with other arguments, "
-          "after: {}",
-          plural(alert.count, "call"), alert.output);
+      std::string_view difference = "perhaps with other arguments, ";
+      if (alert.other_paths) difference = "with paths that were not told one by one, ";
+      if (!alert.path.empty()) difference = "with the same path, ";
+      alert.output = fmt::format("{} more of the same call from the same place, {}after: {}",
+                                 plural(alert.count, "call"), difference, alert.output);
       write(alert);
     }
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "alerts.h"
 #include "harness.h"
@@ -305,11 +306,11 @@ TEST(Watch, WritesAlertsWithAllTheirFields) {
   const TempDir folder;
   const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
   const std::string file = folder / "alerts";
-  for (int round = 1; round <= 2; ++round) {
-    sysnare(watch_words(profile, {"--alerts", file}, {"mkdir", folder / std::to_string(round)}));
+  for (const char* name : {"1", "2", "1"}) {
+    sysnare(watch_words(profile, {"--alerts", file}, {"mkdir", folder / name}));
   }
   const std::vector<Json> alerts = alerts_in(slurp(file));
-  ASSERT_EQ(alerts.size(), 2U) << "appended, not overwritten";
+  ASSERT_EQ(alerts.size(), 3U) << "appended, not overwritten";
   struct stat info {};
   ASSERT_EQ(::stat(file.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
@@ -343,7 +344,64 @@ TEST(Watch, WritesAlertsWithAllTheirFields) {
   EXPECT_THAT(fields["sysnare.site"].get<std::string>(), HasSubstr("libc.so.6+0x"));
   EXPECT_EQ(fields["count"], 1);
   EXPECT_EQ(fields["lost_before"], 0);
-  EXPECT_EQ(fields["alert_id"], alerts[1]["output_fields"]["alert_id"]) << "the same kind of thing";
+  EXPECT_EQ(fields["sysnare.path"], folder / "1");
+  EXPECT_NE(fields["alert_id"], alerts[1]["output_fields"]["alert_id"]) << "another folder";
+  EXPECT_EQ(fields["alert_id"], alerts[2]["output_fields"]["alert_id"]) << "the same kind of thing";
+}
+
+/// All of a program's folders, and execs, come from the one instruction of its libc.
+TEST(Watch, NamesEachPathAndBoundsThem) {
+  constexpr std::size_t kTold = 32;
+  constexpr std::size_t kFolders = kTold + 8;
+  const TempDir folder;
+  std::vector<std::string> steps;
+  std::set<std::string> paths;
+  for (std::size_t i = 0; i < kFolders; ++i) {
+    const std::string path = folder / ("made" + std::to_string(i));
+    if (i < kTold) paths.insert(path);
+    steps.insert(steps.end(), {"mkdir", path});
+  }
+  steps.insert(steps.end(), {"mkdir", folder / "made0", "mkdir", folder / "made0"});
+  const Outcome outcome =
+      sysnare(watch_words(folder.write("p.json", profile_text("SCMP_ACT_ERRNO")), {}, steps));
+  const std::vector<Json> alerts = alerts_in(outcome.err);
+  std::set<std::string> told;
+  std::set<std::string> ids;
+  std::uint64_t others = 0;
+  std::uint64_t of_first = 0;
+  for (const Json& alert : alerts) {
+    const Json& fields = alert["output_fields"];
+    const std::string path = fields["sysnare.path"].get<std::string>();
+    ids.insert(fields["alert_id"].get<std::string>());
+    if (path.empty()) {
+      others += fields["count"].get<std::uint64_t>();
+    } else {
+      told.insert(path);
+    }
+    if (path == folder / "made0") of_first += fields["count"].get<std::uint64_t>();
+  }
+  EXPECT_EQ(told, paths);
+  EXPECT_EQ(ids.size(), kTold + 1) << "one for each path, and one for all others";
+  EXPECT_EQ(others, kFolders - kTold);
+  EXPECT_EQ(of_first, 3U);
+  EXPECT_EQ(calls_of(alerts, "mkdir"), kFolders + 2) << "none is lost";
+  EXPECT_THAT(outcome.err, HasSubstr("further paths of this call from this place are counted"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("7 calls more of the same call from the same place, with paths "
+                        "that were not told one by one"));
+}
+
+TEST(Watch, NamesEveryProgramThatIsExecuted) {
+  const TempDir folder;
+  const Outcome outcome =
+      sysnare({"watch", "--profile", folder.write("p.json", kAllowAll), "--", "sh", "-c",
+               "/bin/true; /bin/echo a; /bin/true; exec /bin/echo"});
+  std::multiset<std::string> told;
+  for (const Json& alert : alerts_in(outcome.err)) {
+    told.insert(alert["output_fields"]["sysnare.path"].get<std::string>());
+  }
+  EXPECT_EQ(told.count("/bin/true"), 2U) << "the first, and its repeat";
+  EXPECT_GE(told.count("/bin/echo"), 1U);
 }
 
 TEST(Watch, SumsUpRepeatsAndLosesNone) {
