@@ -46,7 +46,9 @@ class Builder : public nlohmann::json_sax<Library> {
   bool boolean(bool value) override { return add({value, *line_}); }
   bool number_integer(number_integer_t value) override { return add({value, *line_}); }
   bool number_unsigned(number_unsigned_t value) override { return add({value, *line_}); }
-  bool number_float(number_float_t value, const string_t&) override { return add({value, *line_}); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    return add({Real{value, text}, *line_});
+  }
   bool string(string_t& value) override { return add({std::move(value), *line_}); }
   bool binary(binary_t&) override { return stop("binary data in JSON"); }
 
@@ -134,17 +136,21 @@ class Builder : public nlohmann::json_sax<Library> {
   std::optional<Error> error_;
 };
 
+/// As much of a text as a message bears.
+std::string cut(std::string text) {
+  constexpr std::size_t kShown = 60;
+  if (text.size() > kShown) text = text.substr(0, kShown) + "...";
+  return text;
+}
+
 /// A short form of the value for messages: `"SCMP_ACT_FOO"`, `4096`, `an array`.
 std::string show(const Value& value) {
-  constexpr std::size_t kShown = 60;
   if (const auto* text = std::get_if<std::string>(&value.data)) {
-    std::string shown = printable(*text);
-    if (shown.size() > kShown) shown = shown.substr(0, kShown) + "...";
-    return fmt::format("\"{}\"", shown);
+    return fmt::format("\"{}\"", cut(printable(*text)));
   }
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return std::to_string(*number);
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return std::to_string(*number);
-  if (const auto* number = std::get_if<double>(&value.data)) return fmt::format("{}", *number);
+  if (const auto* number = std::get_if<Real>(&value.data)) return cut(number->text);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
   return std::string(value.kind());
 }
@@ -182,7 +188,7 @@ bool Cursor::is_array() const { return std::holds_alternative<Array>(value_->dat
 bool Cursor::is_number() const {
   return std::holds_alternative<std::int64_t>(value_->data) ||
          std::holds_alternative<std::uint64_t>(value_->data) ||
-         std::holds_alternative<double>(value_->data);
+         std::holds_alternative<Real>(value_->data);
 }
 
 std::string Cursor::where() const {
@@ -227,16 +233,15 @@ Result<bool> Cursor::boolean() const {
 }
 
 Result<std::uint64_t> Cursor::u64(std::uint64_t low, std::uint64_t high) const {
-  const std::string wanted = high == UINT64_MAX
-                                 ? fmt::format("a whole number from {}", low)
-                                 : fmt::format("a whole number from {} to {}", low, high);
   const auto* number = std::get_if<std::uint64_t>(&value_->data);
-  if (number == nullptr || *number < low || *number > high) return wrong(wanted);
+  if (number == nullptr || *number < low || *number > high) {
+    return wrong(fmt::format("a whole number from {} to {}", low, high));
+  }
   return *number;
 }
 
 Result<double> Cursor::number() const {
-  if (const auto* value = std::get_if<double>(&value_->data)) return *value;
+  if (const auto* value = std::get_if<Real>(&value_->data)) return value->value;
   if (const auto* value = std::get_if<std::int64_t>(&value_->data)) {
     return static_cast<double>(*value);
   }

@@ -3,7 +3,7 @@
 //
 // nlohmann/json does the lexing; this tree exists because its own values forget where they stood,
 // keep the last of two equal keys silently, and throw. Not modelled: comments, NaN, big integers
-// (kept as doubles, so an integer that does not fit 64 bits is refused where one is asked for).
+// (they are Reals, so an integer that does not fit 64 bits is refused where one is asked for).
 
 #include <cstddef>
 #include <cstdint>
@@ -26,11 +26,16 @@ class Value;
 using Array = std::vector<Value>;
 using Object = std::vector<std::pair<std::string, Value>>;  ///< in the order of the file
 
+/// A number with a fraction or an exponent, or an integer that fits no 64 bits.
+struct Real {
+  double value = 0;
+  std::string text;  ///< as it was written: messages show that, not what a double made of it
+};
+
 /// A JSON value with the line it starts on.
 class Value {
  public:
-  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Array,
-               Object>
+  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, Real, std::string, Array, Object>
       data = nullptr;
   std::uint32_t line = 0;
 

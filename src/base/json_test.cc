@@ -57,6 +57,31 @@ TEST(Json, ReadsWholeNumbersExactly) {
   EXPECT_EQ((*items)[3].u64_or_hex().value(), UINT64_MAX);
 }
 
+TEST(Json, ShowsANumberAsItWasWritten) {
+  constexpr const char* kWanted =
+      "f:1: [0]: a whole number from 0 to 18446744073709551615 is needed ";
+  const struct {
+    const char* why;
+    std::string text;
+    std::string shown;
+  } cases[] = {
+      {"one above 64 bits", "18446744073709551616", "18446744073709551616"},
+      {"far above", "99999999999999999999999999", "99999999999999999999999999"},
+      {"one below", "-9223372036854775809", "-9223372036854775809"},
+      {"an exponent", "1e2", "1e2"},
+      {"a fraction", "4.50", "4.50"},
+      {"more digits than a line bears", "1" + std::string(200, '0'),
+       "1" + std::string(59, '0') + "..."},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    const auto value = parse("[" + c.text + "]", "f");
+    ASSERT_TRUE(value.has_value());
+    EXPECT_EQ((*Cursor(*value, "f").items())[0].u64().error().message,
+              kWanted + ("here, not " + c.shown));
+  }
+}
+
 TEST(Json, QuotesWhatItIsGiven) {
   EXPECT_EQ(quote("a\"\n"), "\"a\\\"\\n\"");
   EXPECT_EQ(quote("\xff"), "\"\xef\xbf\xbd\"");

@@ -288,8 +288,8 @@ class Emitter {
     if (const auto* number = std::get_if<std::int64_t>(&value.data)) {
       return scalar(std::to_string(*number), false);
     }
-    if (const auto* number = std::get_if<double>(&value.data)) {
-      return scalar(fmt::format("{}", *number), false);
+    if (const auto* number = std::get_if<json::Real>(&value.data)) {
+      return scalar(fmt::format("{}", number->value), false);
     }
     if (const auto* flag = std::get_if<bool>(&value.data)) {
       return scalar(*flag ? "true" : "false", false);
