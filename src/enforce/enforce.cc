@@ -11,8 +11,8 @@
 #include <climits>
 
 #include "enforce/children.h"
-#include "enforce/waiter.h"
 #include "process/job_control.h"
+#include "process/waiter.h"
 
 namespace sysnare {
 

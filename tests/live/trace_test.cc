@@ -560,5 +560,34 @@ TEST(Trace, OnATerminalLongRunsShowProgress) {
   ASSERT_TRUE(terminal.wait_for(" observed, 0 lost")) << terminal.seen();
 }
 
+/// Any program of our user may set our limits. The thread that waits for signals must neither be
+/// gone then nor take every failing poll for a signal, and make children without end.
+TEST(Trace, WaitsForSignalsWhenTheProgramTakesItsDescriptorsAway) {
+  if (!have_program("python3")) GTEST_SKIP() << "needs python3, for prlimit of another process";
+  // How much time its tracer, and the tracer's children, used in a second in which nothing happens.
+  const std::string program = R"py(
+import os, resource, signal, sys, time
+def used():
+    fields = open("/proc/%d/stat" % os.getppid()).read().rsplit(")", 1)[1].split()
+    return sum(int(ticks) for ticks in fields[11:15])
+signal.signal(signal.SIGTERM, lambda *unused: os._exit(9))
+resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0))
+before = used()
+time.sleep(1)
+print(used() - before, flush=True)
+while True:
+    signal.pause()
+)py";
+  Background job({sysnare_path(), "trace", "--", "python3", "-c", program});
+  ASSERT_TRUE(eventually([&] { return job.out_so_far().ends_with("\n"); })) << job.err_so_far();
+  // Of 100 ticks; a loop would take half of them on a busy machine, waiting takes none.
+  EXPECT_LT(std::stoi(job.out_so_far()), 15);
+  job.signal(SIGTERM);
+  const Outcome outcome = job.wait();
+  EXPECT_FALSE(outcome.timed_out);
+  EXPECT_EQ(outcome.status, 9) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(" 0 lost"));
+}
+
 }  // namespace
 }  // namespace sysnare::live

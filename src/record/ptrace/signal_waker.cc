@@ -8,6 +8,9 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <vector>
+
+#include "process/waiter.h"
 
 namespace sysnare {
 namespace {
@@ -15,10 +18,13 @@ namespace {
 /// How long until a child that could not be made (EAGAIN) is tried again.
 constexpr int kRetryMs = 10;
 
-/// Waits for `wanted`; false when `stop` came first.
-bool wait_for(int wanted, int stop, int timeout_ms = -1) {
-  pollfd fds[] = {{wanted, POLLIN, 0}, {stop, POLLIN, 0}};
-  while (::poll(fds, 2, timeout_ms) < 0 && errno == EINTR) {
+/// Waits for `wanted` (-1: nothing); false when `stop` came first, or no waiting is possible.
+bool wait_for(const Waiter& waiter, int wanted, int stop, int timeout_ms = -1) {
+  std::vector<pollfd> fds = {{wanted, POLLIN, 0}, {stop, POLLIN, 0}};
+  while (waiter.wait(fds, timeout_ms) < 0) {
+    // Without a thread that waits, signals for us are seen when the program next stops or ends.
+    // Going on as if something had come would make children without end.
+    if (errno != EINTR) return false;
   }
   return (fds[1].revents & POLLIN) == 0;
 }
@@ -30,12 +36,12 @@ bool make_token() {
   return pid > 0;
 }
 
-void run(int signals, int rearm, int stop) {
-  while (wait_for(signals, stop)) {
+void run(int signals, int rearm, int stop, Waiter waiter) {
+  while (wait_for(waiter, signals, stop)) {
     while (!make_token()) {
-      if (!wait_for(-1, stop, kRetryMs)) return;
+      if (!wait_for(waiter, -1, stop, kRetryMs)) return;
     }
-    if (!wait_for(rearm, stop)) return;
+    if (!wait_for(waiter, rearm, stop)) return;
     std::uint64_t count = 0;
     if (::read(rearm, &count, sizeof count) < 0) return;
   }
@@ -51,7 +57,8 @@ Result<SignalWaker> SignalWaker::start(int signals) {
   Fd stop(::eventfd(0, EFD_CLOEXEC));
   if (!rearm || !stop) return fail_errno(errno, "eventfd");
   SignalWaker waker(std::move(rearm), std::move(stop));
-  waker.thread_ = std::thread(run, signals, waker.rearm_.get(), waker.stop_.get());
+  // Its descriptor is made now: later the program may have taken our limit away.
+  waker.thread_ = std::thread(run, signals, waker.rearm_.get(), waker.stop_.get(), Waiter());
   return waker;
 }
 

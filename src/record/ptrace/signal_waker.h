@@ -5,7 +5,8 @@
 // A helper thread polls the signalfd. When a signal is there, it makes a child that exits at once:
 // to the blocked waitpid one more event, which cannot be missed. There is no handler, no flag and
 // no further call per stop; poll on a signalfd of SIGCHLD would cost two more calls for each stop.
-// docs/adr/0020-ptrace-recorder.md compares the ways.
+// docs/adr/0020-ptrace-recorder.md compares the ways. A program that takes our descriptors' limit
+// away does not end the waiting (process/waiter.h).
 
 #include <thread>
 

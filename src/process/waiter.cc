@@ -1,4 +1,4 @@
-#include "enforce/waiter.h"
+#include "process/waiter.h"
 
 #include <sys/epoll.h>
 
