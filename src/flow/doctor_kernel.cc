@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <optional>
 
+#include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "flow/capture.h"
@@ -45,6 +48,9 @@ std::optional<std::string> kernel_file(const std::string& path) {
 }
 
 std::string failure_text(const Probe& probe) {
+  if (probe.killed_by != 0) {
+    return fmt::format("{}: the caller died of {}", probe.step, signal_name(probe.killed_by));
+  }
   if (probe.sys_errno == 0) return fmt::format("{} did not do what it should", probe.step);
   return fmt::format("{}: {}", probe.step, strerrordesc_np(probe.sys_errno));
 }
@@ -290,6 +296,25 @@ Finding examine_cgroup() {
   return finding;
 }
 
+/// Whether calls of a second ABI are made here; nothing on machines that have none.
+void examine_abi(std::vector<Finding>& findings, std::string_view abi,
+                 const std::optional<Probe>& probe, std::string remedy) {
+  if (!probe) return;
+  Finding finding = from_probe(
+      fmt::format("{} calls", abi), *probe, false, fmt::format("are made ({})", probe->step),
+      fmt::format("{0} programs do not start; what a profile says about {0} calls cannot be tried "
+                  "here",
+                  abi),
+      std::move(remedy));
+  // A filter around us has answered in the kernel's place.
+  if (probe->killed_by == SIGSYS || probe->sys_errno == EPERM) {
+    finding.standing = Standing::kUnknown;
+    finding.value += ", by a filter around us";
+    finding.remedy = kHostRemedy;
+  }
+  findings.push_back(std::move(finding));
+}
+
 }  // namespace
 
 std::string_view standing_name(Standing standing) {
@@ -328,6 +353,10 @@ std::vector<Finding> examine_kernel() {
                                     "; with yama ptrace_scope 2 run as root, 3 needs a reboot; "
                                     "PTRACE_GET_SYSCALL_INFO needs Linux 5.3"));
   findings.push_back(examine_attach());
+  examine_abi(findings, "i386", probe_i386(),
+              "use a kernel with CONFIG_IA32_EMULATION, booted without ia32_emulation=off");
+  examine_abi(findings, "x32", probe_x32(),
+              "nothing ordinary needs it; a kernel with CONFIG_X86_X32_ABI has it");
   findings.push_back(examine_ebpf());
   findings.push_back(examine_btf());
   findings.push_back(examine_logged());

@@ -19,6 +19,7 @@
 #include <iterator>
 
 #include "base/fd.h"
+#include "process/isa_syscall.h"
 
 namespace sysnare {
 namespace {
@@ -30,9 +31,10 @@ constexpr std::size_t kNotificationRoom = 512;
 /// A child's exit status is 0, an errno (all are below this), or:
 constexpr int kWrongAnswer = 255;
 
-/// Runs `body` in a child and gives what it returned (an errno, or 0), kWrongAnswer when it died.
+/// Runs `body` in a child and gives what it returned (an errno, or 0), kWrongAnswer when it died;
+/// then the signal stands in `killed_by`.
 template <typename Body>
-int in_child(Body body) {
+int in_child(Body body, int* killed_by = nullptr) {
   const pid_t pid = ::fork();
   if (pid < 0) return errno;
   if (pid == 0) {
@@ -43,6 +45,7 @@ int in_child(Body body) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (killed_by != nullptr && WIFSIGNALED(status)) *killed_by = WTERMSIG(status);
   return WIFEXITED(status) ? WEXITSTATUS(status) : kWrongAnswer;
 }
 
@@ -51,6 +54,25 @@ Probe from_status(int status, std::string_view step) {
   probe.works = status == 0;
   probe.sys_errno = status == kWrongAnswer ? 0 : status;
   probe.step = step;
+  return probe;
+}
+
+/// A call of getpid that must give what our own ABI's gives.
+std::optional<Probe> probe_getpid(long (*make)(), std::string_view step) {
+  if (!isa::kHasOtherAbis) return std::nullopt;
+  int killed_by = 0;
+  const int status = in_child(
+      [make] {
+        // That it crashes is an answer: no core file, and the default action.
+        ::prctl(PR_SET_DUMPABLE, 0);
+        for (int signal : {SIGSEGV, SIGSYS, SIGILL}) ::signal(signal, SIG_DFL);
+        const long pid = make();
+        if (pid < 0) return static_cast<int>(-pid);
+        return pid == ::getpid() ? 0 : kWrongAnswer;
+      },
+      &killed_by);
+  Probe probe = from_status(status, step);
+  probe.killed_by = killed_by;
   return probe;
 }
 
@@ -181,6 +203,9 @@ Probe probe_ebpf() {
   if (!link) return from_status(errno, "BPF_RAW_TRACEPOINT_OPEN");
   return from_status(0, "");
 }
+
+std::optional<Probe> probe_i386() { return probe_getpid(isa::getpid_as_i386, "int 0x80"); }
+std::optional<Probe> probe_x32() { return probe_getpid(isa::getpid_as_x32, "an x32 getpid"); }
 
 bool action_available(unsigned action) {
   return ::syscall(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;

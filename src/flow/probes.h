@@ -2,8 +2,9 @@
 // Does this kernel let us do it, here and as this user? Each probe tries it, in a child where it
 // would change the process.
 //
-// Source: seccomp(2), seccomp_unotify(2), ptrace(2), bpf(2).
+// Source: seccomp(2), seccomp_unotify(2), ptrace(2), bpf(2); arch/x86/entry/, Linux 6.18.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace sysnare {
 struct Probe {
   bool works = false;
   int sys_errno = 0;           ///< of the step that failed; 0 also when it was something else
+  int killed_by = 0;           ///< the signal that ended who tried; 0 for none
   std::string_view step = "";  ///< what failed: "seccomp(2)"
 };
 
@@ -26,6 +28,9 @@ Probe probe_notification();
 Probe probe_ptrace();
 /// Loads an eBPF program and hooks it on sys_enter.
 Probe probe_ebpf();
+/// Whether x86_64 processes can make calls of these ABIs. Empty on other machines, which have none.
+std::optional<Probe> probe_i386();
+std::optional<Probe> probe_x32();
 /// Whether seccomp(2) knows this action (SECCOMP_GET_ACTION_AVAIL).
 bool action_available(unsigned action);
 /// Which SECCOMP_FILTER_FLAG_* the kernel knows: "tsync", "log", …

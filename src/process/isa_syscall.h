@@ -24,6 +24,25 @@ inline long raw_syscall(long nr, long a0 = 0, long a1 = 0, long a2 = 0, long a3 
   return result;
 }
 
+/// Whether the machine can run programs of i386 and x32 beside its own, if its kernel does.
+inline constexpr bool kHasOtherAbis = true;
+
+/// getpid as an i386 program makes it: by int 0x80, under i386's number. Where the kernel runs no
+/// i386 code the caller dies of SIGSEGV.
+inline long getpid_as_i386() {
+  constexpr int kGetpid = 20;  // arch/x86/entry/syscalls/syscall_32.tbl
+  long result = kGetpid;
+  // The 32-bit entry clears r8 to r11.
+  asm volatile("int $0x80" : "+a"(result) : : "r8", "r9", "r10", "r11", "memory");
+  return result;
+}
+
+/// getpid as an x32 program makes it: with bit 30 in the number.
+inline long getpid_as_x32() {
+  constexpr long kGetpid = 0x40000000 | 39;  // arch/x86/entry/syscalls/syscall_64.tbl
+  return raw_syscall(kGetpid);
+}
+
 #elif defined(__aarch64__)
 
 inline long raw_syscall(long nr, long a0 = 0, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0,
@@ -41,6 +60,11 @@ inline long raw_syscall(long nr, long a0 = 0, long a1 = 0, long a2 = 0, long a3 
                : "memory");
   return x0;
 }
+
+// arm programs switch the processor's state; no instruction of ours makes their calls.
+inline constexpr bool kHasOtherAbis = false;
+inline long getpid_as_i386() { return -1; }
+inline long getpid_as_x32() { return -1; }
 
 #else
 #error "raw_syscall is written for x86_64 and aarch64"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -61,6 +62,38 @@ TEST(Doctor, TellsWhatThisKernelSays) {
     EXPECT_EQ(each["remedy"] == "", ok) << "and how to get it";
     EXPECT_NE(each["value"], "");
   }
+}
+
+/// Against what happens to programs that make such calls, or are such programs.
+TEST(Doctor, TellsWhichOtherAbisRun) {
+  if (run({"uname", "-m"}).out != "x86_64\n") GTEST_SKIP() << "only x86_64 has i386 and x32";
+  const Json report = report_of(sysnare({"doctor", "--json"}));
+  const Json i386 = finding(report, "i386 calls");
+  ASSERT_TRUE(i386.is_object());
+  const bool calls = run({victim("int80")}).status == 0;
+  EXPECT_EQ(i386["standing"], calls ? "ok" : "missing") << i386.dump();
+  if (run({victim("plain.i386")}).status == 0) {
+    EXPECT_EQ(i386["standing"], "ok");
+  }
+  if (!calls) {
+    EXPECT_THAT(i386["cost"].get<std::string>(), HasSubstr("i386 programs do not start"));
+  }
+  EXPECT_FALSE(i386["needed"].get<bool>());
+
+  const Json x32 = finding(report, "x32 calls");
+  ASSERT_TRUE(x32.is_object());
+  errno = 0;
+  const bool x32_works = ::syscall(0x40000000 | SYS_getpid) == ::getpid();
+  EXPECT_EQ(x32["standing"], x32_works ? "ok" : "missing") << x32.dump();
+
+  // Where a filter answers in the kernel's place nothing can be told of the kernel.
+  TempDir dir;
+  const std::string profile = dir.write("native.json",
+                                        R"({"defaultAction": "SCMP_ACT_ALLOW",
+          "architectures": ["SCMP_ARCH_X86_64"]})");
+  const Json inside = report_of(sysnare(
+      {"run", "--no-explain", "--profile", profile, "--", sysnare_path(), "doctor", "--json"}));
+  EXPECT_EQ(finding(inside, "x32 calls")["standing"], "unknown") << inside.dump(1);
 }
 
 TEST(Doctor, TheTableSaysTheSameAndHasNoColourInAPipe) {
