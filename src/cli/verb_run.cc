@@ -197,6 +197,10 @@ int refused_exec(const Options& options, const LiveProfile& profile, const std::
   return kCannotExecute;
 }
 
+std::string_view where_explained(const Options& options) {
+  return options.no_explain ? "without --no-explain" : "where ptrace is possible";
+}
+
 /// What an errno did to a program is seen by nobody here. Said where the end looks like it.
 void hint_at_refusals(const Options& options, const LiveProfile& profile,
                       const EnforceOutcome& outcome) {
@@ -224,6 +228,27 @@ void hint_at_refusals(const Options& options, const LiveProfile& profile,
                        shell_words({options.profile.path}), shell_words(options.command)));
 }
 
+/// A program that hands on what became of its child tells of a kill that nobody saw: the kernel
+/// says nothing to a tracer of a child made with CLONE_UNTRACED.
+void hint_at_unseen_kill(const Options& options, const EnforceOutcome& outcome, bool explained) {
+  const int status = kSignalBase + SIGSYS;
+  if (!WIFEXITED(outcome.wait_status) || WEXITSTATUS(outcome.wait_status) != status) return;
+  const std::string name = printable(base_name(outcome.path));
+  if (!explained) {
+    complain(kVerb, fmt::format("{} ended with status {}, as a shell does whose child died of "
+                                "SIGSYS; {} such a kill is named",
+                                name, status, where_explained(options)));
+    return;
+  }
+  complain(
+      kVerb,
+      fmt::format("{} ended with status {}, as a shell does whose child died of SIGSYS, "
+                  "and no kill was seen: a child made with CLONE_UNTRACED is hidden "
+                  "from tracers; `sysnare watch --kill any --profile {} -- {}` names "
+                  "its call",
+                  name, status, shell_words({options.profile.path}), shell_words(options.command)));
+}
+
 void explain_end(const Options& options, const LiveProfile& profile, const EnforceOutcome& outcome,
                  bool explained, const RunHandler& handler) {
   if (handler.kills() > kMaxKillsTold) {
@@ -239,11 +264,11 @@ void explain_end(const Options& options, const LiveProfile& profile, const Enfor
   const bool sigsys = WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGSYS;
   if (!sigsys) {
     hint_at_refusals(options, profile, outcome);
+    if (handler.kills() == 0) hint_at_unseen_kill(options, outcome, explained);
   } else if (!explained) {
     complain(kVerb,
              fmt::format("{} died of SIGSYS, most likely by its filter; {} the call is named",
-                         printable(base_name(outcome.path)),
-                         options.no_explain ? "without --no-explain" : "where ptrace is possible"));
+                         printable(base_name(outcome.path)), where_explained(options)));
   } else if (!outcome.kill) {
     complain(kVerb, fmt::format("{} died of a SIGSYS that the filter did not send",
                                 printable(base_name(outcome.path))));

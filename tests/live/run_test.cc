@@ -263,6 +263,31 @@ TEST(Run, ExitStatusIsThePrograms) {
   }
 }
 
+/// No tracer is told of such a child. What its parent makes of its end is all that there is.
+TEST(Run, TheKillOfAChildThatNoTracerSeesIsGuessedFromTheStatus) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", no_mkdir("KILL_PROCESS"));
+  const Words command = {victim("run_untraced_child"), dir / "made"};
+  const Outcome outcome = run_under(profile, command);
+  EXPECT_EQ(outcome.status, 159);
+  EXPECT_FALSE(exists(dir / "made"));
+  EXPECT_THAT(outcome.err, HasSubstr("run_untraced_child ended with status 159, as a shell does "
+                                     "whose child died of SIGSYS, and no kill was seen: a child "
+                                     "made with CLONE_UNTRACED is hidden from tracers"));
+  EXPECT_THAT(run_under(profile, command, {"--no-explain"}).err,
+              HasSubstr("without --no-explain such a kill is named"));
+  // The advice holds: the wire needs no tracer.
+  const Outcome watched =
+      sysnare({"watch", "--kill", "any", "--profile", profile, "--", command[0], command[1]});
+  EXPECT_EQ(watched.status, 137);
+  EXPECT_THAT(watched.err, HasSubstr("\"sysnare.path\":\"" + (dir / "made") + "\""));
+
+  // A kill that was seen needs no guess, and another status is none.
+  EXPECT_THAT(run_under(profile, {"sh", "-c", "mkdir " + (dir / "made") + "; exit $?"}).err,
+              AllOf(HasSubstr("was killed for mkdir"), Not(HasSubstr("CLONE_UNTRACED"))));
+  EXPECT_THAT(run_under(profile, {"sh", "-c", "exit 158"}).err, IsEmpty());
+}
+
 TEST(Run, OurOwnFailuresAre125AndOneSentence) {
   const TempDir dir;
   const std::string good = dir.write("good.json", kAllowAll);
