@@ -199,6 +199,27 @@ TEST_P(RecorderContract, CountsAsTheTableOfStraceDoesAndEndsToo) {
   }
 }
 
+/// The one difference to strace -c that is meant: its table counts returns. A profile needs the
+/// calls that were begun, and a program makes some that never return beside its exits.
+TEST_P(RecorderContract, CountsCallsThatNeverReturnAsTheLogOfStraceDoes) {
+  if (!have_program("strace")) GTEST_SKIP() << "strace is not installed";
+  struct Case {
+    const char* why;
+    std::vector<std::string> command;
+    const char* name;
+  };
+  const Case cases[] = {
+      {"a pause that an exec in another thread ends", {victim("exec_from_thread")}, "pause"},
+      {"a kill that kills its caller", {"sh", "-c", "kill -KILL $$"}, "kill"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.why);
+    EXPECT_EQ(call(run(each.command), each.name).count, 1u);
+    EXPECT_EQ(strace_log(each.command)[each.name].count, 1u);
+    EXPECT_EQ(strace_table(each.command).count(each.name), 0u) << "then docs/reference/trace.md";
+  }
+}
+
 TEST_P(RecorderContract, KnowsAnI386CallFromAnX86One) {
   struct Case {
     const char* victim;
