@@ -5,7 +5,7 @@
 # /usr/include. Links to them, rather than -I/usr/include, keep this machine's libc headers out.
 set(headers "${CMAKE_BINARY_DIR}/headers")
 file(MAKE_DIRECTORY "${headers}")
-foreach(name fmt tl nlohmann elfutils dwarf.h gelf.h libelf.h)
+foreach(name bpf fmt tl nlohmann elfutils dwarf.h gelf.h libelf.h)
   if(NOT EXISTS "/usr/include/${name}")
     message(FATAL_ERROR "/usr/include/${name} is missing; `./run install-deps build` installs it")
   endif()
@@ -28,3 +28,6 @@ add_library(sysnare_isa OBJECT ${sources})
 target_link_libraries(sysnare_isa PRIVATE sysnare_flags)
 target_include_directories(sysnare_isa SYSTEM PRIVATE "${headers}")
 target_compile_definitions(sysnare_isa PRIVATE FMT_HEADER_ONLY _GNU_SOURCE)
+
+include(SysnareEbpf)
+sysnare_ebpf(sysnare_isa recorder src/record/ebpf/recorder.bpf.c)

@@ -106,6 +106,8 @@ void sort_rows(std::vector<Row>& rows, SortBy sort_by) {
 }
 
 constexpr std::size_t kColumns = 5;
+/// Those of time come first; a recording without time is shown without them.
+constexpr std::size_t kTimeColumns = 3;
 constexpr std::array<std::string_view, kColumns> kHeads = {"% time", "seconds", "usecs/call",
                                                            "calls", "errors"};
 /// As strace has them; a column with a longer number grows.
@@ -126,8 +128,8 @@ Cells cells_of(const Row& row, double percent) {
           row.name};
 }
 
-std::string section(std::vector<Row> rows, SortBy sort_by) {
-  sort_rows(rows, sort_by);
+std::string section(std::vector<Row> rows, SortBy sort_by, bool timed) {
+  sort_rows(rows, !timed && sort_by == SortBy::kTime ? SortBy::kCalls : sort_by);
   Row total;
   total.name = "total";
   for (const Row& row : rows) add(total, row.calls, row.errors, row.ns);
@@ -153,8 +155,9 @@ std::string section(std::vector<Row> rows, SortBy sort_by) {
 
   std::string text;
   const auto put = [&](const auto& numbers, std::string_view name) {
-    for (std::size_t i = 0; i < kColumns; ++i)
+    for (std::size_t i = timed ? 0 : kTimeColumns; i < kColumns; ++i) {
       text += fmt::format("{:>{}} ", numbers[i], widths[i]);
+    }
     text += fmt::format("{}\n", name);
   };
   std::array<std::string, kColumns> dashes;
@@ -227,7 +230,11 @@ std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_vie
   for (Row& row : rows_of(evidence)) sections[row.call.abi].push_back(std::move(row));
   if (sections.empty()) sections[native_abi()];
   const bool named = sections.size() > 1 || sections.begin()->first != native_abi();
-  std::string text = "wall clock time within the calls";
+  // Nobody returns in no time at all: without any, none was recorded.
+  const bool timed = evidence.observed() == 0 ||
+                     std::any_of(evidence.calls.begin(), evidence.calls.end(),
+                                 [](const CallEvidence& call) { return call.total_ns > 0; });
+  std::string text = timed ? "wall clock time within the calls" : "calls";
   if (!subject.empty()) {
     text += " of " + printable(subject);
   } else if (!evidence.command.empty()) {
@@ -237,7 +244,7 @@ std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_vie
   text += "\n";
   for (auto& [abi, rows] : sections) {
     if (named) text += fmt::format("\nABI {}\n", abi_name(abi));
-    text += section(std::move(rows), sort_by);
+    text += section(std::move(rows), sort_by, timed);
   }
   return text;
 }

@@ -43,6 +43,7 @@ TEST(CallTable, LooksAsPinned) {
       {"a section for each ABI", "two_abis"},
       {"numbers wider than their columns", "wide"},
       {"no call at all", "nothing"},
+      {"counts alone: no time to show", "counts"},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);

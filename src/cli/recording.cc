@@ -33,12 +33,13 @@ Result<std::uint64_t> number_of(std::string_view option, std::string_view text, 
               printable(text), low, with_commas(high));
 }
 
-Result<void> check_recorder(std::string_view name) {
-  if (name == "ptrace") return {};
-  if (name == "ebpf") {
-    return fail(Errc::kUsage, "--recorder: ebpf is not there yet in this version; allowed: ptrace");
-  }
-  return fail(Errc::kUsage, "--recorder: unknown recorder \"{}\"; allowed: ptrace",
+Result<std::function<Result<Recording>(const RecordOptions&)>> recorder_named(
+    std::string_view name) {
+  using Recorder = std::function<Result<Recording>(const RecordOptions&)>;
+  if (name == "auto") return Recorder(record_auto);
+  if (name == "ebpf") return Recorder(record_ebpf);
+  if (name == "ptrace") return Recorder(record_ptrace);
+  return fail(Errc::kUsage, "--recorder: unknown recorder \"{}\"; allowed: auto, ebpf, ptrace",
               printable(name));
 }
 

@@ -16,8 +16,9 @@ namespace sysnare::cli {
 Result<std::uint64_t> number_of(std::string_view option, std::string_view text, std::uint64_t low,
                                 std::uint64_t high);
 
-/// Checks --recorder. Errors: kUsage with what is allowed.
-Result<void> check_recorder(std::string_view name);
+/// What records, by the word of --recorder. Errors: kUsage with what is allowed.
+Result<std::function<Result<Recording>(const RecordOptions&)>> recorder_named(
+    std::string_view name);
 
 /// A line for a run that took long, at most one a second and only on a terminal; else nothing.
 std::function<void(const RunProgress&)> progress_lines(std::string verb);

@@ -37,7 +37,7 @@ struct Typed {
   std::string default_action = "errno";
   std::string default_errno;
   std::string dialect = "docker";
-  std::string recorder = "ptrace";
+  std::string recorder = "auto";
   std::vector<std::string> runtimes;
   bool runtime_privileges = false;
   bool accept_loss = false;
@@ -146,7 +146,9 @@ Result<Request> checked(const Typed& typed, const Words& command) {
     if (!runs) return propagate(runs);
     request.repeat.runs = *runs;
   }
-  if (Result<void> good = check_recorder(typed.recorder); !good) return propagate(good);
+  auto recorder = recorder_named(typed.recorder);
+  if (!recorder) return propagate(recorder);
+  request.repeat.recorder = std::move(*recorder);
   return request;
 }
 
@@ -303,7 +305,8 @@ int verb_profile(const Words& words) {
                "with --to: write what the format can say, and list the rest as warnings");
   app.add_flag("--accept-loss", typed.accept_loss,
                "make a profile of a recording that lost calls, and say so in it");
-  app.add_option("--recorder", typed.recorder, "what watches the command: ptrace")
+  app.add_option("--recorder", typed.recorder,
+                 "what watches the command: ebpf, ptrace or auto (default: eBPF where it can)")
       ->type_name("NAME");
   app.footer(
       "examples:\n"

@@ -34,8 +34,10 @@ struct Typed {
   std::vector<std::string> pids;
   std::string sort_by = "time";
   std::string runs = "1";
-  std::string recorder = "ptrace";
+  std::string recorder = "auto";
   bool no_follow = false;
+  bool counts = false;
+  bool no_time = false;
 };
 
 Result<Options> checked(Options options, const Typed& typed, const Words& command) {
@@ -60,13 +62,17 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   if (options.repeat.runs > 1 && command.empty()) {
     return fail(Errc::kUsage, "--runs repeats a command, and -p has none");
   }
+  if (typed.no_time) record.detail = RecordDetail::kErrors;
+  if (typed.counts) record.detail = RecordDetail::kCounts;
   const std::optional<SortBy> sort_by = sort_by_name(typed.sort_by);
   if (!sort_by) {
     return fail(Errc::kUsage, "-S: {}; allowed: {}",
                 unknown_word("order", typed.sort_by, sort_words()), fmt::join(sort_words(), ", "));
   }
   options.sort_by = *sort_by;
-  if (Result<void> good = check_recorder(typed.recorder); !good) return propagate(good);
+  auto recorder = recorder_named(typed.recorder);
+  if (!recorder) return propagate(recorder);
+  options.repeat.recorder = std::move(*recorder);
   if (options.output.empty()) return options;
   // Before the program runs: an hour's recording must not end with "permission denied".
   if (Result<void> good = check_writable(options.output); !good) {
@@ -141,7 +147,12 @@ int verb_trace(const Words& words) {
   CLI::Option* no_follow =
       app.add_flag("--no-follow", typed.no_follow, "the process alone, not its children");
   app.add_flag("-f,--follow", follow, "children too; this is the default")->excludes(no_follow);
-  app.add_option("--recorder", typed.recorder, "what watches: ptrace")->type_name("NAME");
+  CLI::Option* counts =
+      app.add_flag("--counts", typed.counts, "counts alone, no errors and no time: the cheapest");
+  app.add_flag("--no-time", typed.no_time, "counts and errors, no time")->excludes(counts);
+  app.add_option("--recorder", typed.recorder,
+                 "what watches: ebpf, ptrace or auto (default: eBPF where it can)")
+      ->type_name("NAME");
   app.footer(
       "examples:\n"
       "  sysnare trace ls -l\n"

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include "arch/syscalls.h"
 #include "base/text.h"
 
 namespace sysnare {
@@ -81,24 +82,45 @@ void merge_call(CallEvidence& into, const CallEvidence& more) {
 }
 
 /// Both are sorted, and so is the sum, without moving what is there for each that comes between.
-void merge_calls(Evidence& into, const std::vector<CallEvidence>& more) {
+/// Gives the last run in which a call of `more` came first, 0 for none.
+std::uint64_t merge_calls(std::vector<CallEvidence>& into, const std::vector<CallEvidence>& more,
+                          std::uint64_t runs_before) {
+  std::uint64_t last_new_run = 0;
   std::vector<CallEvidence> all;
-  all.reserve(into.calls.size() + more.size());
-  auto mine = into.calls.begin();
+  all.reserve(into.size() + more.size());
+  auto mine = into.begin();
   for (const CallEvidence& call : more) {
     const std::pair key(call.call, call.origin);
-    while (mine != into.calls.end() && before(*mine, key)) all.push_back(std::move(*mine++));
-    if (mine != into.calls.end() && std::pair(mine->call, mine->origin) == key) {
+    while (mine != into.end() && before(*mine, key)) all.push_back(std::move(*mine++));
+    if (mine != into.end() && std::pair(mine->call, mine->origin) == key) {
       merge_call(*mine, call);
       all.push_back(std::move(*mine++));
       continue;
     }
     all.push_back(call);
-    add(all.back().first_run, into.runs);
-    into.last_new_run = std::max(into.last_new_run, all.back().first_run);
+    add(all.back().first_run, runs_before);
+    last_new_run = std::max(last_new_run, all.back().first_run);
   }
-  std::move(mine, into.calls.end(), std::back_inserter(all));
-  into.calls = std::move(all);
+  std::move(mine, into.end(), std::back_inserter(all));
+  into = std::move(all);
+  return last_new_run;
+}
+
+void merge_executables(Evidence& into, const Evidence& more) {
+  for (const ExecutableEvidence& each : more.executables) {
+    const auto at = std::lower_bound(into.executables.begin(), into.executables.end(), each,
+                                     [](const ExecutableEvidence& a, const ExecutableEvidence& b) {
+                                       return a.program < b.program;
+                                     });
+    if (at == into.executables.end() || at->program != each.program) {
+      ExecutableEvidence fresh = each;
+      for (CallEvidence& call : fresh.calls) add(call.first_run, into.runs);
+      into.executables.insert(at, std::move(fresh));
+      continue;
+    }
+    for (const auto& [path, times] : each.executed_by) add(at->executed_by[path], times);
+    merge_calls(at->calls, each.calls, into.runs);
+  }
 }
 
 /// A sentence about the second program, when it is another than ours.
@@ -127,13 +149,18 @@ std::optional<Origin> origin_by_name(std::string_view name) {
   return static_cast<Origin>(found - kOriginNames.begin());
 }
 
+std::string errno_key(int error) {
+  const std::string_view name = errno_name(error);
+  return name.empty() ? fmt::format("errno_{}", error) : std::string(name);
+}
+
 std::uint64_t CallEvidence::error_count() const {
   std::uint64_t sum = 0;
   for (const auto& [name, times] : errors) add(sum, times);
   return sum;
 }
 
-CallEvidence& Evidence::record(Call call, Origin origin) {
+CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin origin) {
   const std::pair key(call, origin);
   auto at = std::lower_bound(calls.begin(), calls.end(), key, before);
   if (at == calls.end() || at->call != call || at->origin != origin) {
@@ -144,6 +171,8 @@ CallEvidence& Evidence::record(Call call, Origin origin) {
   }
   return *at;
 }
+
+CallEvidence& Evidence::record(Call call, Origin origin) { return record_in(calls, call, origin); }
 
 const CallEvidence* Evidence::find(Call call, Origin origin) const {
   const auto at = std::lower_bound(calls.begin(), calls.end(), std::pair(call, origin), before);
@@ -178,7 +207,8 @@ void merge_evidence(Evidence& into, const Evidence& more) {
       !more.recorder.empty()) {
     into.recorder += "+" + more.recorder;
   }
-  merge_calls(into, more.calls);
+  into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));
+  merge_executables(into, more);
   add(into.runs, more.runs);
   add(into.lost, more.lost);
   add(into.runs_unfollowed, more.runs_unfollowed);

@@ -39,6 +39,10 @@ enum class Origin : std::uint8_t {
 std::string_view origin_name(Origin origin);  ///< "launch", "application", …
 std::optional<Origin> origin_by_name(std::string_view name);
 
+/// How an errno is named in CallEvidence::errors: "ENOENT", or "errno_2222" for a number without a
+/// name (a seccomp filter can return any up to 4095).
+std::string errno_key(int error);
+
 /// The executable that evidence is about.
 struct ProgramIdentity {
   std::string path;
@@ -83,6 +87,14 @@ struct CallEvidence {
   [[nodiscard]] std::uint64_t error_count() const;
 };
 
+/// What one of several executables of a recording did: an exec starts a new one.
+struct ExecutableEvidence {
+  ProgramIdentity program;
+  /// Path of the executable whose exec became this one -> how often; "" for our launcher.
+  std::map<std::string, std::uint64_t> executed_by;
+  std::vector<CallEvidence> calls;  ///< as in Evidence, which has their sums
+};
+
 struct Evidence {
   ProgramIdentity program;
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
@@ -96,6 +108,9 @@ struct Evidence {
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"
   std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
+  /// Optional: the same by executable, sorted by program; empty when there was but one, or the
+  /// recorder does not tell them apart.
+  std::vector<ExecutableEvidence> executables;
 
   /// The record of (call, origin), made when missing; keeps `calls` sorted. The reference holds
   /// until the next record() of another call. Cost: a binary search.
@@ -103,6 +118,9 @@ struct Evidence {
   [[nodiscard]] const CallEvidence* find(Call call, Origin origin) const;
   [[nodiscard]] std::uint64_t observed() const;  ///< sum of all counts
 };
+
+/// The record of (call, origin) in `calls`, made when missing; keeps them sorted.
+CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin origin);
 
 /// Appends `note` unless it is there already.
 void add_note(Evidence& evidence, std::string note);

@@ -22,6 +22,10 @@ constexpr unsigned kArgCount = 6;
 
 Json number(std::uint64_t value) { return value <= kMaxPlain ? Json(value) : Json(hex(value)); }
 
+Json program_json(const ProgramIdentity& program) {
+  return {{"path", program.path}, {"sha256", program.sha256}, {"build_id", program.build_id}};
+}
+
 Json call_json(const CallEvidence& call) {
   Json json;
   json["abi"] = abi_name(call.call.abi);
@@ -61,6 +65,18 @@ Json call_json(const CallEvidence& call) {
       json["args"][std::to_string(index)] = std::move(list);
     }
   }
+  return json;
+}
+
+Json executable_json(const ExecutableEvidence& executable) {
+  Json json;
+  json["program"] = program_json(executable.program);
+  json["executed_by"] = Json::object();
+  for (const auto& [path, times] : executable.executed_by) {
+    json["executed_by"][path] = number(times);
+  }
+  json["calls"] = Json::array();
+  for (const CallEvidence& call : executable.calls) json["calls"].push_back(call_json(call));
   return json;
 }
 
@@ -220,20 +236,62 @@ Result<CallEvidence> read_entry(const Cursor& object, std::uint64_t runs) {
 
 /// In a map first: a file may hold millions of calls in any order, and each one that is put into
 /// its place in a vector moves all behind it.
-Result<void> read_calls(const std::vector<Cursor>& objects, Evidence& evidence) {
+Result<std::vector<CallEvidence>> read_calls(const Cursor& object, std::uint64_t runs) {
+  Result<Cursor> at = object.at("calls");
+  if (!at) return propagate(at);
+  Result<std::vector<Cursor>> objects = at->items();
+  if (!objects) return propagate(objects);
   std::map<std::pair<Call, Origin>, CallEvidence> calls;
-  for (const Cursor& object : objects) {
-    Result<CallEvidence> entry = read_entry(object, evidence.runs);
+  for (const Cursor& each : *objects) {
+    Result<CallEvidence> entry = read_entry(each, runs);
     if (!entry) return propagate(entry);
     const Call call = entry->call;
     const Origin origin = entry->origin;
     if (!calls.try_emplace({call, origin}, std::move(*entry)).second) {
-      return object.fail("{} of {} with origin {} stands twice", call_label(call),
-                         abi_name(call.abi), origin_name(origin));
+      return each.fail("{} of {} with origin {} stands twice", call_label(call), abi_name(call.abi),
+                       origin_name(origin));
     }
   }
-  evidence.calls.reserve(calls.size());
-  for (auto& [key, entry] : calls) evidence.calls.push_back(std::move(entry));
+  std::vector<CallEvidence> sorted;
+  sorted.reserve(calls.size());
+  for (auto& [key, entry] : calls) sorted.push_back(std::move(entry));
+  return sorted;
+}
+
+Result<void> read_program(const Cursor& object, ProgramIdentity& out) {
+  if (!object.has("program")) return {};
+  const Cursor program = *object.at("program");
+  if (!program.is_object()) return program.fail("an object is needed here");
+  Result<void> read = program.read("path", out.path);
+  if (read) read = program.read("sha256", out.sha256);
+  if (read) read = program.read("build_id", out.build_id);
+  return read;
+}
+
+Result<void> read_executables(const Cursor& top, Evidence& evidence) {
+  Result<std::vector<Cursor>> items = top.items_of("executables");
+  if (!items) return propagate(items);
+  std::map<ProgramIdentity, ExecutableEvidence> executables;
+  for (const Cursor& item : *items) {
+    if (!item.is_object()) return item.fail("an object is needed here");
+    ExecutableEvidence executable;
+    if (Result<void> read = read_program(item, executable.program); !read) return read;
+    auto members = item.members_of("executed_by");
+    if (!members) return propagate(members);
+    for (const auto& [path, at] : *members) {
+      Result<std::uint64_t> times = at.u64_or_hex();
+      if (!times) return propagate(times);
+      executable.executed_by[path] = *times;
+    }
+    Result<std::vector<CallEvidence>> calls = read_calls(item, evidence.runs);
+    if (!calls) return propagate(calls);
+    executable.calls = std::move(*calls);
+    const ProgramIdentity program = executable.program;
+    if (!executables.try_emplace(program, std::move(executable)).second) {
+      return item.fail("the executable {} stands twice", printable(program.path));
+    }
+  }
+  for (auto& [program, each] : executables) evidence.executables.push_back(std::move(each));
   return {};
 }
 
@@ -265,9 +323,7 @@ Result<void> read_lost(const Cursor& top, Evidence& evidence) {
 std::string write_evidence(const Evidence& evidence) {
   Json json;
   json["schema"] = kEvidenceSchema;
-  json["program"] = {{"path", evidence.program.path},
-                     {"sha256", evidence.program.sha256},
-                     {"build_id", evidence.program.build_id}};
+  json["program"] = program_json(evidence.program);
   json["command"] = evidence.command;
   json["recorder"] = evidence.recorder;
   json["runs"] = number(evidence.runs);
@@ -280,6 +336,12 @@ std::string write_evidence(const Evidence& evidence) {
   json["notes"] = evidence.notes;
   json["calls"] = Json::array();
   for (const CallEvidence& call : evidence.calls) json["calls"].push_back(call_json(call));
+  if (!evidence.executables.empty()) {
+    json["executables"] = Json::array();
+    for (const ExecutableEvidence& each : evidence.executables) {
+      json["executables"].push_back(executable_json(each));
+    }
+  }
   // argv and paths are bytes; what is no UTF-8 becomes U+FFFD.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -291,13 +353,7 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   Result<void> read = read_schema(top);
   if (!read) return propagate(read);
   Evidence evidence;
-  if (top.has("program")) {
-    const Cursor program = *top.at("program");
-    if (!program.is_object()) return program.fail("an object is needed here");
-    read = program.read("path", evidence.program.path);
-    if (read) read = program.read("sha256", evidence.program.sha256);
-    if (read) read = program.read("build_id", evidence.program.build_id);
-  }
+  read = read_program(top, evidence.program);
   if (read) read = top.read("command", evidence.command);
   if (read) read = top.read("recorder", evidence.recorder);
   if (read) read = top.read("runs", evidence.runs);
@@ -310,11 +366,10 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (!read) return propagate(read);
   // What is numbered and merged by runs needs one.
   if (evidence.runs == 0) return top.at("runs")->fail("0 runs, at least 1 is needed");
-  Result<Cursor> calls = top.at("calls");
+  Result<std::vector<CallEvidence>> calls = read_calls(top, evidence.runs);
   if (!calls) return propagate(calls);
-  Result<std::vector<Cursor>> entries = calls->items();
-  if (!entries) return propagate(entries);
-  if (read = read_calls(*entries, evidence); !read) return propagate(read);
+  evidence.calls = std::move(*calls);
+  if (read = read_executables(top, evidence); !read) return propagate(read);
   return evidence;
 }
 

@@ -213,6 +213,51 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   EXPECT_EQ(back->program, evidence.program);
 }
 
+/// A run of /bin/x that executed /bin/y, which made `names`.
+Evidence run_with_child(const std::vector<std::string>& names) {
+  Evidence evidence = run_of(names);
+  for (const char* path : {"/bin/x", "/bin/y"}) {
+    ExecutableEvidence executable;
+    executable.program.path = path;
+    executable.executed_by[std::string_view(path) == "/bin/x" ? "" : "/bin/x"] = 1;
+    evidence.executables.push_back(executable);
+  }
+  evidence.executables.back().calls = evidence.calls;
+  return evidence;
+}
+
+TEST(Evidence, MergeAddsExecutablesByTheirFiles) {
+  Evidence all = run_with_child({"read"});
+  Evidence other = run_with_child({"read", "close"});
+  other.executables.front().program.sha256 = "another build";
+  merge_evidence(all, other);
+  ASSERT_EQ(all.executables.size(), 3u);
+  EXPECT_EQ(all.executables[1].program.sha256, "another build");
+  const ExecutableEvidence& child = all.executables.back();
+  EXPECT_EQ(child.executed_by.at("/bin/x"), 2u);
+  ASSERT_EQ(child.calls.size(), 2u);
+  EXPECT_EQ(child.calls[0].count, 2u);
+  EXPECT_EQ(child.calls[1].first_run, 2u) << "numbered on";
+}
+
+TEST(EvidenceFile, GivesBackExecutables) {
+  const std::string text = write_evidence(run_with_child({"read", "write"}));
+  const Result<Evidence> back = parse_evidence(text, "x.json");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  ASSERT_EQ(back->executables.size(), 2u);
+  EXPECT_EQ(back->executables[1].calls.size(), 2u);
+  EXPECT_EQ(write_evidence(*back), text);
+
+  const std::string twice = write_evidence([] {
+    Evidence evidence = run_with_child({"read"});
+    evidence.executables.push_back(evidence.executables.back());
+    return evidence;
+  }());
+  const Result<Evidence> refused = parse_evidence(twice, "x.json");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("/bin/y stands twice"));
+}
+
 TEST(EvidenceFile, EveryCutIsRefusedInOneSentence) {
   Evidence evidence = run_of({"read"});
   evidence.calls[0].sites = {{Site{"m", "k", 1}, 1}};

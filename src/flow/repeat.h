@@ -28,8 +28,7 @@ struct RepeatOptions {
   std::uint64_t runs = 1;
   /// Called after each run but the last; may be empty.
   std::function<void(const RunProgress&)> progress;
-  /// What records: record_ptrace.
-  std::function<Result<Recording>(const RecordOptions&)> recorder = record_ptrace;
+  std::function<Result<Recording>(const RecordOptions&)> recorder = record_auto;  ///< what records
 };
 
 struct Repeated {

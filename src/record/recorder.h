@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,23 @@
 
 namespace sysnare {
 
+/// How much is kept of each call. The eBPF recorder gets cheaper with less; ptrace always keeps
+/// all.
+enum class RecordDetail : std::uint8_t {
+  kTime,    ///< counts, errors, time
+  kErrors,  ///< counts and errors
+  kCounts,  ///< counts alone
+};
+
 struct RecordOptions {
   std::vector<std::string> command;  ///< launch this, or
   std::vector<pid_t> attach;         ///< attach to these with all their threads
   bool stacks = false;               ///< keep the code path of each call
   bool sites = false;                ///< keep the calling instruction of each call
   bool follow = true;                ///< children too
+  RecordDetail detail = RecordDetail::kTime;
+  /// Called once, when everything asked for is watched (and a command is about to be executed).
+  std::function<void()> on_armed;
 };
 
 struct Recording {
@@ -35,7 +47,15 @@ struct Recording {
 };
 
 /// Watches until the command and everything it started has ended, or until SIGINT/SIGTERM/SIGHUP
-/// (attach: detach; launch: the signal goes to the command).
+/// (attach: detach; launch: the signal goes to the command). Needs no privilege.
 Result<Recording> record_ptrace(const RecordOptions& options);
+
+/// The same by eBPF programs, at tens of nanoseconds a call. `stacks` and `sites` are kUnsupported.
+/// Errors: kUnsupported, before anything is started, where this user or kernel cannot; one
+/// sentence.
+Result<Recording> record_ebpf(const RecordOptions& options);
+
+/// By eBPF where it can, else by ptrace; Evidence::recorder says which it was.
+Result<Recording> record_auto(const RecordOptions& options);
 
 }  // namespace sysnare

@@ -3,8 +3,15 @@
 #include <sys/wait.h>
 
 #include "arch/syscalls.h"
+#include "record/ebpf/programs.h"
 
 namespace sysnare::live {
+
+void RecorderContract::SetUp() {
+  if (GetParam().record != record_ebpf) return;
+  static const Result<EbpfPrograms> loaded = EbpfPrograms::load({});
+  if (!loaded) GTEST_SKIP() << loaded.error().message;
+}
 
 void expect_ended(const Recorded& recorded, int exit_status) {
   EXPECT_FALSE(recorded.timed_out) << recorded.out;

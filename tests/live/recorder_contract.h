@@ -15,17 +15,21 @@ namespace sysnare::live {
 struct RecorderRow {
   const char* name;
   Recorder record;
-  bool hides_ptrace;  ///< the program's own ptrace fails while it is recorded
+  bool is_tracer;  ///< stops its tracees, whose own ptrace fails while they are recorded
+  bool sees_code;  ///< keeps calling instructions and code paths
 };
 
 inline void PrintTo(const RecorderRow& row, std::ostream* out) { *out << row.name; }
 
 inline constexpr RecorderRow kRecorders[] = {
-    {"ptrace", record_ptrace, true},
+    {"ptrace", record_ptrace, true, true},
+    {"ebpf", record_ebpf, false, false},
 };
 
 class RecorderContract : public ::testing::TestWithParam<RecorderRow> {
  protected:
+  /// Skips where this user or kernel cannot.
+  void SetUp() override;
   static Recorded run(const std::vector<std::string>& command) {
     return record(GetParam().record, command);
   }

@@ -26,8 +26,10 @@ std::string new_file() {
 }
 
 /// Runs in the forked process.
-[[noreturn]] void run_recorder(Recorder recorder, const RecordOptions& options,
-                               const std::string& evidence_file, const std::string& outcome_file) {
+[[noreturn]] void run_recorder(Recorder recorder, RecordOptions options,
+                               const std::string& evidence_file, const std::string& outcome_file,
+                               const std::string& armed_file) {
+  options.on_armed = [&] { std::ofstream(armed_file) << "armed"; };
   const Result<Recording> result = recorder(options);
   std::ofstream outcome(outcome_file);
   if (!result) {
@@ -46,7 +48,10 @@ std::string new_file() {
 }  // namespace
 
 RecorderProcess::RecorderProcess(Recorder recorder, const RecordOptions& options)
-    : out_file_(new_file()), evidence_file_(new_file()), outcome_file_(new_file()) {
+    : out_file_(new_file()),
+      evidence_file_(new_file()),
+      outcome_file_(new_file()),
+      armed_file_(new_file()) {
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {
@@ -55,7 +60,7 @@ RecorderProcess::RecorderProcess(Recorder recorder, const RecordOptions& options
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
     ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-    run_recorder(recorder, options, evidence_file_, outcome_file_);
+    run_recorder(recorder, options, evidence_file_, outcome_file_, armed_file_);
   }
   ::setpgid(pid_, pid_);
 }
@@ -65,8 +70,11 @@ RecorderProcess::~RecorderProcess() {
     ::kill(-pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  for (const auto& file : {out_file_, evidence_file_, outcome_file_}) ::unlink(file.c_str());
+  for (const auto& file : {out_file_, evidence_file_, outcome_file_, armed_file_})
+    ::unlink(file.c_str());
 }
+
+bool RecorderProcess::armed() const { return slurp(armed_file_) == "armed"; }
 
 Recorded RecorderProcess::wait(std::chrono::seconds deadline) {
   Recorded recorded;

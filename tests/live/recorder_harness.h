@@ -32,6 +32,8 @@ class RecorderProcess {
   RecorderProcess(const RecorderProcess&) = delete;
   RecorderProcess& operator=(const RecorderProcess&) = delete;
   [[nodiscard]] int pid() const { return pid_; }
+  /// Whether it watches by now all that it shall.
+  [[nodiscard]] bool armed() const;
   /// Waits for its end. At the deadline its group is killed.
   Recorded wait(std::chrono::seconds deadline = std::chrono::seconds(30));
 
@@ -41,6 +43,7 @@ class RecorderProcess {
   std::string out_file_;
   std::string evidence_file_;
   std::string outcome_file_;
+  std::string armed_file_;
 };
 
 Recorded record(Recorder recorder, const RecordOptions& options);

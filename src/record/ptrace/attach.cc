@@ -97,6 +97,14 @@ Result<ProcessStatus> process_status(pid_t thread) {
   return status;
 }
 
+std::uint64_t trace_options(bool follow) {
+  // No PTRACE_O_EXITKILL: should we be killed, the program goes on untraced, as under strace. A
+  // recording must never cost more than itself. No PTRACE_O_TRACEEXIT: an end is told by waitpid.
+  std::uint64_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE;
+  if (follow) options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
+  return options;
+}
+
 Result<void> seize_process(pid_t pid, std::uint64_t options, Tracees& tracees) {
   if (pid <= 0) return fail(Errc::kUsage, "{} is no process id; one is 1 or more", pid);
   Result<ProcessStatus> status = process_status(pid);

@@ -24,6 +24,9 @@ struct ProcessStatus {
 /// Errors: kNotFound when it is gone.
 Result<ProcessStatus> process_status(pid_t thread);
 
+/// PTRACE_O_* for a recording; new threads are always followed, new processes with `follow`.
+std::uint64_t trace_options(bool follow);
+
 /// Seizes every thread of the process of `pid`, and those that they start meanwhile; asks each to
 /// stop. On an error some may be seized; the caller lets them go.
 /// Errors: one sentence that says why this process cannot be traced.

@@ -24,12 +24,6 @@ constexpr KindRow kKinds[] = {
     {"vfork", CallKind::kBirth},
 };
 
-std::string errno_label(int error) {
-  const std::string_view name = errno_name(error);
-  // A seccomp filter can return any number up to 4095.
-  return name.empty() ? fmt::format("errno_{}", error) : std::string(name);
-}
-
 }  // namespace
 
 CallKind call_kind(Call call) {
@@ -68,7 +62,7 @@ CallEvidence& CallCounter::add_to(Evidence& evidence) const {
   record.total_ns += total_ns_;
   record.max_ns = std::max(record.max_ns, max_ns_);
   if (min_ns_ != UINT64_MAX) record.min_ns = std::min(record.min_ns.value_or(min_ns_), min_ns_);
-  for (const auto& [number, count] : errors_) record.errors[errno_label(number)] += count;
+  for (const auto& [number, count] : errors_) record.errors[errno_key(number)] += count;
   record.runs_seen = 1;
   record.first_run = 1;
   return record;

@@ -13,8 +13,9 @@
 
 #include "arch/syscalls.h"
 #include "process/exec_failure.h"
+#include "record/notes.h"
+#include "record/program.h"
 #include "record/ptrace/attach.h"
-#include "record/ptrace/program.h"
 #include "record/ptrace/requests.h"
 
 namespace sysnare {
@@ -38,14 +39,6 @@ constexpr const char* kNotePtrace =
 constexpr const char* kNoteUntraced =
     "a child was made with CLONE_UNTRACED, which no tracer can follow; its calls are missing";
 constexpr const char* kNoteArch = "calls of an architecture that no table here knows are missing";
-constexpr const char* kNoteOdd =
-    "calls of more nonsense numbers were made than are kept; the rest is counted as lost";
-constexpr const char* kNoteIoUring =
-    "the program uses io_uring; operations in its rings are no system calls and were not seen";
-constexpr const char* kNoteDetached = "the recording ended while the program still ran";
-constexpr const char* kNoteAttached =
-    "attached to a running program: the calls of its start are not in this recording, so a profile "
-    "of it alone does not let the program start";
 constexpr const char* kNoteStuck =
     "a thread did not stop in time to be let go; the kernel lets it go when the recorder ends";
 
@@ -88,6 +81,7 @@ Result<Recording> PtraceRecorder::record() {
     detach_all();
     return Failure(std::move(error));
   }
+  if (options_.on_armed) options_.on_armed();
   if (Result<void> watched = watch(); !watched) return propagate(watched);
   finish();
   return std::move(recording_);

@@ -1,6 +1,4 @@
-#include "record/ptrace/program.h"
-
-#include <sys/ptrace.h>
+#include "record/program.h"
 
 #include <filesystem>
 
@@ -8,14 +6,6 @@
 #include "elf/identity.h"
 
 namespace sysnare {
-
-std::uint64_t trace_options(bool follow) {
-  // No PTRACE_O_EXITKILL: should we be killed, the program goes on untraced, as under strace. A
-  // recording must never cost more than itself. No PTRACE_O_TRACEEXIT: an end is told by waitpid.
-  std::uint64_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE;
-  if (follow) options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
-  return options;
-}
 
 ProgramIdentity identify_program(const std::string& path) {
   ProgramIdentity program;

@@ -1,0 +1,136 @@
+#include "record/ebpf/evidence.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "arch/syscalls.h"
+#include "base/text.h"
+#include "record/notes.h"
+
+namespace sysnare {
+namespace {
+
+struct LossRow {
+  sysnare_loss what;
+  const char* text;
+};
+
+/// Each in the plural, after its number.
+constexpr LossRow kLosses[] = {
+    {SYSNARE_LOST_TASK, "threads or processes that could not be followed"},
+    {SYSNARE_LOST_TOTAL, "calls for which the table of totals had no room"},
+    {SYSNARE_LOST_FOREIGN, "calls of other ABIs or nonsense numbers for which there was no room"},
+    {SYSNARE_LOST_ERROR, "failures whose errno found no room"},
+    {SYSNARE_LOST_EXECUTABLE, "execs of programs past the most that are told apart"},
+    {SYSNARE_LOST_EDGE, "execs of which it is not known by whom"},
+    {SYSNARE_LOST_EVENT, "messages for which the ring buffer had no room"},
+};
+static_assert(std::size(kLosses) == SYSNARE_LOSSES);
+
+constexpr const char* kNoteMoved =
+    "tasks ended so fast that the living ones could not be read between two ends; some calls may "
+    "be counted twice or not at all";
+
+Call call_of(std::uint64_t call) {
+  const auto nr = static_cast<std::uint32_t>(call);
+  const Abi native = native_abi();
+  if ((call & SYSNARE_CALL_COMPAT) != 0) {
+    const auto siblings = sibling_abis(native);
+    return {siblings.empty() ? native : siblings.back(), nr};
+  }
+  return {abi_of(audit_arch(native), nr).value_or(native), nr};
+}
+
+Origin origin_of(std::uint32_t executable) {
+  return executable == SYSNARE_LAUNCHER ? Origin::kLaunch : Origin::kApplication;
+}
+
+void add_row(const sysnare_row& row, CallEvidence& record) {
+  record.count += row.count;
+  record.total_ns += row.total_ns;
+  record.max_ns = std::max(record.max_ns, std::uint64_t{row.max_ns});
+  if (row.inverted_min_ns != 0) {
+    const std::uint64_t min_ns = ~row.inverted_min_ns;
+    record.min_ns = std::min(record.min_ns.value_or(min_ns), min_ns);
+  }
+  record.runs_seen = 1;
+  record.first_run = 1;
+}
+
+void add_rows(const EbpfTables& tables, std::optional<std::uint32_t> executable,
+              std::vector<CallEvidence>& calls) {
+  for (const auto& [key, row] : tables.rows) {
+    if (executable && key.executable != *executable) continue;
+    add_row(row, record_in(calls, call_of(key.call), origin_of(key.executable)));
+  }
+  for (const auto& [key, count] : tables.errors) {
+    if (executable && key.executable != *executable) continue;
+    const auto error = static_cast<int>(key.call >> SYSNARE_CALL_ERRNO_SHIFT);
+    const std::uint64_t call = key.call & ((1ull << SYSNARE_CALL_ERRNO_SHIFT) - 1);
+    CallEvidence& record = record_in(calls, call_of(call), origin_of(key.executable));
+    record.errors[errno_key(error)] += count;
+  }
+}
+
+}  // namespace
+
+void add_tables(const EbpfTables& tables, Evidence& evidence) {
+  add_rows(tables, std::nullopt, evidence.calls);
+  for (const LossRow& loss : kLosses) {
+    const std::uint64_t count = tables.lost[loss.what];
+    if (count == 0) continue;
+    evidence.lost += count;
+    add_note(evidence, fmt::format("lost: {} {}", with_commas(count), loss.text));
+  }
+  if (tables.missed != 0) {
+    evidence.lost += tables.missed;
+    add_note(evidence, fmt::format("lost: {} calls that came while an eBPF program was at work",
+                                   with_commas(tables.missed)));
+  }
+  if (tables.moved_meanwhile) {
+    ++evidence.lost;
+    add_note(evidence, kNoteMoved);
+  }
+  for (const CallEvidence& call : evidence.calls) {
+    if (syscall_name(call.call) == "io_uring_setup" && call.count > call.error_count()) {
+      add_note(evidence, kNoteIoUring);
+    }
+  }
+}
+
+void add_executables(const EbpfTables& tables,
+                     const std::map<std::uint32_t, ProgramIdentity>& programs, Evidence& evidence) {
+  std::set<std::uint32_t> numbers;
+  for (const auto& [key, row] : tables.rows) {
+    if (key.executable != SYSNARE_LAUNCHER) numbers.insert(key.executable);
+  }
+  if (numbers.size() < 2) return;  // a single one did all that is told already
+  const auto program_of = [&](std::uint32_t number) {
+    const auto found = programs.find(number);
+    if (found != programs.end()) return found->second;
+    ProgramIdentity unknown;
+    unknown.path = fmt::format("[executable {}, whose file is not known]", number);
+    return unknown;
+  };
+  // Two files may have become one name: a program that was replaced meanwhile.
+  std::map<ProgramIdentity, ExecutableEvidence> all;
+  for (const std::uint32_t number : numbers) {
+    const ProgramIdentity program = program_of(number);
+    ExecutableEvidence& executable = all[program];
+    executable.program = program;
+    add_rows(tables, number, executable.calls);
+  }
+  for (const auto& [edge, times] : tables.edges) {
+    const std::string from =
+        edge.from == SYSNARE_LAUNCHER ? std::string() : program_of(edge.from).path;
+    const auto to = all.find(program_of(edge.to));
+    if (to != all.end()) to->second.executed_by[from] += times;
+  }
+  for (auto& [program, executable] : all) evidence.executables.push_back(std::move(executable));
+}
+
+}  // namespace sysnare

@@ -1,0 +1,19 @@
+#pragma once
+// What do the tables of the eBPF programs say, as evidence?
+
+#include <cstdint>
+#include <map>
+
+#include "evidence/evidence.h"
+#include "record/ebpf/programs.h"
+
+namespace sysnare {
+
+/// Adds all that `tables` counted to `evidence`, and what was lost, in numbers and in notes.
+void add_tables(const EbpfTables& tables, Evidence& evidence);
+
+/// Adds what each of several executables did. `programs` are those whose file is known, by number.
+void add_executables(const EbpfTables& tables,
+                     const std::map<std::uint32_t, ProgramIdentity>& programs, Evidence& evidence);
+
+}  // namespace sysnare

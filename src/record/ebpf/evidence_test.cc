@@ -1,0 +1,116 @@
+#include "record/ebpf/evidence.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "arch/syscalls.h"
+
+namespace sysnare {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::uint32_t kShell = SYSNARE_FIRST;
+constexpr std::uint32_t kChild = SYSNARE_FIRST + 1;
+
+sysnare_call_key key(std::uint64_t call, std::uint32_t executable = kShell) {
+  return {call, executable, 0};
+}
+
+std::uint64_t native(const char* name) { return *syscall_nr(native_abi(), name); }
+
+TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
+  struct Case {
+    const char* why;
+    sysnare_call_key key;
+    Call call;
+    Origin origin;
+  };
+  const Case cases[] = {
+      {"native", key(1), {Abi::kX86_64, 1}, Origin::kApplication},
+      {"int 0x80", key(1 | SYSNARE_CALL_COMPAT), {Abi::kI386, 1}, Origin::kApplication},
+      {"x32 by its bit", key(1 | kX32Bit), {Abi::kX32, 1 | kX32Bit}, Origin::kApplication},
+      {"a nonsense number", key(0xffffff00), {Abi::kX32, 0xffffff00}, Origin::kApplication},
+      {"our launcher's exec", key(59, SYSNARE_LAUNCHER), {Abi::kX86_64, 59}, Origin::kLaunch},
+  };
+  if (native_abi() != Abi::kX86_64) GTEST_SKIP() << "the ABIs here are those of x86_64";
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EbpfTables tables;
+    tables.rows.push_back({c.key, {3, 0, 0, 0}});
+    Evidence evidence;
+    add_tables(tables, evidence);
+    const CallEvidence* found = evidence.find(c.call, c.origin);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->count, 3u);
+    EXPECT_FALSE(found->min_ns.has_value()) << "it never returned";
+    EXPECT_THAT(evidence.notes, IsEmpty());
+  }
+}
+
+TEST(EbpfEvidence, AddsWhatTasksAndExecutablesCounted) {
+  EbpfTables tables;
+  const std::uint64_t read = native("read");
+  tables.rows.push_back({key(read), {2, 50, 40, ~std::uint64_t{10}}});
+  tables.rows.push_back({key(read, kChild), {1, 7, 7, ~std::uint64_t{7}}});
+  tables.rows.push_back({key(read), {1, 0, 0, 0}});  // in flight
+  tables.errors.push_back({{read | 11ull << SYSNARE_CALL_ERRNO_SHIFT, kShell, 0}, 2});
+  tables.errors.push_back({{read | 2222ull << SYSNARE_CALL_ERRNO_SHIFT, kChild, 0}, 1});
+  Evidence evidence;
+  add_tables(tables, evidence);
+  ASSERT_EQ(evidence.calls.size(), 1u);
+  const CallEvidence& sum = evidence.calls.front();
+  EXPECT_EQ(sum.count, 4u);
+  EXPECT_EQ(sum.total_ns, 57u);
+  EXPECT_EQ(sum.max_ns, 40u);
+  EXPECT_EQ(sum.min_ns, 7u);
+  EXPECT_EQ(sum.errors, (std::map<std::string, std::uint64_t>{{"EAGAIN", 2}, {"errno_2222", 1}}));
+}
+
+TEST(EbpfEvidence, EveryLossIsCountedAndNamed) {
+  for (int what = 0; what < SYSNARE_LOSSES; ++what) {
+    SCOPED_TRACE(what);
+    EbpfTables tables;
+    tables.lost[what] = 1234;
+    Evidence evidence;
+    add_tables(tables, evidence);
+    EXPECT_EQ(evidence.lost, 1234u);
+    EXPECT_THAT(evidence.notes, Contains(HasSubstr("lost: 1,234 ")));
+  }
+  EbpfTables tables;
+  tables.missed = 5;
+  tables.moved_meanwhile = true;
+  Evidence evidence;
+  add_tables(tables, evidence);
+  EXPECT_EQ(evidence.lost, 6u);
+  EXPECT_EQ(evidence.notes.size(), 2u);
+}
+
+TEST(EbpfEvidence, SaysWhoExecutedWhom) {
+  EbpfTables tables;
+  tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), {1, 0, 0, 0}});
+  tables.rows.push_back({key(native("fork")), {2, 0, 0, 0}});
+  tables.edges.push_back({{SYSNARE_LAUNCHER, kShell}, 1});
+  Evidence alone;
+  add_executables(tables, {}, alone);
+  EXPECT_THAT(alone.executables, IsEmpty()) << "one executable is the whole recording";
+
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  tables.edges.push_back({{kShell, kChild}, 2});
+  Evidence both;
+  ProgramIdentity shell;
+  shell.path = "/bin/sh";
+  add_executables(tables, {{kShell, shell}}, both);
+  ASSERT_EQ(both.executables.size(), 2u);
+  EXPECT_EQ(both.executables[0].program.path, "/bin/sh");
+  EXPECT_EQ(both.executables[0].executed_by.at(""), 1u);
+  EXPECT_THAT(both.executables[1].program.path, HasSubstr("not known"));
+  EXPECT_EQ(both.executables[1].executed_by.at("/bin/sh"), 2u);
+  ASSERT_EQ(both.executables[1].calls.size(), 1u);
+  EXPECT_EQ(both.executables[1].calls.front().count, 5u);
+}
+
+}  // namespace
+}  // namespace sysnare

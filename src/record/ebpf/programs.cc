@@ -1,0 +1,339 @@
+#include "record/ebpf/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/capability.h>
+#include <recorder.skel.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
+constexpr const char* kPtraceServes = "`--recorder ptrace` needs no privilege";
+/// How often we read again because tasks ended while we read. Each round takes a millisecond.
+constexpr int kReadRounds = 50;
+/// Living tasks' tables per read(2).
+constexpr std::size_t kTablesInTurn = 16;
+
+/// Not told: what matters is in our own sentence, and a library's log is not ours to print.
+int say_nothing(libbpf_print_level, const char*, va_list) { return 0; }
+
+bool has_capability(unsigned number) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[number / 32].effective >> (number % 32) & 1) != 0;
+}
+
+struct LinkCloser {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using LinkPtr = std::unique_ptr<bpf_link, LinkCloser>;
+
+/// Runs an iterator and hands on what it writes. Errors: as the system calls.
+template <typename Each>
+Result<void> run_iterator(bpf_program* program, Each&& each) {
+  const LinkPtr link(bpf_program__attach_iter(program, nullptr));
+  if (!link) return fail_errno(errno, "cannot walk over the tasks by eBPF");
+  const Fd fd(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!fd) return fail_errno(errno, "cannot walk over the tasks by eBPF");
+  std::vector<std::byte> buffer(kTablesInTurn * sizeof(sysnare_task));
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got == 0) return {};
+    if (got < 0) {
+      // EAGAIN: nothing came within a slice of the kernel's work; there is more.
+      if (errno == EINTR || errno == EAGAIN) continue;
+      return fail_errno(errno, "cannot read the tasks by eBPF");
+    }
+    each(std::span<const std::byte>(buffer.data(), static_cast<std::size_t>(got)));
+  }
+}
+
+template <typename Key, typename Value>
+Result<void> read_map(const bpf_map* map, std::vector<std::pair<Key, Value>>& out) {
+  const int fd = bpf_map__fd(map);
+  Key key{};
+  Key* last = nullptr;
+  // Entries are never deleted, so that the walk sees each once.
+  for (;;) {
+    Key next{};
+    if (bpf_map_get_next_key(fd, last, &next) != 0) {
+      if (errno == ENOENT) return {};
+      return fail_errno(errno, "cannot read eBPF map {}", bpf_map__name(map));
+    }
+    Value value{};
+    if (bpf_map_lookup_elem(fd, &next, &value) == 0) out.emplace_back(next, value);
+    key = next;
+    last = &key;
+  }
+}
+
+/// A living task's table, as rows of its executable.
+void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
+  sysnare_call_key key{};
+  key.executable = task.executable;
+  for (std::uint32_t nr = 0; nr < SYSNARE_INDEXED; ++nr) {
+    if (task.rows[nr].count == 0) continue;
+    key.call = nr;
+    out.rows.emplace_back(key, task.rows[nr]);
+  }
+  for (const sysnare_error_slot& slot : task.errors) {
+    if (slot.key == 0) continue;
+    out.errors.emplace_back(sysnare_error_key{slot.key, task.executable, 0}, slot.count);
+  }
+  if (task.call == 0 || counts_at_entry) return;
+  key.call = task.call & ~SYSNARE_CALL_IN_FLIGHT;
+  out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0});
+}
+
+char state_of(pid_t pid) {
+  Result<std::string> stat = read_file(fmt::format("/proc/{}/stat", pid));
+  if (!stat) return 'X';
+  const std::size_t name_end = stat->rfind(')');
+  return name_end == std::string::npos || name_end + 2 >= stat->size() ? 'X'
+                                                                       : (*stat)[name_end + 2];
+}
+
+bool has_ended(char state) { return state == 'Z' || state == 'X'; }
+
+}  // namespace
+
+std::string why_no_ebpf() {
+  if (!has_capability(CAP_SYS_ADMIN) && !(has_capability(CAP_BPF) && has_capability(CAP_PERFMON))) {
+    return fmt::format(
+        "the eBPF recorder needs root, or CAP_BPF and CAP_PERFMON; {}, and is slower",
+        kPtraceServes);
+  }
+  if (::access(kBtf, R_OK) != 0) {
+    return fmt::format(
+        "this kernel does not describe its types ({} is missing), which the eBPF recorder needs; "
+        "{}",
+        kBtf, kPtraceServes);
+  }
+  return {};
+}
+
+struct EbpfPrograms::State {
+  recorder_bpf* skeleton = nullptr;
+  ring_buffer* ring = nullptr;
+  bool at_entry = false;
+  bool returns_attached = false;
+  const OnEvent* on_event = nullptr;  ///< while take_events() runs
+
+  ~State() {
+    ring_buffer__free(ring);
+    recorder_bpf__destroy(skeleton);
+  }
+
+  static int receive(void* self, void* data, std::size_t size) {
+    // The reserved bytes of events without a path end before it.
+    sysnare_event event{};
+    std::memcpy(&event, data, std::min(size, sizeof event));
+    event.path_bytes = std::min<__u32>(event.path_bytes, SYSNARE_MAX_PATH);
+    const State& state = *static_cast<State*>(self);
+    if (state.on_event != nullptr) (*state.on_event)(event);
+    return 0;
+  }
+
+  Result<void> attach_one(bpf_program* program, bpf_link** link) {
+    *link = bpf_program__attach(program);
+    if (*link == nullptr) {
+      return fail_errno(errno, "cannot attach eBPF program {}", bpf_program__name(program));
+    }
+    return {};
+  }
+
+  Result<void> tag(int pidfd, const sysnare_task& task) {
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.tasks), &pidfd, &task, BPF_NOEXIST) != 0) {
+      return fail_errno(errno, "cannot follow the process by eBPF");
+    }
+    if (task.ended == 0) add_living(1);
+    return {};
+  }
+  void add_living(std::int64_t more) const {
+    __atomic_fetch_add(&skeleton->bss->living, static_cast<std::uint64_t>(more), __ATOMIC_RELAXED);
+  }
+  [[nodiscard]] std::uint64_t moves_begun() const {
+    return __atomic_load_n(&skeleton->bss->moves_begun, __ATOMIC_ACQUIRE);
+  }
+  [[nodiscard]] std::uint64_t moves_done() const {
+    return __atomic_load_n(&skeleton->bss->moves_done, __ATOMIC_ACQUIRE);
+  }
+};
+
+EbpfPrograms::EbpfPrograms(std::unique_ptr<State> state) : state_(std::move(state)) {}
+EbpfPrograms::EbpfPrograms(EbpfPrograms&&) noexcept = default;
+EbpfPrograms& EbpfPrograms::operator=(EbpfPrograms&&) noexcept = default;
+EbpfPrograms::~EbpfPrograms() = default;
+
+Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
+  if (std::string why = why_no_ebpf(); !why.empty()) {
+    return fail(Errc::kUnsupported, "{}", why);
+  }
+  libbpf_set_print(say_nothing);
+  auto state = std::make_unique<State>();
+  state->skeleton = recorder_bpf__open();
+  if (state->skeleton == nullptr) {
+    return fail(Errc::kUnsupported, "cannot read our own eBPF programs: {}", std::strerror(errno));
+  }
+  state->at_entry = options.detail == RecordDetail::kCounts;
+  state->skeleton->rodata->at_entry = state->at_entry;
+  state->skeleton->rodata->with_time = options.detail == RecordDetail::kTime;
+  state->skeleton->rodata->follow = options.follow;
+  if (const int error = recorder_bpf__load(state->skeleton); error != 0) {
+    return fail(Errc::kUnsupported,
+                "this kernel does not take the eBPF programs of the recorder ({}; they need Linux "
+                "5.12 or later, and no lockdown to confidentiality); {}",
+                std::strerror(-error), kPtraceServes);
+  }
+  state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::receive,
+                                 state.get(), nullptr);
+  if (state->ring == nullptr) {
+    return fail(Errc::kUnsupported, "this kernel has no eBPF ring buffer ({}); {}",
+                std::strerror(errno), kPtraceServes);
+  }
+  return EbpfPrograms(std::move(state));
+}
+
+Result<void> EbpfPrograms::attach() {
+  auto& programs = state_->skeleton->progs;
+  auto& links = state_->skeleton->links;
+  // Ends first: a task that is followed must not end unseen.
+  const std::pair<bpf_program*, bpf_link**> all[] = {{programs.on_exit, &links.on_exit},
+                                                     {programs.on_fork, &links.on_fork},
+                                                     {programs.on_exec, &links.on_exec},
+                                                     {programs.on_entry, &links.on_entry}};
+  for (const auto& [program, link] : all) {
+    if (Result<void> attached = state_->attach_one(program, link); !attached) return attached;
+  }
+  return state_->at_entry ? Result<void>() : attach_returns();
+}
+
+Result<void> EbpfPrograms::attach_returns() {
+  if (state_->returns_attached) return {};
+  state_->returns_attached = true;
+  return state_->attach_one(state_->skeleton->progs.on_return, &state_->skeleton->links.on_return);
+}
+
+Result<void> EbpfPrograms::follow_launched(int pidfd) {
+  sysnare_task task{};
+  task.executable = SYSNARE_LAUNCHER;
+  task.launching = 1;
+  return state_->tag(pidfd, task);
+}
+
+Result<std::uint32_t> EbpfPrograms::number_of(dev_t device, ino_t inode) {
+  // include/linux/kdev_t.h: MINORBITS is 20; stat(2) packs the two otherwise.
+  constexpr unsigned kMinorBits = 20;
+  const sysnare_file_key key{inode, major(device) << kMinorBits | minor(device), 0};
+  const int fd = bpf_map__fd(state_->skeleton->maps.files);
+  std::uint32_t number = 0;
+  if (bpf_map_lookup_elem(fd, &key, &number) == 0) return number;
+  number = __atomic_fetch_add(&state_->skeleton->data->executables, 1, __ATOMIC_RELAXED);
+  if (bpf_map_update_elem(fd, &key, &number, BPF_NOEXIST) != 0) {
+    return fail_errno(errno, "cannot number the programs");
+  }
+  return number;
+}
+
+Result<void> EbpfPrograms::follow_running(pid_t pid, int pidfd, std::uint32_t executable) {
+  sysnare_task task{};
+  task.executable = executable;
+  task.attached = 1;
+  // The main thread may have ended while others run: it makes no calls, and stands for them.
+  task.ended = has_ended(state_of(pid)) ? 1 : 0;
+  if (Result<void> tagged = state_->tag(pidfd, task); !tagged) return tagged;
+  bool fresh = true;
+  while (fresh) {
+    fresh = false;
+    Result<void> walked = run_iterator(state_->skeleton->progs.follow_threads,
+                                       [&](std::span<const std::byte>) { fresh = true; });
+    if (!walked) return walked;
+  }
+  return {};
+}
+
+std::uint64_t EbpfPrograms::living() const {
+  return __atomic_load_n(&state_->skeleton->bss->living, __ATOMIC_ACQUIRE);
+}
+
+Result<std::uint64_t> EbpfPrograms::count_living() {
+  std::uint64_t bytes = 0;
+  Result<void> walked =
+      run_iterator(state_->skeleton->progs.read_living,
+                   [&](std::span<const std::byte> some) { bytes += some.size(); });
+  if (!walked) return propagate(walked);
+  return bytes / sizeof(sysnare_task);
+}
+
+int EbpfPrograms::events_fd() const { return ring_buffer__epoll_fd(state_->ring); }
+
+void EbpfPrograms::take_events(const OnEvent& on_event) {
+  state_->on_event = &on_event;
+  ring_buffer__consume(state_->ring);
+  state_->on_event = nullptr;
+}
+
+Result<EbpfTables> EbpfPrograms::collect() {
+  EbpfTables tables;
+  for (int round = 0;; ++round) {
+    tables = EbpfTables{};
+    const std::uint64_t before = state_->moves_done();
+    if (living() != 0) {
+      // What read(2) gives need not end where a table does.
+      std::vector<std::byte> rest;
+      Result<void> walked =
+          run_iterator(state_->skeleton->progs.read_living, [&](std::span<const std::byte> some) {
+            rest.insert(rest.end(), some.begin(), some.end());
+            std::size_t at = 0;
+            for (; rest.size() - at >= sizeof(sysnare_task); at += sizeof(sysnare_task)) {
+              sysnare_task task;
+              std::memcpy(&task, rest.data() + at, sizeof task);
+              add_task(task, state_->at_entry, tables);
+            }
+            rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(at));
+          });
+      if (!walked) return propagate(walked);
+    }
+    const auto& maps = state_->skeleton->maps;
+    Result<void> read = read_map(maps.totals, tables.rows);
+    if (read) read = read_map(maps.foreign, tables.rows);
+    if (read) read = read_map(maps.errors, tables.errors);
+    if (read) read = read_map(maps.edges, tables.edges);
+    if (!read) return propagate(read);
+    if (state_->moves_begun() == before) break;
+    if (round == kReadRounds) {
+      tables.moved_meanwhile = true;
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < SYSNARE_LOSSES; ++i) {
+    tables.lost[i] = __atomic_load_n(&state_->skeleton->bss->lost[i], __ATOMIC_RELAXED);
+  }
+  tables.unfollowed = __atomic_load_n(&state_->skeleton->bss->unfollowed, __ATOMIC_RELAXED);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, state_->skeleton->obj) {
+    bpf_prog_info info{};
+    __u32 size = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {
+      tables.missed += info.recursion_misses;
+    }
+  }
+  return tables;
+}
+
+}  // namespace sysnare

@@ -1,0 +1,80 @@
+#pragma once
+// How are the eBPF programs loaded, started and read? recorder.bpf.c has what they do.
+//
+// Source: bpf(2); libbpf 1.1; Linux 6.18. What a kernel lacks shows when the programs are loaded,
+// and is told in one sentence: another recorder may serve then.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "record/ebpf/shared.h"
+#include "record/recorder.h"
+
+namespace sysnare {
+
+/// What the programs hold at one moment.
+struct EbpfTables {
+  std::vector<std::pair<sysnare_call_key, sysnare_row>> rows;
+  std::vector<std::pair<sysnare_error_key, std::uint64_t>> errors;
+  std::vector<std::pair<sysnare_edge_key, std::uint64_t>> edges;
+  std::uint64_t lost[SYSNARE_LOSSES] = {};
+  std::uint64_t unfollowed = 0;  ///< child processes that were left alone
+  std::uint64_t missed = 0;      ///< times that a program did not run since it ran already
+  bool moved_meanwhile = false;  ///< tasks ended again and again while we read
+};
+
+/// Why no eBPF program can be loaded here, as far as that shows without trying; empty when it may
+/// work. One sentence that says what to do. Cost: three system calls.
+std::string why_no_ebpf();
+
+class EbpfPrograms {
+ public:
+  using OnEvent = std::function<void(const sysnare_event&)>;
+
+  /// Loads the programs for `options` (detail, follow); nothing runs yet.
+  /// Errors: kUnsupported or kNoPermission with a sentence; the ptrace recorder may serve then.
+  /// Cost: 50 to 100 ms.
+  static Result<EbpfPrograms> load(const RecordOptions& options);
+  EbpfPrograms(EbpfPrograms&&) noexcept;
+  EbpfPrograms& operator=(EbpfPrograms&&) noexcept;
+  /// Detaches everything; so does our death.
+  ~EbpfPrograms();
+
+  /// From now on every call in the system passes the programs; tasks that are not followed end
+  /// there.
+  Result<void> attach();
+  /// With counts alone: returns too, since a filter denies calls before their beginning is seen.
+  Result<void> attach_returns();
+
+  /// Follows the process of `pidfd`, which waits in our launcher: its exec is the first call.
+  Result<void> follow_launched(int pidfd);
+  /// Follows all threads of the running process `pid`, which runs `executable`.
+  Result<void> follow_running(pid_t pid, int pidfd, std::uint32_t executable);
+  /// The number of a file, given out at its first sight. `device` as in stat(2).
+  Result<std::uint32_t> number_of(dev_t device, ino_t inode);
+
+  /// Tasks that are followed and have not ended.
+  [[nodiscard]] std::uint64_t living() const;
+  /// The same, counted by a walk over all tasks.
+  Result<std::uint64_t> count_living();
+  /// Readable when take_events() has something.
+  [[nodiscard]] int events_fd() const;
+  void take_events(const OnEvent& on_event);
+
+  /// Reads everything. At any time; what goes on meanwhile is in it or not, but never twice.
+  Result<EbpfTables> collect();
+
+ private:
+  struct State;
+  explicit EbpfPrograms(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sysnare

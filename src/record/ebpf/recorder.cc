@@ -1,0 +1,243 @@
+#include "record/ebpf/recorder.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "process/exec_failure.h"
+#include "record/ebpf/evidence.h"
+#include "record/notes.h"
+#include "record/program.h"
+
+namespace sysnare {
+namespace {
+
+/// How often we look whether those who are followed still live, once the command has ended. Their
+/// own message comes at once; this is for one that was lost.
+constexpr int kLookAgainMs = 1000;
+
+constexpr unsigned kMinorBits = 20;  // include/linux/kdev_t.h: how the kernel packs a device number
+
+constexpr const char* kNoteLateReturns =
+    "a filter was loaded while only counts were recorded; calls that it denied in its first "
+    "moments "
+    "may be missing: record without --counts to have them";
+
+/// Whether `path` is, now and here, the file that was executed.
+bool is_file(const std::string& path, const ExecutableFile& file) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 && found.st_dev == file.device &&
+         found.st_ino == file.inode;
+}
+
+}  // namespace
+
+EbpfRecorder::EbpfRecorder(const RecordOptions& options, EbpfPrograms programs)
+    : options_(options), programs_(std::move(programs)) {
+  sigset_t chld;
+  sigemptyset(&chld);
+  sigaddset(&chld, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &chld, &mask_before_);
+  children_.reset(::signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+EbpfRecorder::~EbpfRecorder() { ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr); }
+
+Result<Recording> EbpfRecorder::record() {
+  if (Result<void> attached = programs_.attach(); !attached) return propagate(attached);
+  Result<void> begun = options_.command.empty() ? attach() : launch();
+  if (!begun) return propagate(begun);
+  if (Result<void> watched = watch(); !watched) return propagate(watched);
+  if (Result<void> finished = finish(); !finished) return propagate(finished);
+  return std::move(recording_);
+}
+
+Result<void> EbpfRecorder::launch() {
+  recording_.evidence.command = options_.command;
+  LaunchSpec spec;
+  spec.argv = options_.command;
+  spec.no_new_privs = false;  // a recording changes nothing that the program can see
+  spec.signals = jobs_.before();
+  Result<Launch> launch = Launch::start(spec);
+  if (!launch) {
+    const Error& error = launch.error();
+    if (error.code != Errc::kNotFound && error.code != Errc::kNoPermission) {
+      return propagate(launch);
+    }
+    recording_.exec_error = error.message;
+    recording_.exit_code_of_failure = error.code == Errc::kNotFound ? 127 : 126;
+    return {};
+  }
+  recording_.evidence.program = identify_program(launch->path());
+  command_ = launch->pid();
+  launch_.emplace(std::move(*launch));
+  if (Result<void> followed = programs_.follow_launched(launch_->pidfd()); !followed) {
+    return followed;
+  }
+  if (options_.on_armed) options_.on_armed();
+  return launch_->release();
+}
+
+Result<void> EbpfRecorder::attach() {
+  for (pid_t pid : options_.attach) {
+    if (Result<void> followed = follow(pid); !followed) return followed;
+  }
+  add_note(recording_.evidence, kNoteAttached);
+  recording_.evidence.program =
+      identify_program(fmt::format("/proc/{}/exe", options_.attach.front()));
+  if (options_.on_armed) options_.on_armed();
+  return {};
+}
+
+Result<void> EbpfRecorder::follow(pid_t pid) {
+  if (pid <= 0) return fail(Errc::kUsage, "{} is no process id; one is 1 or more", pid);
+  Result<std::string> status = read_file(fmt::format("/proc/{}/status", pid));
+  if (!status) return fail(Errc::kNotFound, "process {}: no such process", pid);
+  pid_t process = pid;
+  for (std::string_view line : split(*status, '\n')) {
+    constexpr std::string_view kKey = "Tgid:";
+    if (!line.starts_with(kKey)) continue;
+    if (const auto number = parse_u64(trim(line.substr(kKey.size())))) {
+      process = static_cast<pid_t>(*number);
+    }
+  }
+  if (process == ::getpid()) return fail(Errc::kUsage, "process {} is this tracer itself", pid);
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  if (!pidfd) return fail_errno(errno, "process {}", pid);
+  std::uint32_t executable = SYSNARE_FIRST;
+  struct stat file {};
+  if (::stat(fmt::format("/proc/{}/exe", process).c_str(), &file) == 0) {
+    Result<std::uint32_t> number = programs_.number_of(file.st_dev, file.st_ino);
+    if (!number) return propagate(number);
+    executable = *number;
+    ExecutableFile& known = files_[executable];
+    known.device = file.st_dev;
+    known.inode = file.st_ino;
+    std::error_code error;
+    known.path =
+        std::filesystem::read_symlink(fmt::format("/proc/{}/exe", process), error).string();
+  } else if (errno == ENOENT) {
+    return fail(Errc::kNotFound, "process {} is a kernel thread or has ended: it makes no calls",
+                pid);
+  }
+  return programs_.follow_running(process, pidfd.get(), executable);
+}
+
+Result<void> EbpfRecorder::watch() {
+  while (command_ != 0 || programs_.living() != 0) {
+    if (stop_asked_) {
+      recording_.detached = true;
+      return {};
+    }
+    pollfd waits[] = {
+        {jobs_.fd(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {programs_.events_fd(), POLLIN, 0}};
+    const int ready = ::poll(waits, std::size(waits), command_ != 0 ? -1 : kLookAgainMs);
+    if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
+    if (Result<void> read = read_events(); !read) return read;
+    read_command();
+    read_signals();
+    if (ready != 0) continue;
+    Result<std::uint64_t> living = programs_.count_living();
+    if (!living) return propagate(living);
+    if (*living == 0) break;
+  }
+  return read_events();
+}
+
+void EbpfRecorder::read_command() {
+  signalfd_siginfo info{};
+  while (::read(children_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+  }
+  int status = 0;
+  // Our own child alone: whoever started us may have left others.
+  while (command_ != 0 && ::waitpid(command_, &status, WNOHANG | WUNTRACED) == command_) {
+    if (WIFSTOPPED(status)) {
+      jobs_.mirror_stop(WSTOPSIG(status));
+      continue;
+    }
+    recording_.wait_status = status;
+    command_ = 0;
+  }
+}
+
+void EbpfRecorder::read_signals() {
+  signalfd_siginfo info{};
+  while (::read(jobs_.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    recording_.interrupted_by = static_cast<int>(info.ssi_signo);
+    // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
+    // not ask for it.
+    if (command_ == 0) {
+      stop_asked_ = true;
+    } else if (info.ssi_code != SI_KERNEL) {  // the terminal's has reached the command already
+      ::kill(command_, static_cast<int>(info.ssi_signo));
+    }
+  }
+}
+
+Result<void> EbpfRecorder::read_events() {
+  bool filtered = false;
+  programs_.take_events([&](const sysnare_event& event) {
+    if (event.kind == SYSNARE_EVENT_FILTERED) filtered = true;
+    if (event.kind == SYSNARE_EVENT_EXECUTABLE) on_executable(event);
+  });
+  if (!filtered) return {};
+  add_note(recording_.evidence, kNoteLateReturns);
+  return programs_.attach_returns();
+}
+
+void EbpfRecorder::on_executable(const sysnare_event& event) {
+  ExecutableFile file;
+  file.device = makedev(event.device >> kMinorBits, event.device & ((1u << kMinorBits) - 1));
+  file.inode = event.inode;
+  if (event.path_bytes > 1) file.path.assign(event.path, event.path_bytes - 1);
+  // The name by which it was executed may be relative, cut, or one of another mount namespace.
+  // While the process lives /proc knows better.
+  if (!file.path.starts_with('/') || !is_file(file.path, file)) {
+    std::error_code error;
+    const auto link =
+        std::filesystem::read_symlink(fmt::format("/proc/{}/exe", event.process), error);
+    if (!error && is_file(fmt::format("/proc/{}/exe", event.process), file))
+      file.path = link.string();
+  }
+  files_[event.executable] = std::move(file);
+}
+
+Result<void> EbpfRecorder::finish() {
+  Evidence& evidence = recording_.evidence;
+  evidence.recorder = "ebpf";
+  Result<EbpfTables> tables = programs_.collect();
+  if (!tables) return propagate(tables);
+  add_tables(*tables, evidence);
+  evidence.runs_unfollowed = options_.follow ? 0 : 1;
+  evidence.children_unfollowed = tables->unfollowed;
+  std::map<std::uint32_t, ProgramIdentity> programs;
+  for (const auto& [number, file] : files_) {
+    if (is_file(file.path, file)) {
+      programs[number] = identify_program(file.path);
+    } else {
+      programs[number].path = file.path;
+    }
+  }
+  add_executables(*tables, programs, evidence);
+  if (recording_.detached) add_note(evidence, kNoteDetached);
+  if (!launch_) return {};
+  const ExecOutcome outcome = launch_->outcome();
+  if (outcome.kind != ExecOutcome::Kind::kExecFailed) return {};
+  recording_.exec_error = exec_failure_sentence(launch_->path(), outcome.sys_errno);
+  recording_.exit_code_of_failure = 126;
+  return {};
+}
+
+}  // namespace sysnare

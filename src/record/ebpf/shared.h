@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+// What do the eBPF programs and the recorder that reads their maps agree on?
+//
+// C and C++ both: no types but those of the kernel's headers. docs/adr/0021-ebpf-recorder.md has
+// the reasons for the shapes and sizes here.
+
+#include <linux/types.h>
+
+/// Native numbers that a task counts in a table of its own. The highest that x86_64 has in Linux
+/// 6.18 is 469; what lies above (x32, nonsense) is counted in `foreign`. With kErrorSlots the whole
+/// task_state stays below 16 KB, a size class of the kernel's allocator.
+#define SYSNARE_INDEXED 496
+/// Kinds of failure that a task keeps by itself; a colliding one moves to the map.
+#define SYSNARE_ERROR_SLOTS 16
+/// Highest errno: include/linux/err.h MAX_ERRNO, Linux 6.18.
+#define SYSNARE_MAX_ERRNO 4095
+/// Bytes of a path that an event carries; longer ones are cut, and found again by /proc or left so.
+#define SYSNARE_MAX_PATH 256
+
+/// Executable number of our own launcher; its calls have origin `launch`.
+#define SYSNARE_LAUNCHER 0
+/// The program that was launched, or what ran when we attached.
+#define SYSNARE_FIRST 1
+
+/// Entries of the maps. Preallocated, so that no allocation fails while a program runs.
+#define SYSNARE_MAX_TOTALS 32768
+#define SYSNARE_MAX_FOREIGN 8192
+#define SYSNARE_MAX_ERRORS 16384
+#define SYSNARE_MAX_EXECUTABLES 4096
+#define SYSNARE_MAX_EDGES 8192
+#define SYSNARE_RING_BYTES (256 * 1024)
+
+/// One call as the kernel shows it: the number, x32's bit included, and below it where it came in.
+#define SYSNARE_CALL_COMPAT (1ULL << 32)  ///< i386, by TS_COMPAT
+#define SYSNARE_CALL_IN_FLIGHT (1ULL << 33)
+#define SYSNARE_CALL_ERRNO_SHIFT 48
+
+/// What is kept of one call. No minimum in it would be 0: `inverted_min` is the largest ~ns.
+struct sysnare_row {
+  __u64 count;
+  __u64 total_ns;
+  __u64 max_ns;
+  __u64 inverted_min_ns;
+};
+
+struct sysnare_error_slot {
+  __u64 key;  ///< the call, and its errno above SYSNARE_CALL_ERRNO_SHIFT; 0: empty
+  __u64 count;
+};
+
+/// A task's own table. Only the task itself writes to it, so nothing here is atomic.
+struct sysnare_task {
+  __u64 call;  ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
+  __u64 entered_ns;
+  __u32 executable;
+  __u8 launching;  ///< our own code between clone and exec
+  __u8 attached;   ///< its next return may be that of a call that began before us
+  __u8 ended;      ///< is in the totals already
+  __u8 unused;
+  struct sysnare_row rows[SYSNARE_INDEXED];
+  struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
+};
+
+struct sysnare_call_key {
+  __u64 call;  ///< number, SYSNARE_CALL_COMPAT
+  __u32 executable;
+  __u32 unused;
+};
+
+struct sysnare_error_key {
+  __u64 call;  ///< number, SYSNARE_CALL_COMPAT, errno
+  __u32 executable;
+  __u32 unused;
+};
+
+struct sysnare_file_key {
+  __u64 inode;
+  __u32 device;  ///< the kernel's own encoding: major << 20 | minor
+  __u32 unused;
+};
+
+struct sysnare_edge_key {
+  __u32 from;
+  __u32 to;
+};
+
+enum sysnare_event_kind {
+  SYSNARE_EVENT_EXECUTABLE = 1,  ///< one that was not seen before
+  SYSNARE_EVENT_NOBODY_LEFT = 2,
+  SYSNARE_EVENT_FILTERED = 3,  ///< a task has a seccomp filter, or asks for one
+};
+
+struct sysnare_event {
+  __u32 kind;
+  __u32 executable;
+  __u32 from;
+  __u32 process;
+  __u64 inode;
+  __u32 device;
+  __u32 path_bytes;  ///< with the final 0
+  char path[SYSNARE_MAX_PATH];
+};
+
+/// Everything that can be missing from a recording, each with a counter of its own.
+enum sysnare_loss {
+  SYSNARE_LOST_TASK,        ///< a child could not be followed
+  SYSNARE_LOST_TOTAL,       ///< calls that found no room in `totals`
+  SYSNARE_LOST_FOREIGN,     ///< in `foreign`
+  SYSNARE_LOST_ERROR,       ///< failures whose errno found no room
+  SYSNARE_LOST_EXECUTABLE,  ///< execs of a program that found no number
+  SYSNARE_LOST_EDGE,        ///< who executed whom
+  SYSNARE_LOST_EVENT,       ///< the ring buffer was full
+  SYSNARE_LOSSES,
+};
