@@ -79,10 +79,12 @@ struct bpf_iter__task {
 };
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+  unsigned long di;
   unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+  unsigned long orig_x0;
   int syscallno;
 };
 #endif
@@ -102,7 +104,8 @@ enum {
   kEintr = 4,
   kErestartsys = 512,           // include/linux/errno.h, to
   kErestartRestartblock = 516,  // with 515, ENOIOCTLCMD, between
-  kSeccompModeFilter = 2,       // include/uapi/linux/seccomp.h
+  kSeccompModeFilter = 2,       // include/uapi/linux/seccomp.h; above it, killed by one
+  kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
   kSwapTries = 8,               // more processors than that do not meet at one row in a row
 };
@@ -291,10 +294,21 @@ static __always_inline int send(__u32 kind) {
   return 0;
 }
 
-/// With `--counts` the programs of returns are attached only once somebody has a filter.
-static __always_inline void look_for_filter(struct task_struct* task, __u32 nr) {
+static __always_inline unsigned long first_argument(struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return regs->di;
+#else
+  return regs->orig_x0;
+#endif
+}
+
+/// With `--counts` the program of returns is attached only once somebody has a filter, or loads
+/// one.
+static __always_inline void look_for_filter(struct task_struct* task, struct pt_regs* regs,
+                                            __u32 nr) {
   if (filtered) return;
-  if (task->seccomp.mode != kSeccompModeFilter && nr != kNrSeccomp && nr != kNrPrctl) return;
+  const _Bool loads = nr == kNrSeccomp || (nr == kNrPrctl && first_argument(regs) == kPrSetSeccomp);
+  if (!loads && task->seccomp.mode < kSeccompModeFilter) return;
   filtered = 1;
   send(SYSNARE_EVENT_FILTERED);
 }
@@ -310,7 +324,7 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   self->call = call;
   if (at_entry) {
     count_call(self, call, 0);
-    look_for_filter(task, (__u32)id);
+    look_for_filter(task, regs, (__u32)id);
   } else if (with_time) {
     self->entered_ns = bpf_ktime_get_ns();
   }
@@ -331,7 +345,7 @@ static __always_inline void on_lone_return(struct sysnare_task* self, struct tas
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
     count_call(self, call, 0);
     if (!at_entry) count_error(self, call, (__u64)-result);
-  } else if ((__u32)result == nr && task->seccomp.mode == kSeccompModeFilter) {
+  } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
     // TRAP and KILL_PROCESS put the registers back to what they were at the call
     // (syscall_rollback), and a signal follows.
     count_call(self, call, 0);
@@ -485,7 +499,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   if (self->call) {
     if (!at_entry) count_call(self, self->call, 0);
   } else if (!self->launching && task->exit_code == kSigsys &&
-             task->seccomp.mode == kSeccompModeFilter &&
+             task->seccomp.mode >= kSeccompModeFilter &&
              !(task->signal->flags & kSignalGroupExit) &&
              bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
     // KILL_THREAD ends the thread on the spot: neither entry nor return.
