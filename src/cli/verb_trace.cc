@@ -1,6 +1,7 @@
 // sysnare trace: which calls does this command, or this running process, make?
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -172,6 +173,12 @@ int verb_trace(const Words& words) {
   options = std::move(*good);
   options.repeat.progress = progress_lines(std::string(kName));
   const std::string subject = subject_of(options.repeat.record.attach);
+
+  if (!subject.empty() && ::isatty(STDERR_FILENO) == 1) {
+    options.repeat.record.on_armed = [&] {
+      say(stderr, "sysnare {}: attached to {}; Ctrl-C ends it\n", kName, printable(subject));
+    };
+  }
 
   Result<Repeated> repeated = repeat_recording(options.repeat);
   if (!repeated) {

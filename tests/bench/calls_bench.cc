@@ -50,12 +50,35 @@ struct Measured {
   std::string failure;  ///< why there is no figure
 };
 
-std::vector<Case> cases_of(const std::string& sysnare, const std::string& profile) {
+std::vector<Case> cases_of(const std::string& sysnare, const std::string& profile,
+                           const std::string& empty) {
+  // The program is a child of the one that is recorded, and left alone.
+  const std::vector<std::string> beside = {sysnare,        "trace", "--recorder", "ebpf",
+                                           "--no-follow",  "--",    "sh",         "-c",
+                                           "\"$@\"; exit", "sh"};
   return {
       {"bare", {}, kFastCalls, false, {}},
+      {"empty eBPF at the entry", {empty, "entry"}, kFastCalls, false, {}},
+      {"empty eBPF, entry and return", {empty, "pair"}, kFastCalls, false, {}},
+      {"sysnare trace --counts",
+       {sysnare, "trace", "--recorder", "ebpf", "--counts", "--"},
+       kFastCalls,
+       false,
+       0},
+      {"sysnare trace --no-time",
+       {sysnare, "trace", "--recorder", "ebpf", "--no-time", "--"},
+       kFastCalls,
+       false,
+       0},
+      {"sysnare trace", {sysnare, "trace", "--recorder", "ebpf", "--"}, kFastCalls, false, 3},
+      {"sysnare trace of another", beside, kFastCalls, false, {}},
       {"sysnare run", {sysnare, "run", "--profile", profile, "--"}, kFastCalls, true, {}},
       {"sysnare watch", {sysnare, "watch", "--profile", profile, "--"}, kFastCalls, true, {}},
-      {"sysnare trace", {sysnare, "trace", "--"}, kSlowCalls, false, 3},
+      {"sysnare trace by ptrace",
+       {sysnare, "trace", "--recorder", "ptrace", "--"},
+       kSlowCalls,
+       false,
+       3},
       {"strace -c -f", {"strace", "-c", "-f"}, kSlowCalls, false, 3},
       {"strace --seccomp-bpf -c -f", {"strace", "--seccomp-bpf", "-c", "-f"}, kSlowCalls, false, 3},
       {"perf trace -s", {"perf", "trace", "-s", "--"}, kSlowestCalls, false, 1},
@@ -152,9 +175,9 @@ std::string counted_text(const Case& c, const Measured& m) {
 void print_table(const std::string& machine, int rounds, const std::vector<Case>& cases,
                  const std::vector<Measured>& measured) {
   fmt::print("Cost of one getppid, minimum of {} interleaved rounds\n{}\n\n", rounds, machine);
-  fmt::print("{:<28}{:>12}{:>10}{:>12}{:>14}{:>18}\n", "", "ns a call", "x bare", "x faster",
+  fmt::print("{:<30}{:>12}{:>10}{:>12}{:>14}{:>18}\n", "", "ns a call", "x bare", "x faster",
              "start-up ms", "calls counted");
-  fmt::print("{:<28}{:>12}{:>10}{:>12}{:>14}{:>18}\n", "", "", "", "than strace", "of true", "");
+  fmt::print("{:<30}{:>12}{:>10}{:>12}{:>14}{:>18}\n", "", "", "", "than strace", "of true", "");
   const auto reference = [&](const char* name) -> std::optional<double> {
     for (std::size_t i = 0; i < cases.size(); ++i) {
       if (cases[i].name == name && measured[i].failure.empty()) return least(measured[i].ns);
@@ -166,11 +189,11 @@ void print_table(const std::string& machine, int rounds, const std::vector<Case>
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Measured& m = measured[i];
     if (!m.failure.empty()) {
-      fmt::print("{:<28}  no figure: {}\n", cases[i].name, m.failure);
+      fmt::print("{:<30}  no figure: {}\n", cases[i].name, m.failure);
       continue;
     }
     const double ns = least(m.ns);
-    fmt::print("{:<28}{:>12}{:>10}{:>12}{:>14.1f}{:>18}\n", cases[i].name, figure(ns),
+    fmt::print("{:<30}{:>12}{:>10}{:>12}{:>14.1f}{:>18}\n", cases[i].name, figure(ns),
                bare ? figure(ns / *bare) : "-", strace ? figure(*strace / ns) : "-",
                least(m.start_ms), counted_text(cases[i], m));
   }
@@ -198,14 +221,16 @@ void print_json(const std::string& machine, int rounds, const std::vector<Case>&
 }
 
 constexpr const char* kUsage =
-    "usage: calls_bench --sysnare PROGRAM --loop PROGRAM --profile FILE [--rounds N] [--json]\n";
+    "usage: calls_bench --sysnare PROGRAM --loop PROGRAM --empty PROGRAM --profile FILE\n"
+    "                   [--rounds N] [--json]\n";
 
 int run_bench(const std::vector<std::string>& words) {
   std::map<std::string, std::string> options{{"--rounds", std::to_string(kDefaultRounds)}};
   bool json = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const bool takes_value = words[i] == "--sysnare" || words[i] == "--loop" ||
-                             words[i] == "--profile" || words[i] == "--rounds";
+                             words[i] == "--empty" || words[i] == "--profile" ||
+                             words[i] == "--rounds";
     if (words[i] == "--json") {
       json = true;
     } else if (takes_value && i + 1 < words.size()) {
@@ -218,11 +243,12 @@ int run_bench(const std::vector<std::string>& words) {
   }
   const auto rounds = parse_u64(options["--rounds"]);
   if (!rounds || *rounds < 1 || *rounds > kMaxRounds || options["--sysnare"].empty() ||
-      options["--loop"].empty() || options["--profile"].empty()) {
+      options["--loop"].empty() || options["--empty"].empty() || options["--profile"].empty()) {
     fmt::print(stderr, "{}", kUsage);
     return 2;
   }
-  const std::vector<Case> cases = cases_of(options["--sysnare"], options["--profile"]);
+  const std::vector<Case> cases =
+      cases_of(options["--sysnare"], options["--profile"], options["--empty"]);
   std::vector<Measured> measured(cases.size());
   const std::string machine = machine_line();
   const bool terminal = ::isatty(STDERR_FILENO) == 1;

@@ -8,6 +8,7 @@ build=$(cd "$1" && pwd)
 shift
 status=0
 "$build/bench/calls_bench" --sysnare "$build/sysnare" --loop "$build/bench/getppid_loop" \
+  --empty "$build/bench/empty_ebpf" \
   --profile "$here/allow.json" "$@" || status=$?
 case " $* " in *" --json "*) exit $status ;; esac
 if [ -x "$build/bench/parts_bench" ]; then

@@ -322,6 +322,7 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   if (is_compat(task)) call |= SYSNARE_CALL_COMPAT;
   if (self->launching && id != kNrExecve && id != kNrExecveat) return 0;
   self->call = call;
+  self->attached = 0;
   if (at_entry) {
     count_call(self, call, 0);
     look_for_filter(task, regs, (__u32)id);
@@ -380,7 +381,6 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
     if (result < 0 && result >= -SYSNARE_MAX_ERRNO) count_error(self, call, (__u64)-result);
   }
   self->call = 0;
-  self->attached = 0;
   count_call(self, call, with_time ? bpf_ktime_get_ns() - self->entered_ns : 0);
   return 0;
 }

@@ -1,0 +1,45 @@
+/* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return (`pair`), of
+   every system call of this machine. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <empty.skel.h>
+
+static int say_nothing(enum libbpf_print_level level, const char* format, va_list args) {
+  (void)level, (void)format, (void)args;
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc < 3 || (strcmp(argv[1], "entry") != 0 && strcmp(argv[1], "pair") != 0)) {
+    fprintf(stderr, "usage: empty_ebpf entry|pair COMMAND...\n");
+    return 2;
+  }
+  libbpf_set_print(say_nothing);
+  struct empty_bpf* programs = empty_bpf__open_and_load();
+  if (programs == NULL) {
+    fprintf(stderr, "cannot load eBPF programs: %s\n", strerror(errno));
+    return 125;
+  }
+  programs->links.on_entry = bpf_program__attach(programs->progs.on_entry);
+  const bool pair = strcmp(argv[1], "pair") == 0;
+  if (pair) programs->links.on_return = bpf_program__attach(programs->progs.on_return);
+  if (programs->links.on_entry == NULL || (pair && programs->links.on_return == NULL)) {
+    fprintf(stderr, "cannot attach eBPF programs: %s\n", strerror(errno));
+    return 125;
+  }
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execvp(argv[2], argv + 2);
+    _exit(127);
+  }
+  int status = 0;
+  if (pid < 0 || waitpid(pid, &status, 0) < 0) return 125;
+  empty_bpf__destroy(programs);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
