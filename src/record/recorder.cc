@@ -19,9 +19,9 @@ Result<void> check(const RecordOptions& options) {
 
 Result<Recording> record_ebpf(const RecordOptions& options) {
   if (Result<void> good = check(options); !good) return propagate(good);
-  if (options.stacks || options.sites) {
-    return fail(Errc::kUnsupported, "the eBPF recorder keeps no {}; `--recorder ptrace` does",
-                options.stacks ? "code paths" : "calling instructions");
+  if (options.stacks) {
+    return fail(Errc::kUnsupported,
+                "the eBPF recorder keeps no code paths; `--recorder ptrace` does");
   }
   Result<EbpfPrograms> programs = EbpfPrograms::load(options);
   if (!programs) return propagate(programs);
@@ -30,7 +30,7 @@ Result<Recording> record_ebpf(const RecordOptions& options) {
 
 Result<Recording> record_auto(const RecordOptions& options) {
   if (Result<void> good = check(options); !good) return propagate(good);
-  if (options.stacks || options.sites) return record_ptrace(options);
+  if (options.stacks) return record_ptrace(options);
   Result<EbpfPrograms> programs = EbpfPrograms::load(options);
   // Whatever is missing, ptrace may do without it.
   if (!programs) return record_ptrace(options);

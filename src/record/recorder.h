@@ -50,7 +50,7 @@ struct Recording {
 /// (attach: detach; launch: the signal goes to the command). Needs no privilege.
 Result<Recording> record_ptrace(const RecordOptions& options);
 
-/// The same by eBPF programs, at tens of nanoseconds a call. `stacks` and `sites` are kUnsupported.
+/// The same by eBPF programs, at tens of nanoseconds a call. `stacks` is kUnsupported.
 /// Errors: kUnsupported, before anything is started, where this user or kernel cannot; one
 /// sentence.
 Result<Recording> record_ebpf(const RecordOptions& options);

@@ -16,7 +16,7 @@ struct RecorderRow {
   const char* name;
   Recorder record;
   bool is_tracer;  ///< stops its tracees, whose own ptrace fails while they are recorded
-  bool sees_code;  ///< keeps calling instructions and code paths
+  bool keeps_stacks;
 };
 
 inline void PrintTo(const RecorderRow& row, std::ostream* out) { *out << row.name; }

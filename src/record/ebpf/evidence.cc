@@ -27,6 +27,7 @@ constexpr LossRow kLosses[] = {
     {SYSNARE_LOST_ERROR, "failures whose errno found no room"},
     {SYSNARE_LOST_EXECUTABLE, "execs of programs past the most that are told apart"},
     {SYSNARE_LOST_EDGE, "execs of which it is not known by whom"},
+    {SYSNARE_LOST_SITE, "calls whose calling instruction found no room"},
     {SYSNARE_LOST_EVENT, "messages for which the ring buffer had no room"},
 };
 static_assert(std::size(kLosses) == SYSNARE_LOSSES);
@@ -100,6 +101,14 @@ void add_tables(const EbpfTables& tables, Evidence& evidence) {
       add_note(evidence, kNoteIoUring);
     }
   }
+}
+
+void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidence) {
+  for (const auto& [key, count] : tables.sites) {
+    evidence.record(call_of(key.call), Origin::kApplication).sites[modules.site_of(key.place)] +=
+        count;
+  }
+  evidence.unresolved_sites += tables.unresolved_sites;
 }
 
 void add_executables(const EbpfTables& tables,

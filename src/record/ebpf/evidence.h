@@ -5,12 +5,16 @@
 #include <map>
 
 #include "evidence/evidence.h"
+#include "record/ebpf/module_files.h"
 #include "record/ebpf/programs.h"
 
 namespace sysnare {
 
 /// Adds all that `tables` counted to `evidence`, and what was lost, in numbers and in notes.
 void add_tables(const EbpfTables& tables, Evidence& evidence);
+
+/// Adds the calling instructions.
+void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidence);
 
 /// Adds what each of several executables did. `programs` are those whose file is known, by number.
 void add_executables(const EbpfTables& tables,

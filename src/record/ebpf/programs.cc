@@ -25,6 +25,7 @@ constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 constexpr const char* kPtraceServes = "`--recorder ptrace` needs no privilege";
 /// How often we read again because tasks ended while we read. Each round takes a millisecond.
 constexpr int kReadRounds = 50;
+constexpr std::uint32_t kUnusedMapEntries = 16;
 /// Living tasks' tables per read(2).
 constexpr std::size_t kTablesInTurn = 16;
 
@@ -132,7 +133,7 @@ struct EbpfPrograms::State {
   ring_buffer* ring = nullptr;
   bool at_entry = false;
   bool returns_attached = false;
-  const OnEvent* on_event = nullptr;  ///< while take_events() runs
+  const Listener* listener = nullptr;  ///< while take_events() runs
 
   ~State() {
     ring_buffer__free(ring);
@@ -140,12 +141,21 @@ struct EbpfPrograms::State {
   }
 
   static int receive(void* self, void* data, std::size_t size) {
-    // The reserved bytes of events without a path end before it.
+    const Listener* listener = static_cast<State*>(self)->listener;
+    __u32 kind = 0;
+    if (listener == nullptr || size < sizeof kind) return 0;
+    std::memcpy(&kind, data, sizeof kind);
+    if (kind == SYSNARE_EVENT_MODULE) {
+      sysnare_module_event event{};
+      std::memcpy(&event, data, std::min(size, sizeof event));
+      listener->on_module(event);
+      return 0;
+    }
+    // Events without a path end before it.
     sysnare_event event{};
     std::memcpy(&event, data, std::min(size, sizeof event));
     event.path_bytes = std::min<__u32>(event.path_bytes, SYSNARE_MAX_PATH);
-    const State& state = *static_cast<State*>(self);
-    if (state.on_event != nullptr) (*state.on_event)(event);
+    listener->on_event(event);
     return 0;
   }
 
@@ -166,6 +176,9 @@ struct EbpfPrograms::State {
   }
   void add_living(std::int64_t more) const {
     __atomic_fetch_add(&skeleton->bss->living, static_cast<std::uint64_t>(more), __ATOMIC_RELAXED);
+  }
+  [[nodiscard]] std::uint32_t new_space() const {
+    return __atomic_add_fetch(&skeleton->bss->spaces, 1, __ATOMIC_RELAXED);
   }
   [[nodiscard]] std::uint64_t moves_begun() const {
     return __atomic_load_n(&skeleton->bss->moves_begun, __ATOMIC_ACQUIRE);
@@ -194,6 +207,21 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
   state->skeleton->rodata->at_entry = state->at_entry;
   state->skeleton->rodata->with_time = options.detail == RecordDetail::kTime;
   state->skeleton->rodata->follow = options.follow;
+  state->skeleton->rodata->with_sites = options.sites;
+  if (options.sites &&
+      libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_find_vma, nullptr) == 0) {
+    return fail(
+        Errc::kUnsupported,
+        "this kernel's eBPF programs cannot ask where an address lies (Linux 5.17 and later "
+        "can), so calling instructions are not known to them; {}",
+        kPtraceServes);
+  }
+  if (!options.sites) {
+    for (bpf_map* map : {state->skeleton->maps.places, state->skeleton->maps.sites,
+                         state->skeleton->maps.modules}) {
+      bpf_map__set_max_entries(map, kUnusedMapEntries);
+    }
+  }
   if (const int error = recorder_bpf__load(state->skeleton); error != 0) {
     return fail(Errc::kUnsupported,
                 "this kernel does not take the eBPF programs of the recorder ({}; they need Linux "
@@ -233,6 +261,7 @@ Result<void> EbpfPrograms::follow_launched(int pidfd) {
   sysnare_task task{};
   task.executable = SYSNARE_LAUNCHER;
   task.launching = 1;
+  task.space = state_->new_space();
   return state_->tag(pidfd, task);
 }
 
@@ -254,6 +283,7 @@ Result<void> EbpfPrograms::follow_running(pid_t pid, int pidfd, std::uint32_t ex
   sysnare_task task{};
   task.executable = executable;
   task.attached = 1;
+  task.space = state_->new_space();
   // The main thread may have ended while others run: it makes no calls, and stands for them.
   task.ended = has_ended(state_of(pid)) ? 1 : 0;
   if (Result<void> tagged = state_->tag(pidfd, task); !tagged) return tagged;
@@ -282,10 +312,10 @@ Result<std::uint64_t> EbpfPrograms::count_living() {
 
 int EbpfPrograms::events_fd() const { return ring_buffer__epoll_fd(state_->ring); }
 
-void EbpfPrograms::take_events(const OnEvent& on_event) {
-  state_->on_event = &on_event;
+void EbpfPrograms::take_events(const Listener& listener) {
+  state_->listener = &listener;
   ring_buffer__consume(state_->ring);
-  state_->on_event = nullptr;
+  state_->listener = nullptr;
 }
 
 Result<EbpfTables> EbpfPrograms::collect() {
@@ -314,6 +344,7 @@ Result<EbpfTables> EbpfPrograms::collect() {
     if (read) read = read_map(maps.foreign, tables.rows);
     if (read) read = read_map(maps.errors, tables.errors);
     if (read) read = read_map(maps.edges, tables.edges);
+    if (read) read = read_map(maps.sites, tables.sites);
     if (!read) return propagate(read);
     if (state_->moves_begun() == before) break;
     if (round == kReadRounds) {
@@ -324,6 +355,7 @@ Result<EbpfTables> EbpfPrograms::collect() {
   for (std::size_t i = 0; i < SYSNARE_LOSSES; ++i) {
     tables.lost[i] = __atomic_load_n(&state_->skeleton->bss->lost[i], __ATOMIC_RELAXED);
   }
+  tables.unresolved_sites = __atomic_load_n(&state_->skeleton->bss->unresolved, __ATOMIC_RELAXED);
   tables.unfollowed = __atomic_load_n(&state_->skeleton->bss->unfollowed, __ATOMIC_RELAXED);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, state_->skeleton->obj) {

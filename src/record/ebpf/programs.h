@@ -24,6 +24,8 @@ struct EbpfTables {
   std::vector<std::pair<sysnare_call_key, sysnare_row>> rows;
   std::vector<std::pair<sysnare_error_key, std::uint64_t>> errors;
   std::vector<std::pair<sysnare_edge_key, std::uint64_t>> edges;
+  std::vector<std::pair<sysnare_site_key, std::uint64_t>> sites;
+  std::uint64_t unresolved_sites = 0;
   std::uint64_t lost[SYSNARE_LOSSES] = {};
   std::uint64_t unfollowed = 0;  ///< child processes that were left alone
   std::uint64_t missed = 0;      ///< times that a program did not run since it ran already
@@ -36,9 +38,12 @@ std::string why_no_ebpf();
 
 class EbpfPrograms {
  public:
-  using OnEvent = std::function<void(const sysnare_event&)>;
+  struct Listener {
+    std::function<void(const sysnare_event&)> on_event;
+    std::function<void(const sysnare_module_event&)> on_module;
+  };
 
-  /// Loads the programs for `options` (detail, follow); nothing runs yet.
+  /// Loads the programs for `options` (detail, follow, sites); nothing runs yet.
   /// Errors: kUnsupported or kNoPermission with a sentence; the ptrace recorder may serve then.
   /// Cost: 50 to 100 ms.
   static Result<EbpfPrograms> load(const RecordOptions& options);
@@ -66,7 +71,7 @@ class EbpfPrograms {
   Result<std::uint64_t> count_living();
   /// Readable when take_events() has something.
   [[nodiscard]] int events_fd() const;
-  void take_events(const OnEvent& on_event);
+  void take_events(const Listener& listener);
 
   /// Reads everything. At any time; what goes on meanwhile is in it or not, but never twice.
   Result<EbpfTables> collect();

@@ -51,7 +51,24 @@ struct task_struct {
   struct task_struct* group_leader;
   struct seccomp seccomp;
   struct signal_struct* signal;
+  struct mm_struct* mm;
   struct sigpending pending;
+};
+typedef struct {
+  void* vdso;
+} mm_context_t;
+struct mm_struct {
+  mm_context_t context;
+};
+struct qstr {
+  const unsigned char* name;
+};
+struct dentry {
+  struct dentry* d_parent;
+  struct qstr d_name;
+};
+struct path {
+  struct dentry* dentry;
 };
 struct super_block {
   __u32 s_dev;
@@ -62,6 +79,12 @@ struct inode {
 };
 struct file {
   struct inode* f_inode;
+  struct path f_path;
+};
+struct vm_area_struct {
+  unsigned long vm_start;
+  unsigned long vm_pgoff;
+  struct file* vm_file;
 };
 struct linux_binprm {
   struct file* file;
@@ -80,10 +103,12 @@ struct bpf_iter__task {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
   unsigned long di;
+  unsigned long ip;
   unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+  unsigned long pc;
   unsigned long orig_x0;
   int syscallno;
 };
@@ -107,13 +132,16 @@ enum {
   kSeccompModeFilter = 2,       // include/uapi/linux/seccomp.h; above it, killed by one
   kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
-  kSwapTries = 8,               // more processors than that do not meet at one row in a row
+  kPageShift = 12,
+  kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
+  kSwapTries = 8,      // more processors than that do not meet at one row in a row
 };
 
 // Decided before the programs are loaded; the verifier drops what they exclude.
 const volatile _Bool at_entry = 0;  // counts alone, taken where a call begins
 const volatile _Bool with_time = 1;
 const volatile _Bool follow = 1;  // child processes too
+const volatile _Bool with_sites = 0;
 
 __u64 lost[SYSNARE_LOSSES];
 __u64 unfollowed;  // child processes, without `follow`
@@ -123,6 +151,8 @@ __u64 living;      // tasks with storage
 __u64 moves_begun;
 __u64 moves_done;
 __u32 executables = SYSNARE_FIRST;  // the next number is one more
+__u32 spaces;                       // address spaces so far
+__u64 unresolved;                   // calls whose place the kernel would not tell at that moment
 __u32 filtered;                     // a task with a seccomp filter was seen
 
 struct {
@@ -166,6 +196,28 @@ struct {
   __type(key, struct sysnare_edge_key);
   __type(value, __u64);
 } edges SEC(".maps");
+
+// Where addresses lie. What is thrown out is looked up again.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, SYSNARE_MAX_PLACES);
+  __type(key, struct sysnare_place_key);
+  __type(value, struct sysnare_place);
+} places SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_SITES);
+  __type(key, struct sysnare_site_key);
+  __type(value, __u64);
+} sites SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_MODULES);
+  __type(key, struct sysnare_file_key);
+  __type(value, __u8);
+} modules SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -281,6 +333,98 @@ static __always_inline void count_call(struct sysnare_task* self, __u64 call, __
   add_foreign(self->executable, call, 1, ns);
 }
 
+static __always_inline unsigned long address_behind_call(struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return regs->ip;
+#else
+  return regs->pc;
+#endif
+}
+
+/// Tells the way to a file at its first sight; a path is more than a program of ours may ask for.
+static __always_inline void tell_module(struct file* file, const struct sysnare_file_key* key) {
+  const __u8 known = 1;
+  if (bpf_map_update_elem(&modules, key, &known, BPF_NOEXIST)) return;
+  struct sysnare_module_event* event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+  if (!event) {
+    lose(SYSNARE_LOST_EVENT, 1);
+    return;
+  }
+  event->kind = SYSNARE_EVENT_MODULE;
+  event->inode = key->inode;
+  event->device = key->device;
+  struct dentry* at = file->f_path.dentry;
+  __u32 depth = 0;
+  for (; depth < SYSNARE_MAX_DEPTH; ++depth) {
+    struct dentry* above = at->d_parent;
+    if (above == at) break;
+    event->names[depth][0] = 0;
+    bpf_probe_read_kernel_str(event->names[depth], SYSNARE_MAX_NAME, at->d_name.name);
+    at = above;
+  }
+  event->depth = depth;
+  bpf_ringbuf_submit(event, 0);
+}
+
+struct look {
+  struct sysnare_place place;
+  __u64 address;
+};
+
+/// With the map lock of the address space held for reading.
+static long look_at(struct task_struct* task, struct vm_area_struct* area, void* data) {
+  struct look* look = data;
+  struct file* file = area->vm_file;
+  if (!file) {
+    const __u64 vdso = (__u64)task->mm->context.vdso;
+    look->place.kind = SYSNARE_PLACE_ANONYMOUS;
+    if (look->address - vdso < kVdsoBytes && area->vm_start == vdso) {
+      look->place.kind = SYSNARE_PLACE_VDSO;
+      look->place.offset = look->address - vdso;
+    }
+    return 0;
+  }
+  struct inode* inode = file->f_inode;
+  const struct sysnare_file_key key = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
+  look->place.kind = SYSNARE_PLACE_FILE;
+  look->place.inode = key.inode;
+  look->place.device = key.device;
+  look->place.offset = look->address - area->vm_start + (area->vm_pgoff << kPageShift);
+  tell_module(file, &key);
+  return 0;
+}
+
+/// Counts where a call comes from.
+static __noinline int count_site(struct sysnare_task* self, struct task_struct* task, __u64 address,
+                                 __u64 call) {
+  const struct sysnare_place_key at = {.address = address, .space = self->space};
+  struct look look = {.address = address};
+  const struct sysnare_place* known = bpf_map_lookup_elem(&places, &at);
+  if (known) {
+    look.place = *known;
+  } else {
+    // EBUSY: somebody changes the mappings, or an unlock of ours is still to be done.
+    if (bpf_find_vma(task, address, look_at, &look, 0) != 0) {
+      __sync_fetch_and_add(&unresolved, 1);
+      return 0;
+    }
+    bpf_map_update_elem(&places, &at, &look.place, BPF_ANY);
+  }
+  const struct sysnare_site_key key = {.call = call & ~SYSNARE_CALL_IN_FLIGHT, .place = look.place};
+  __u64* count = bpf_map_lookup_elem(&sites, &key);
+  if (!count) {
+    const __u64 none = 0;
+    bpf_map_update_elem(&sites, &key, &none, BPF_NOEXIST);
+    count = bpf_map_lookup_elem(&sites, &key);
+    if (!count) {
+      lose(SYSNARE_LOST_SITE, 1);
+      return 0;
+    }
+  }
+  __sync_fetch_and_add(count, 1);
+  return 0;
+}
+
 static __always_inline int send(__u32 kind) {
   struct sysnare_event* event =
       bpf_ringbuf_reserve(&events, __builtin_offsetof(struct sysnare_event, path), 0);
@@ -329,6 +473,7 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   } else if (with_time) {
     self->entered_ns = bpf_ktime_get_ns();
   }
+  if (with_sites && !self->launching) count_site(self, task, address_behind_call(regs), call);
   return 0;
 }
 
@@ -346,10 +491,12 @@ static __always_inline void on_lone_return(struct sysnare_task* self, struct tas
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
     count_call(self, call, 0);
     if (!at_entry) count_error(self, call, (__u64)-result);
+    if (with_sites) count_site(self, task, address_behind_call(regs), call);
   } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
     // TRAP and KILL_PROCESS put the registers back to what they were at the call
     // (syscall_rollback), and a signal follows.
     count_call(self, call, 0);
+    if (with_sites) count_site(self, task, address_behind_call(regs), call);
   }
 }
 
@@ -433,6 +580,7 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
     return 0;
   }
   its->executable = self->executable;
+  its->space = parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
   __sync_fetch_and_add(&living, 1);
   return 0;
 }
@@ -477,6 +625,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   move_to_totals(self);
   self->call = 0;
   self->launching = 0;
+  self->space = __sync_fetch_and_add(&spaces, 1) + 1;
   struct inode* inode = binary->file->f_inode;
   const struct sysnare_file_key file = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
   const struct sysnare_edge_key edge = {.from = self->executable,
@@ -505,7 +654,9 @@ int BPF_PROG(on_exit, struct task_struct* task) {
     // KILL_THREAD ends the thread on the spot: neither entry nor return.
     struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(task);
     const __u64 nr = current_nr(regs);
-    count_call(self, is_compat(task) ? nr | SYSNARE_CALL_COMPAT : nr, 0);
+    const __u64 call = is_compat(task) ? nr | SYSNARE_CALL_COMPAT : nr;
+    count_call(self, call, 0);
+    if (with_sites) count_site(self, task, address_behind_call(regs), call);
   }
   self->ended = 1;
   move_to_totals(self);
@@ -540,6 +691,7 @@ int follow_threads(struct bpf_iter__task* ctx) {
     return 0;
   }
   its->executable = of_leader->executable;
+  its->space = of_leader->space;
   its->attached = 1;
   __sync_fetch_and_add(&living, 1);
   const __u8 one = 1;

@@ -188,10 +188,13 @@ void EbpfRecorder::read_signals() {
 
 Result<void> EbpfRecorder::read_events() {
   bool filtered = false;
-  programs_.take_events([&](const sysnare_event& event) {
+  EbpfPrograms::Listener listener;
+  listener.on_event = [&](const sysnare_event& event) {
     if (event.kind == SYSNARE_EVENT_FILTERED) filtered = true;
     if (event.kind == SYSNARE_EVENT_EXECUTABLE) on_executable(event);
-  });
+  };
+  listener.on_module = [&](const sysnare_module_event& event) { modules_.add(event); };
+  programs_.take_events(listener);
   if (!filtered) return {};
   add_note(recording_.evidence, kNoteLateReturns);
   return programs_.attach_returns();
@@ -222,6 +225,7 @@ Result<void> EbpfRecorder::finish() {
   add_tables(*tables, evidence);
   evidence.runs_unfollowed = options_.follow ? 0 : 1;
   evidence.children_unfollowed = tables->unfollowed;
+  if (options_.sites) add_sites(*tables, modules_, evidence);
   std::map<std::uint32_t, ProgramIdentity> programs;
   for (const auto& [number, file] : files_) {
     if (is_file(file.path, file)) {

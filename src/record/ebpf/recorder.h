@@ -6,8 +6,9 @@
 // end is that of the last follower, told by the ring buffer.
 //
 // Source: docs/adr/0021-ebpf-recorder.md.
-// Not modelled: code paths and calling instructions (the ptrace recorder has them), operations of
-// io_uring (a note says so).
+// Not modelled: code paths (the ptrace recorder has them), operations of io_uring (a note says so).
+// A calling instruction is looked up once for each address of an address space: code that another
+// file replaces there is taken for the first.
 
 #include <signal.h>
 #include <sys/types.h>
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "process/job_control.h"
 #include "process/launch.h"
+#include "record/ebpf/module_files.h"
 #include "record/ebpf/programs.h"
 #include "record/recorder.h"
 
@@ -60,7 +62,8 @@ class EbpfRecorder {
   Recording recording_;
   std::optional<Launch> launch_;
   std::map<std::uint32_t, ExecutableFile> files_;  ///< executables by number
-  pid_t command_ = 0;                              ///< the launched process while it lives, else 0
+  ModuleFiles modules_;
+  pid_t command_ = 0;  ///< the launched process while it lives, else 0
   bool stop_asked_ = false;
 };
 

@@ -29,6 +29,10 @@
 #define SYSNARE_MAX_ERRORS 16384
 #define SYSNARE_MAX_EXECUTABLES 4096
 #define SYSNARE_MAX_EDGES 8192
+/// With `--sites` alone; without it these maps are small.
+#define SYSNARE_MAX_PLACES 65536
+#define SYSNARE_MAX_SITES 65536
+#define SYSNARE_MAX_MODULES 8192
 #define SYSNARE_RING_BYTES (256 * 1024)
 
 /// One call as the kernel shows it: the number, x32's bit included, and below it where it came in.
@@ -58,6 +62,8 @@ struct sysnare_task {
   __u8 attached;   ///< its next return may be that of a call that began before us
   __u8 ended;      ///< is in the totals already
   __u8 unused;
+  __u32 space;  ///< its address space: threads share it, exec and fork make a new one
+  __u32 unused2;
   struct sysnare_row rows[SYSNARE_INDEXED];
   struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
 };
@@ -85,10 +91,50 @@ struct sysnare_edge_key {
   __u32 to;
 };
 
+enum sysnare_place_kind {
+  SYSNARE_PLACE_FILE = 1,
+  SYSNARE_PLACE_ANONYMOUS = 2,
+  SYSNARE_PLACE_VDSO = 3,
+};
+
+/// Where an address of an address space lies.
+struct sysnare_place {
+  __u64 inode;   ///< SYSNARE_PLACE_FILE
+  __u64 offset;  ///< in the file, or the vdso
+  __u32 device;
+  __u32 kind;
+};
+
+struct sysnare_place_key {
+  __u64 address;
+  __u32 space;
+  __u32 unused;
+};
+
+/// A call from a place. Addresses are those behind the calling instruction.
+struct sysnare_site_key {
+  __u64 call;  ///< number, SYSNARE_CALL_COMPAT
+  struct sysnare_place place;
+};
+
+/// The names on the way from a file to the root of its file system, its own first.
+#define SYSNARE_MAX_DEPTH 24
+#define SYSNARE_MAX_NAME 64  ///< with the final 0; a file with a longer one is not found again
+
+struct sysnare_module_event {
+  __u32 kind;
+  __u32 depth;
+  __u64 inode;
+  __u32 device;
+  __u32 unused;
+  char names[SYSNARE_MAX_DEPTH][SYSNARE_MAX_NAME];
+};
+
 enum sysnare_event_kind {
   SYSNARE_EVENT_EXECUTABLE = 1,  ///< one that was not seen before
   SYSNARE_EVENT_NOBODY_LEFT = 2,
   SYSNARE_EVENT_FILTERED = 3,  ///< a task has a seccomp filter, or asks for one
+  SYSNARE_EVENT_MODULE = 4,    ///< a file that calls come from (sysnare_module_event)
 };
 
 struct sysnare_event {
@@ -111,5 +157,6 @@ enum sysnare_loss {
   SYSNARE_LOST_EXECUTABLE,  ///< execs of a program that found no number
   SYSNARE_LOST_EDGE,        ///< who executed whom
   SYSNARE_LOST_EVENT,       ///< the ring buffer was full
+  SYSNARE_LOST_SITE,        ///< calls whose calling instruction found no room
   SYSNARE_LOSSES,
 };
