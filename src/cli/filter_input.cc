@@ -217,6 +217,17 @@ Result<void> judge_residue(const Decompiled& made, bool lossy, std::vector<std::
                     "crun",
                     join_and(made.repeating)));
   }
+  // rule_cover.h: what holds for no 64-bit register, and which libseccomp takes for less.
+  const auto above_mask = [](const ArgCondition& each) {
+    return each.op == Op::kMaskedEq && (each.value_two & ~each.value) != 0;
+  };
+  for (const Entry& entry : made.profile.entries) {
+    if (std::none_of(entry.args.begin(), entry.args.end(), above_mask)) continue;
+    notes.push_back(fmt::format(
+        "an entry of {} is for 32-bit ABIs alone, by a valueTwo with a bit outside its mask: runc "
+        "and crun drop the bit, and take the entry for 64-bit ABIs too",
+        join_and(entry.names)));
+  }
   if (!made.residue.empty()) {
     if (!lossy) {
       const std::size_t others = made.residue.size() - 1;
