@@ -1,11 +1,8 @@
 #include "cli/filter_input.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -17,108 +14,13 @@
 namespace sysnare::cli {
 namespace {
 
-KernelVersion running_kernel() {
-  utsname names{};
-  if (uname(&names) != 0) return ResolveOptions{}.kernel;
-  // "6.18.5-amd64": the first two numbers.
-  const std::string_view release = names.release;
-  const std::size_t dot = release.find('.');
-  if (dot == std::string_view::npos) return ResolveOptions{}.kernel;
-  const std::size_t end = release.find_first_not_of("0123456789", dot + 1);
-  return kernel_version(release.substr(0, end)).value_or(ResolveOptions{}.kernel);
-}
-
-/// Words that --caps takes: CAP_NET_RAW, NET_RAW, cap_net_raw.
-std::string capability(std::string_view word) {
-  std::string name(word);
-  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return name.starts_with("CAP_") ? name : "CAP_" + name;
-}
-
 /// Differences that are said one by one; the rest is counted.
 constexpr std::size_t kShownResidue = 12;
 
 }  // namespace
 
-void add_side_options(CLI::App& app, SideWords& words) {
-  app.add_option("--as", words.as,
-                 "as this runtime enforces it: kernel, runc, crun, docker, podman (default: what "
-                 "plain OCI says)")
-      ->type_name("RUNTIME");
-  app.add_option("--caps", words.caps, "capabilities of the container (default: none)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("A,B");
-  app.add_option("--arch", words.arch, "its architecture (default: this machine's)")
-      ->type_name("ARCH");
-  app.add_flag("--only-arch", words.only_arch, "leave out what archMap adds to it");
-  app.add_option("--kernel", words.kernel, "its kernel (default: this one's)")
-      ->type_name("MAJOR.MINOR");
-}
-
-void add_second_side_options(CLI::App& app, SideWords& words) {
-  app.add_option("--as-b", words.as, "the runtime of B, where it is another than of A")
-      ->type_name("RUNTIME");
-  app.add_option("--caps-b", words.caps, "and its capabilities")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("A,B");
-  app.add_option("--arch-b", words.arch, "and its architecture")->type_name("ARCH");
-  app.add_flag("--only-arch-b", words.only_arch, "for B alone");
-  app.add_option("--kernel-b", words.kernel, "and its kernel")->type_name("MAJOR.MINOR");
-}
-
-Result<Abi> abi_of_word(std::string_view option, std::string_view word) {
-  if (const auto abi = abi_by_name(word)) return *abi;
-  std::vector<std::string_view> names;
-  for (const Abi each : all_abis()) names.push_back(abi_name(each));
-  return fail(Errc::kUsage, "{}: {}; there are: {}", option,
-              unknown_word("architecture", word, names), fmt::join(names, ", "));
-}
-
-Result<Side> machine_of(const SideWords& words) {
-  Side machine;
-  ResolveOptions& options = machine.options;
-  options.kernel = running_kernel();
-  options.sub_architectures = !words.only_arch;
-  for (const std::string& cap : words.caps) options.caps.push_back(capability(cap));
-  if (!words.arch.empty()) {
-    Result<Abi> abi = abi_of_word("--arch", words.arch);
-    if (!abi) return propagate(abi);
-    options.arch = *abi;
-  }
-  if (!words.kernel.empty()) {
-    const auto kernel = kernel_version(words.kernel);
-    if (!kernel) {
-      return fail(Errc::kUsage,
-                  "--kernel: \"{}\" is no kernel version, give MAJOR.MINOR such as 5.4",
-                  printable(words.kernel));
-    }
-    options.kernel = *kernel;
-  }
-  if (!words.as.empty()) {
-    machine.as = runtime_by_name(words.as);
-    if (!machine.as) {
-      return fail(Errc::kUsage, "--as: {}; there are: {}",
-                  unknown_word("runtime", words.as, known_runtimes()),
-                  fmt::join(known_runtimes(), ", "));
-    }
-  }
-  return machine;
-}
-
-Result<Side> second_machine_of(const SideWords& first, const SideWords& second) {
-  SideWords words = first;
-  if (!second.caps.empty()) words.caps = second.caps;
-  if (!second.arch.empty()) words.arch = second.arch;
-  if (!second.kernel.empty()) words.kernel = second.kernel;
-  if (!second.as.empty()) words.as = second.as;
-  words.only_arch |= second.only_arch;
-  return machine_of(words);
-}
-
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
-                                 const Side& machine) {
+                                 const Machine& machine) {
   FilterInput input;
   input.name = name;
   if (looks_like_filter(text)) {
@@ -139,27 +41,24 @@ Result<FilterInput> filter_input(std::string_view text, const std::string& name,
   Result<Imported> imported = import_as(text, name, "", machine.options.arch);
   if (!imported) return propagate(imported);
   Profile* const profile = &imported->profile;
-  Result<ResolvedProfile> flat = resolve(*profile, machine.options);
-  if (!flat) return propagate(flat);
+  Result<RuntimeView> view = seen_by(machine, *profile);
+  if (!view) return propagate(view);
   input.notes = std::move(imported->losses);
   input.notes.insert(input.notes.end(), profile->warnings.begin(), profile->warnings.end());
-  input.notes.insert(input.notes.end(), flat->unknown_names.begin(), flat->unknown_names.end());
-  if (machine.as) {
-    Result<RuntimeView> view = as_runtime(*profile, machine.options, *machine.as);
-    if (!view) return propagate(view, "{}", printable(name));
-    for (const std::string& note : view->notes) {
-      input.notes.push_back(fmt::format("{}: {}", printable(name), note));
-    }
-    *flat = std::move(view->resolved);
+  const auto unknown =
+      machine.as ? unknown_names(*profile) : std::move(view->resolved.unknown_names);
+  input.notes.insert(input.notes.end(), unknown.begin(), unknown.end());
+  for (const std::string& note : view->notes) {
+    input.notes.push_back(fmt::format("{}: {}", printable(name), note));
   }
-  Result<Filter> filter = compile(*flat);
+  Result<Filter> filter = compile(view->resolved);
   if (!filter) return propagate(filter, "{}", printable(name));
   input.program = std::move(filter->program);
   input.profile = std::move(*profile);
   return input;
 }
 
-Result<FilterInput> read_filter_input(const std::string& path, const Side& machine) {
+Result<FilterInput> read_filter_input(const std::string& path, const Machine& machine) {
   Result<std::string> text = read_file(path);
   if (!text) return propagate(text);
   return filter_input(*text, path == "-" ? "standard input" : path, machine);

@@ -1,6 +1,5 @@
 #pragma once
-// What does a word on the command line name: a profile, or a filter? And for which machine is a
-// profile meant?
+// What does a word on the command line name: a profile, or a filter?
 
 #include <linux/filter.h>
 
@@ -9,44 +8,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/machine.h"
 #include "filter/decompile.h"
 #include "profile/import.h"
-#include "profile/resolve.h"
-#include "profile/runtime.h"
-
-namespace CLI {
-class App;
-}
 
 namespace sysnare::cli {
-
-/// The options that say for which machine a profile is resolved, and by whom.
-struct SideWords {
-  std::vector<std::string> caps;
-  std::string arch;
-  std::string kernel;
-  std::string as;
-  bool only_arch = false;
-  [[nodiscard]] bool given() const {
-    return !caps.empty() || !arch.empty() || !kernel.empty() || !as.empty() || only_arch;
-  }
-};
-/// Adds --caps, --arch, --only-arch, --kernel and --as.
-void add_side_options(CLI::App& app, SideWords& words);
-/// Adds the same with -b behind them, for the second of two files.
-void add_second_side_options(CLI::App& app, SideWords& words);
-
-struct Side {
-  ResolveOptions options;
-  std::optional<Runtime> as;  ///< empty: plain OCI
-};
-/// Errors: kUsage.
-Result<Side> machine_of(const SideWords& words);
-/// The machine of the second file: what `second` does not say is as in `first`.
-Result<Side> second_machine_of(const SideWords& first, const SideWords& second);
-
-/// An ABI by name. Errors: kUsage, with the names that there are.
-Result<Abi> abi_of_word(std::string_view option, std::string_view word);
 
 /// A profile or filter that was read, and the filter that it means.
 struct FilterInput {
@@ -61,10 +27,10 @@ struct FilterInput {
 ///
 /// Errors: kBadInput and those of reading and compiling, with the name of the file; kUsage for a
 /// filter with a runtime.
-Result<FilterInput> read_filter_input(const std::string& path, const Side& machine);
+Result<FilterInput> read_filter_input(const std::string& path, const Machine& machine);
 /// The same of a text that is there already.
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
-                                 const Side& machine);
+                                 const Machine& machine);
 
 /// A profile of any format that import_as() (flow/formats.h) reads, and whether that is JSON; a
 /// filter's bytes are an Error.

@@ -25,7 +25,7 @@ struct Joined {
 };
 
 Result<void> join_inputs(const std::vector<NamedText>& texts, const MergeWords& words,
-                         const Side& machine, Joined& joined) {
+                         const Machine& machine, Joined& joined) {
   std::vector<FilterMeaning> meanings;
   for (const NamedText& text : texts) {
     Result<FilterInput> input = filter_input(text.text, text.name, machine);
@@ -66,7 +66,7 @@ Result<void> take_loading(const std::vector<FilterInput>& inputs, Profile& profi
   return {};
 }
 
-int compare_with(Joined& joined, const MergeWords& words, const Side& machine) {
+int compare_with(Joined& joined, const MergeWords& words, const Machine& machine) {
   Result<FilterInput> there = read_filter_input(words.check, machine);
   if (!there) return failed(kVerb, there.error());
   Result<FilterMeaning> meaning = meaning_of(joined.diagram, there->program);
@@ -93,15 +93,13 @@ int compare_with(Joined& joined, const MergeWords& words, const Side& machine) {
 
 int merge_profiles(const std::vector<NamedText>& texts, const MergeWords& words,
                    const std::string& output) {
-  Result<Side> machine = machine_of(words.machine);
+  Result<Machine> machine = machine_of(words.machine);
   if (!machine) return failed(kVerb, machine.error());
   Joined joined;
   if (Result<void> done = join_inputs(texts, words, *machine, joined); !done) {
     return failed(kVerb, done.error());
   }
-  for (const FilterInput& input : joined.inputs) {
-    for (const std::string& note : input.notes) complain(kVerb, note);
-  }
+  for (const FilterInput& input : joined.inputs) complain_each(kVerb, input.notes);
   if (!words.check.empty()) return compare_with(joined, words, *machine);
 
   Result<Decompiled> made = decompile(joined.diagram, joined.meaning);

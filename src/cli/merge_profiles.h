@@ -9,7 +9,7 @@
 namespace sysnare::cli {
 
 struct MergeWords {
-  SideWords machine;
+  MachineWords machine;
   std::string check;  ///< the file that should be the result; empty: write one
   bool intersect = false;
   bool lossy = false;

@@ -15,12 +15,26 @@
 #include "cli/usage.h"
 
 namespace sysnare::cli {
+namespace {
+
+/// Messages of one kind: nobody reads on, and a hostile file has millions to be said of it.
+constexpr std::size_t kMaxMessages = 64;
+
+}  // namespace
 
 void complain(std::string_view verb, std::string_view message) {
   say(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, message);
 }
 
 void complain(std::string_view verb, const Error& error) { complain(verb, error.message); }
+
+void complain_each(std::string_view verb, const std::vector<std::string>& messages) {
+  // One more is a line as well; it may be a count of its own, of warnings that a reader left out.
+  const bool all = messages.size() <= kMaxMessages + 1;
+  const std::size_t shown = all ? messages.size() : kMaxMessages;
+  for (std::size_t i = 0; i < shown; ++i) complain(verb, messages[i]);
+  if (!all) complain(verb, fmt::format("and {} more of these", with_commas(messages.size() - shown)));
+}
 
 std::string unknown_word(std::string_view what, std::string_view word,
                          const std::vector<std::string_view>& allowed) {

@@ -62,6 +62,9 @@ void complain(std::string_view verb, std::string_view message);
 /// The same for an Error.
 void complain(std::string_view verb, const Error& error);
 
+/// Each of `messages`, up to a limit; then how many more there are.
+void complain_each(std::string_view verb, const std::vector<std::string>& messages);
+
 /// `unknown WHAT "WORD"`, with ", did you mean …?" where one of `allowed` is near.
 std::string unknown_word(std::string_view what, std::string_view word,
                          const std::vector<std::string_view>& allowed);

@@ -12,6 +12,7 @@
 #include "cli/machine.h"
 #include "cli/verb.h"
 #include "flow/formats.h"
+#include "profile/by_width.h"
 #include "profile/plain.h"
 #include "profile/runtime.h"
 
@@ -25,24 +26,17 @@ struct Wanted {
   std::string out = "-";
   std::string to = "oci";
   std::string from;
-  std::string as;
   MachineWords machine;
   bool resolve = false;
-  bool only_arch = false;
   bool lossy = false;
 
+  /// Whether a filter is wanted, which says more than a profile.
+  [[nodiscard]] bool compiles() const { return to == "filter" || to == "c"; }
   /// Whether one machine's flat profile is wanted, not a file for every machine.
   [[nodiscard]] bool resolves() const {
-    return resolve || !as.empty() || (to != "docker" && to != "podman");
+    return resolve || !machine.as.empty() || (to != "docker" && to != "podman");
   }
 };
-
-/// Options that depend on the words; complains and gives nothing when one is wrong.
-std::optional<ResolveOptions> resolve_options(const Wanted& wanted) {
-  std::optional<ResolveOptions> options = machine_options(kVerb, wanted.machine);
-  if (options) options->sub_architectures = !wanted.only_arch;
-  return options;
-}
 
 std::vector<std::string_view> output_names() {
   std::vector<std::string_view> names;
@@ -66,31 +60,28 @@ bool usable(const Wanted& wanted) {
                          fmt::join(inputs, ", ")));
     return false;
   }
-  if (!wanted.as.empty() && !runtime_by_name(wanted.as)) {
-    complain(kVerb, fmt::format("--as: {}; there are: {}",
-                                unknown_word("runtime", wanted.as, known_runtimes()),
-                                fmt::join(known_runtimes(), ", ")));
+  if (!wanted.resolves() && wanted.machine.names_machine()) {
+    complain(kVerb,
+             "--caps, --arch, --only-arch and --kernel go with --resolve, --as or a format other "
+             "than docker and podman");
     return false;
   }
-  const bool names_machine = !wanted.machine.caps.empty() || !wanted.machine.arch.empty() ||
-                             !wanted.machine.kernel.empty() || wanted.only_arch;
-  if (!wanted.resolves() && names_machine) {
-    complain(
-        kVerb,
-        "--caps, --arch, --only-arch and --kernel go with --resolve, --as or a format other than "
-        "docker and podman");
+  if (!wanted.compiles() && !wanted.machine.unlisted_abi.empty()) {
+    complain(kVerb,
+             "--unlisted-abi goes with --to filter and --to c: no profile has a word for calls of "
+             "ABIs that it does not list");
     return false;
   }
   return true;
 }
 
 /// The profile that is to be written; complains of what is left out, and of what is unusable.
-std::optional<Profile> converted(const Wanted& wanted, const ResolveOptions& options,
+std::optional<Profile> converted(const Wanted& wanted, const Machine& machine,
                                  const Profile& profile) {
   std::vector<std::string> notes;
   Profile written = profile;
-  if (!wanted.as.empty()) {
-    Result<RuntimeView> view = as_runtime(profile, options, *runtime_by_name(wanted.as));
+  if (machine.as) {
+    Result<RuntimeView> view = seen_by(machine, profile);
     if (!view) {
       complain(kVerb, view.error());
       return std::nullopt;
@@ -99,7 +90,7 @@ std::optional<Profile> converted(const Wanted& wanted, const ResolveOptions& opt
     written = flat_profile(view->resolved, notes);
   } else {
     // Resolved in any case: that is where both kinds of architectures show.
-    Result<PlainProfile> plain = plain_profile(profile, options);
+    Result<PlainProfile> plain = plain_profile(profile, machine.options);
     if (!plain) {
       complain(kVerb, plain.error());
       return std::nullopt;
@@ -109,9 +100,9 @@ std::optional<Profile> converted(const Wanted& wanted, const ResolveOptions& opt
       written = std::move(plain->profile);
     }
   }
-  for (const std::string& warning : profile.warnings) complain(kVerb, warning);
-  for (const std::string& name : unknown_names(profile)) complain(kVerb, name);
-  for (const std::string& note : notes) complain(kVerb, note);
+  complain_each(kVerb, profile.warnings);
+  complain_each(kVerb, unknown_names(profile));
+  complain_each(kVerb, notes);
   for (Entry& entry : written.entries) entry.singular_name = false;
   return written;
 }
@@ -124,7 +115,9 @@ bool accepted(const Wanted& wanted, const std::vector<std::string>& losses,
     complain(kVerb, lossy_error(format, losses));
     return false;
   }
-  for (const std::string& loss : losses) complain(kVerb, "warning: " + printable(loss));
+  std::vector<std::string> warnings;
+  for (const std::string& loss : losses) warnings.push_back("warning: " + printable(loss));
+  complain_each(kVerb, warnings);
   return true;
 }
 
@@ -164,26 +157,35 @@ int verb_convert(const Words& words) {
       fmt::format("what FILE is: {} (default: by its content)", fmt::join(input_formats(), ", ")));
   app.add_flag("--lossy", wanted.lossy,
                "write what the format can say, and list the rest as warnings");
-  app.add_option("--as", wanted.as,
-                 "what this runtime enforces: kernel, runc, crun, docker or podman");
   app.add_flag("--resolve", wanted.resolve,
                "resolve archMap, includes and excludes; always so but with docker and podman");
   add_machine_options(app, wanted.machine);
-  app.add_flag("--only-arch", wanted.only_arch, "without the sub-architectures of archMap");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
   if (!usable(wanted)) return kUsageError;
-  const std::optional<ResolveOptions> options = resolve_options(wanted);
-  if (!options) return kUsageError;
+  const Result<Machine> machine = machine_of(wanted.machine);
+  if (!machine) {
+    complain(kVerb, machine.error());
+    return kUsageError;
+  }
+  const ResolveOptions& options = machine->options;
 
-  const std::optional<Profile> profile = read_profile(wanted, options->arch);
+  std::optional<Profile> profile = read_profile(wanted, options.arch);
   if (!profile) return kUnusableInput;
-  const std::optional<Profile> flat = converted(wanted, *options, *profile);
+  if (options.int_args_by_width && !wanted.compiles()) {
+    Result<Profile> narrow = by_width(*profile);
+    if (!narrow) {
+      complain(kVerb, narrow.error());
+      return kUnusableInput;
+    }
+    profile = std::move(*narrow);
+  }
+  const std::optional<Profile> flat = converted(wanted, *machine, *profile);
   if (!flat) return kUnusableInput;
   // With --as it is the runtime's view that is written, else the text's own resolving begins at the
   // file, whose places it can name.
-  Result<Exported> exported = export_as(wanted.as.empty() && !wanted.resolve ? *profile : *flat,
-                                        wanted.to, *options, title_of(wanted.file));
+  Result<Exported> exported = export_as(!machine->as && !wanted.resolve ? *profile : *flat,
+                                        wanted.to, options, title_of(wanted.file));
   if (!exported) {
     complain(kVerb, exported.error());
     return kUnusableInput;

@@ -294,16 +294,16 @@ int verb_diff(const Words& words) {
       std::string(kVerb));
   std::vector<std::string> files(2);
   std::string fail_on = "any";
-  SideWords machine_words;
-  SideWords second_words;
+  MachineWords machine_words;
+  MachineWords second_words;
   bool json = false;
   app.add_option("A", files[0], "a profile, or a filter as bytes; - is standard input")->required();
   app.add_option("B", files[1], "what it is compared with")->required();
   app.add_option("--fail-on", fail_on, "which differences end with 1: any, looser, tighter")
       ->type_name("WHICH");
   app.add_flag("--json", json, "one JSON document, with a witness call for each difference");
-  add_side_options(app, machine_words);
-  add_second_side_options(app, second_words);
+  add_machine_options(app, machine_words);
+  add_second_machine_options(app, second_words);
   app.footer(
       "examples:\n"
       "  sysnare diff old.json new.json\n"
@@ -326,16 +326,16 @@ int verb_diff(const Words& words) {
     return kUsageError;
   }
 
-  Result<Side> machine = machine_of(machine_words);
+  Result<Machine> machine = machine_of(machine_words);
   if (!machine) return failed(kVerb, machine.error());
-  Result<Side> second_machine = second_machine_of(machine_words, second_words);
+  Result<Machine> second_machine = second_machine_of(machine_words, second_words);
   if (!second_machine) return failed(kVerb, second_machine.error());
   std::vector<FilterInput> inputs;
   for (const std::string& file : files) {
     Result<FilterInput> input =
         read_filter_input(file, inputs.empty() ? *machine : *second_machine);
     if (!input) return failed(kVerb, input.error());
-    for (const std::string& note : input->notes) complain(kVerb, note);
+    complain_each(kVerb, input->notes);
     inputs.push_back(std::move(*input));
   }
   Result<Compared> compared = compare(inputs[0], inputs[1]);

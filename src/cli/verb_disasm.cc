@@ -23,7 +23,7 @@ struct Wanted {
   std::string file;
   std::string out = "-";
   std::string abi;
-  SideWords machine;
+  MachineWords machine;
   bool decompile = false;
   bool lossy = false;
   bool json = false;
@@ -69,7 +69,7 @@ int verb_disasm(const Words& words) {
   app.add_option("-o,--output", wanted.out, "write here (default: standard output)")
       ->type_name("FILE");
   app.add_flag("--json", wanted.json, "one JSON document")->excludes(decompile);
-  add_side_options(app, wanted.machine);
+  add_machine_options(app, wanted.machine);
   app.footer(
       "examples:\n"
       "  sysnare disasm profile.json\n"
@@ -79,11 +79,11 @@ int verb_disasm(const Words& words) {
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
 
-  Result<Side> machine = machine_of(wanted.machine);
+  Result<Machine> machine = machine_of(wanted.machine);
   if (!machine) return failed(kVerb, machine.error());
   Result<FilterInput> input = read_filter_input(wanted.file, *machine);
   if (!input) return failed(kVerb, input.error());
-  for (const std::string& note : input->notes) complain(kVerb, note);
+  complain_each(kVerb, input->notes);
   Result<std::string> text = text_of(wanted, *input);
   if (!text) return failed(kVerb, text.error());
   if (wanted.out == "-") {

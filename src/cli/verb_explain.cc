@@ -33,7 +33,6 @@ struct Typed {
   std::string call;
   std::vector<std::string> args;
   std::string abi;
-  std::string as;
   MachineWords machine;
   bool json = false;
 };
@@ -45,7 +44,7 @@ void exchange(std::string& word, char from, char to) {
 
 /// Gives all words their minus signs back.
 void restore(Typed& typed) {
-  for (std::string* word : {&typed.file, &typed.call, &typed.abi, &typed.as, &typed.machine.arch,
+  for (std::string* word : {&typed.file, &typed.call, &typed.abi, &typed.machine.as, &typed.machine.arch,
                             &typed.machine.kernel}) {
     exchange(*word, kMinus, '-');
   }
@@ -55,12 +54,9 @@ void restore(Typed& typed) {
 
 std::optional<Abi> abi_of(const Typed& typed, const ResolveOptions& options) {
   if (typed.abi.empty()) return options.arch;
-  const auto found = abi_by_name(typed.abi);
-  if (found) return found;
-  std::vector<std::string_view> names;
-  for (const Abi each : all_abis()) names.push_back(abi_name(each));
-  complain(kName, fmt::format("--abi: {}; there are: {}", unknown_word("ABI", typed.abi, names),
-                              fmt::join(names, ", ")));
+  const Result<Abi> found = abi_of_word("--abi", typed.abi);
+  if (found) return *found;
+  complain(kName, found.error());
   return std::nullopt;
 }
 
@@ -294,14 +290,12 @@ std::string json_of(const Profile& profile, const Explanation& explained, const 
 }
 
 /// What is enforced, by plain OCI or by a runtime.
-Result<ResolvedProfile> resolved_as(const Profile& profile, const ResolveOptions& options,
-                                    const std::string& as) {
-  if (as.empty()) return resolve(profile, options);
-  Result<RuntimeView> view = as_runtime(profile, options, *runtime_by_name(as));
+Result<ResolvedProfile> resolved_as(const Profile& profile, const Machine& machine) {
+  Result<RuntimeView> view = seen_by(machine, profile);
   if (!view) return propagate(view);
-  if (as == "docker" || as == "podman") {
+  if (machine.as == Runtime::kDocker || machine.as == Runtime::kPodman) {
     // Rules of an engine are about the entries that it hands over; these keep their paths.
-    Result<PlainProfile> plain = plain_profile(profile, options);
+    Result<PlainProfile> plain = plain_profile(profile, machine.options);
     if (!plain) return propagate(plain);
     std::map<std::string_view, std::size_t> index;
     for (std::size_t i = 0; i < profile.entries.size(); ++i) index[profile.entries[i].path] = i;
@@ -327,10 +321,6 @@ int verb_explain(const Words& words) {
   app.add_option("ARGS", typed.args,
                  "its arguments: 40, 0x28, -1, AF_VSOCK, O_RDWR|O_CREAT; those left out are 0");
   app.add_option("--abi", typed.abi, "the ABI of the call (default: that of --arch)");
-  app.add_option("--as", typed.as,
-                 fmt::format("as this runtime enforces it: {} (default: plain OCI)",
-                             fmt::join(known_runtimes(), ", ")))
-      ->type_name("RUNTIME");
   app.add_flag("--json", typed.json, "one JSON document");
   add_machine_options(app, typed.machine);
   app.footer(
@@ -346,39 +336,37 @@ int verb_explain(const Words& words) {
   if (parsed.leave) return parsed.status;
   restore(typed);
 
-  const auto options = machine_options(kName, typed.machine);
-  if (!options) return kUsageError;
-  if (!typed.as.empty() && !runtime_by_name(typed.as)) {
-    complain(kName, fmt::format("--as: {}; there are: {}",
-                                unknown_word("runtime", typed.as, known_runtimes()),
-                                fmt::join(known_runtimes(), ", ")));
+  const Result<Machine> machine = machine_of(typed.machine);
+  if (!machine) {
+    complain(kName, machine.error());
     return kUsageError;
   }
-  const auto abi = abi_of(typed, *options);
+  const ResolveOptions& options = machine->options;
+  const auto abi = abi_of(typed, options);
   if (!abi) return kUsageError;
   const auto data = call_of(typed, *abi);
   if (!data) return kUsageError;
 
-  Result<Imported> imported = read_any_profile(typed.file, options->arch);
+  Result<Imported> imported = read_any_profile(typed.file, options.arch);
   if (!imported) {
     complain(kName, imported.error());
     return kUnusableInput;
   }
   for (const std::string& loss : imported->losses) complain(kName, loss);
   const Profile* const profile = &imported->profile;
-  Result<ResolvedProfile> resolved = resolved_as(*profile, *options, typed.as);
+  Result<ResolvedProfile> resolved = resolved_as(*profile, *machine);
   if (!resolved) {
     complain(kName, resolved.error());
     return kUnusableInput;
   }
-  Explanation explained = explain(*profile, *options, *resolved, *data);
+  Explanation explained = explain(*profile, options, *resolved, *data);
   // -1 belongs to every ABI of its architecture; what is named is the one that was asked for.
   if (static_cast<std::uint32_t>(data->nr) == kSkippedNr && explained.call) {
     explained.call->abi = *abi;
   }
   say(stdout, "{}",
-      typed.json ? json_of(*profile, explained, *data, typed.as)
-                 : text_of(*profile, explained, *data, typed.as));
+      typed.json ? json_of(*profile, explained, *data, typed.machine.as)
+                 : text_of(*profile, explained, *data, typed.machine.as));
   return kOk;
 }
 

@@ -68,9 +68,12 @@ std::optional<Wanted> wanted_of(const Typed& typed) {
     return std::nullopt;
   }
   wanted.fail_on = *severity;
-  const auto machine = machine_options(kName, typed.machine);
-  if (!machine) return std::nullopt;
-  wanted.options.resolve = *machine;
+  Result<Machine> machine = machine_of(typed.machine);
+  if (!machine) {
+    complain(kName, machine.error());
+    return std::nullopt;
+  }
+  wanted.options.resolve = std::move(machine->options);
   return wanted;
 }
 
@@ -139,7 +142,7 @@ int verb_lint(const Words& words) {
                  "least severity that counts for the status: error, warning, info (default)")
       ->type_name("SEVERITY");
   app.add_flag("--rules", typed.rules, "list every rule and exit");
-  add_machine_options(app, typed.machine);
+  add_machine_options(app, typed.machine, kWhere | kIntArgs);
   app.footer(
       "examples:\n"
       "  sysnare lint allow-helloworld.json\n"

@@ -129,7 +129,7 @@ int verb_merge(const Words& words) {
       ->type_name("RESULT")
       ->excludes(out);
   app.add_flag("--lossy", merge.lossy, "profiles: write what a profile can say of the result");
-  add_side_options(app, merge.machine);
+  add_machine_options(app, merge.machine);
   app.footer(
       "examples:\n"
       "  sysnare merge monday.evidence.json tuesday.evidence.json -o week.evidence.json\n"

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/call_counts.h"
 #include "cli/load_failure.h"
+#include "cli/machine.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/call_text.h"
@@ -393,6 +394,8 @@ int verb_run(const Words& words) {
                  "evidence of the program: its frequent calls are reached in fewer steps of the "
                  "filter (default: the side file of the profile)")
       ->type_name("FILE");
+  MachineWords compiling;
+  add_machine_options(app, compiling, kIntArgs | kUnlistedAbi);
   app.add_flag("--allow-unknown", options.profile.allow_unknown,
                "an unknown call name in the profile is a warning, not an error");
   app.footer(
@@ -417,15 +420,15 @@ int verb_run(const Words& words) {
     options.profile.caps.emplace();
     for (std::string_view name : split(caps, ',')) {
       if (name == "none" || name.empty()) continue;
-      if (!is_capability(name)) {
-        complain(kVerb, fmt::format("--caps: unknown capability \"{}\"; they are named as in "
-                                    "capabilities(7), CAP_SYS_ADMIN for one",
-                                    printable(name)));
+      Result<std::string> cap = capability_of_word(name);
+      if (!cap) {
+        complain(kVerb, cap.error());
         return kLaunchFailed;
       }
-      options.profile.caps->emplace_back(name);
+      options.profile.caps->push_back(std::move(*cap));
     }
   }
+  if (!take_compile_options(kVerb, compiling, options.profile)) return kLaunchFailed;
   // ENOSYS is what the kernel answers where nobody listens: for that no listener is needed.
   options.profile.listener = options.on_notify != "errno";
 
@@ -442,7 +445,7 @@ int verb_run(const Words& words) {
     complain(kVerb, profile.error());
     return kLaunchFailed;
   }
-  for (const std::string& warning : profile->warnings) complain(kVerb, warning);
+  complain_each(kVerb, profile->warnings);
   options.profile.listener &= profile->uses(SECCOMP_RET_USER_NOTIF);
   return run_under(options, *profile);
 }

@@ -240,7 +240,7 @@ struct Wanted {
   std::vector<std::string> calls;
   std::string abi;
   std::string table;
-  SideWords machine;
+  MachineWords machine;
   bool json = false;
 };
 
@@ -286,7 +286,7 @@ int verb_simulate(const Words& words) {
                  "read rows `ABI CALL [ARGS...] [-> ACTION]` instead; - is standard input")
       ->type_name("FILE");
   app.add_flag("--json", wanted.json, "one JSON document");
-  add_side_options(app, wanted.machine);
+  add_machine_options(app, wanted.machine);
   app.footer(
       "examples:\n"
       "  sysnare simulate profile.json mkdir clone 0x10000000\n"
@@ -303,13 +303,13 @@ int verb_simulate(const Words& words) {
   const Parsed parsed = parse(app, positive, kUsageError, false);
   if (parsed.leave) return parsed.status;
 
-  Result<Side> machine = machine_of(wanted.machine);
+  Result<Machine> machine = machine_of(wanted.machine);
   if (!machine) return failed(kVerb, machine.error());
   Result<std::vector<Row>> rows = rows_of(wanted);
   if (!rows) return failed(kVerb, rows.error());
   Result<FilterInput> input = read_filter_input(wanted.file, *machine);
   if (!input) return failed(kVerb, input.error());
-  for (const std::string& note : input->notes) complain(kVerb, note);
+  complain_each(kVerb, input->notes);
   std::size_t wrong = 0;
   for (Row& row : *rows) {
     Result<Verdict> verdict = simulate(input->program, row.call);

@@ -16,6 +16,7 @@
 #include "cli/call_counts.h"
 #include "cli/exec_evidence.h"
 #include "cli/load_failure.h"
+#include "cli/machine.h"
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "enforce/live_profile.h"
@@ -204,7 +205,7 @@ int prepare_and_watch(Options& options) {
     complain(kVerb, profile.error());
     return kLaunchFailed;
   }
-  for (const std::string& warning : profile->warnings) complain(kVerb, warning);
+  complain_each(kVerb, profile->warnings);
 
   WatchSpec spec;
   spec.argv = options.command;
@@ -284,6 +285,8 @@ int verb_watch(const Words& words) {
   app.add_option("--allow-exec", options.allow_exec, "the program may execute this file")
       ->type_name("PATH")
       ->allow_extra_args(false);
+  MachineWords compiling;
+  add_machine_options(app, compiling, kIntArgs | kUnlistedAbi);
   app.add_flag("--allow-unknown", options.profile.allow_unknown,
                "an unknown call name in the profile is a warning");
   app.add_flag("--no-explain", options.no_explain,
@@ -306,6 +309,7 @@ int verb_watch(const Words& words) {
     complain(kVerb, "no command; `sysnare watch --profile FILE -- COMMAND...`");
     return kLaunchFailed;
   }
+  if (!take_compile_options("watch", compiling, options.profile)) return kLaunchFailed;
   return prepare_and_watch(options);
 }
 

@@ -8,55 +8,13 @@
 #include <array>
 #include <cstdio>
 
+#include "arch/capabilities.h"
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
 
 namespace sysnare {
 namespace {
-
-/// By number: include/uapi/linux/capability.h, Linux 6.18.
-constexpr std::string_view kCapabilities[] = {"CAP_CHOWN",
-                                              "CAP_DAC_OVERRIDE",
-                                              "CAP_DAC_READ_SEARCH",
-                                              "CAP_FOWNER",
-                                              "CAP_FSETID",
-                                              "CAP_KILL",
-                                              "CAP_SETGID",
-                                              "CAP_SETUID",
-                                              "CAP_SETPCAP",
-                                              "CAP_LINUX_IMMUTABLE",
-                                              "CAP_NET_BIND_SERVICE",
-                                              "CAP_NET_BROADCAST",
-                                              "CAP_NET_ADMIN",
-                                              "CAP_NET_RAW",
-                                              "CAP_IPC_LOCK",
-                                              "CAP_IPC_OWNER",
-                                              "CAP_SYS_MODULE",
-                                              "CAP_SYS_RAWIO",
-                                              "CAP_SYS_CHROOT",
-                                              "CAP_SYS_PTRACE",
-                                              "CAP_SYS_PACCT",
-                                              "CAP_SYS_ADMIN",
-                                              "CAP_SYS_BOOT",
-                                              "CAP_SYS_NICE",
-                                              "CAP_SYS_RESOURCE",
-                                              "CAP_SYS_TIME",
-                                              "CAP_SYS_TTY_CONFIG",
-                                              "CAP_MKNOD",
-                                              "CAP_LEASE",
-                                              "CAP_AUDIT_WRITE",
-                                              "CAP_AUDIT_CONTROL",
-                                              "CAP_SETFCAP",
-                                              "CAP_MAC_OVERRIDE",
-                                              "CAP_MAC_ADMIN",
-                                              "CAP_SYSLOG",
-                                              "CAP_WAKE_ALARM",
-                                              "CAP_BLOCK_SUSPEND",
-                                              "CAP_AUDIT_READ",
-                                              "CAP_PERFMON",
-                                              "CAP_BPF",
-                                              "CAP_CHECKPOINT_RESTORE"};
 
 struct FlagName {
   std::string_view name;
@@ -114,16 +72,11 @@ std::vector<std::string> effective_capabilities() {
   for (std::string_view line : split(*status, '\n')) {
     if (!line.starts_with(kKey)) continue;
     const auto bits = parse_u64("0x" + std::string(trim(line.substr(kKey.size()))));
-    for (std::size_t i = 0; bits && i < std::size(kCapabilities); ++i) {
-      if ((*bits >> i & 1) != 0) names.emplace_back(kCapabilities[i]);
+    for (std::size_t i = 0; bits && i < capability_names().size(); ++i) {
+      if ((*bits >> i & 1) != 0) names.emplace_back(capability_names()[i]);
     }
   }
   return names;
-}
-
-bool is_capability(std::string_view name) {
-  return std::find(std::begin(kCapabilities), std::end(kCapabilities), name) !=
-         std::end(kCapabilities);
 }
 
 KernelVersion running_kernel() {
@@ -160,6 +113,8 @@ Result<LiveProfile> load_live_profile(const LiveProfileOptions& options) {
   ResolveOptions resolve_options;
   resolve_options.caps = options.caps ? *options.caps : effective_capabilities();
   resolve_options.kernel = running_kernel();
+  resolve_options.foreign_abi = options.foreign_abi;
+  resolve_options.int_args_by_width = options.int_args_by_width;
   Result<ResolvedProfile> resolved = resolve(live.profile, resolve_options);
   if (!resolved) return propagate(resolved);
   live.resolved = std::move(*resolved);

@@ -28,6 +28,8 @@ struct LiveProfileOptions {
   bool allow_unknown = false;  ///< an unknown call name is a warning, not an error
   bool listener = false;       ///< the filter will be loaded with a listener
   CallCounts counts{};         ///< how often calls are made; decides nothing but the way to them
+  ActionValue foreign_abi{SECCOMP_RET_KILL_PROCESS};  ///< as in ResolveOptions
+  bool int_args_by_width = false;                     ///< as in ResolveOptions
 };
 
 struct LiveProfile {
@@ -52,8 +54,6 @@ std::string deciding_rule(const LiveProfile& profile, const seccomp_data& data);
 /// CAP_* names that are effective in this process, sorted by number. Numbers newer than our table
 /// are left out.
 std::vector<std::string> effective_capabilities();
-/// Whether a capability of this name exists.
-bool is_capability(std::string_view name);
 /// The running kernel.
 KernelVersion running_kernel();
 /// Whether the running kernel answers unconditional allows without running the filter: since 5.11

@@ -132,9 +132,6 @@ TEST(LiveProfile, UnknownNamesAreAnErrorUnlessAllowed) {
 
 TEST(LiveProfile, KnowsThisProcessAndKernel) {
   EXPECT_GE(running_kernel(), (KernelVersion{.major = 4, .minor = 14}));
-  EXPECT_TRUE(is_capability("CAP_SYS_ADMIN"));
-  EXPECT_TRUE(is_capability("CAP_CHECKPOINT_RESTORE"));
-  EXPECT_FALSE(is_capability("CAP_FLY"));
   const std::vector<std::string> caps = effective_capabilities();
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2]{};

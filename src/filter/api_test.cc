@@ -109,6 +109,12 @@ TEST(Api, FiltersDoWhatTheirProfileSays) {
                 ->simulate(*make_call("aarch64", "read"))
                 .decision.text(),
             "errno ENOSYS");
+  for (const std::uint32_t open : {SECCOMP_RET_ALLOW, SECCOMP_RET_LOG}) {
+    options.foreign_abi.value = open;
+    const auto refused = Filter::compile(profile(kNoMkdir), x86_64(), options);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("foreign_abi: not "));
+  }
 }
 
 TEST(Api, FiltersOfOthersAreReadAndCompared) {

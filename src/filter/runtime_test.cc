@@ -239,6 +239,27 @@ TEST_F(AsRuntime, LibseccompsFilterOfAProfileIsOurs) {
        R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86"], "syscalls": [
          {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [
            {"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]})"},
+      {"a mask of 0 leaves no condition, and the first such rule decides alone",
+       R"({"defaultAction": "SCMP_ACT_KILL", "syscalls": [
+         {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [
+           {"index": 0, "value": 0, "valueTwo": 7, "op": "SCMP_CMP_MASKED_EQ"}]},
+         {"names": ["read"], "action": "SCMP_ACT_TRAP", "args": [
+           {"index": 0, "value": 5, "op": "SCMP_CMP_EQ"}]},
+         {"names": ["write"], "action": "SCMP_ACT_TRAP", "args": [
+           {"index": 0, "value": 5, "op": "SCMP_CMP_EQ"}]},
+         {"names": ["write"], "action": "SCMP_ACT_ALLOW", "args": [
+           {"index": 0, "value": 0, "op": "SCMP_CMP_MASKED_EQ"}]},
+         {"names": ["close"], "action": "SCMP_ACT_ALLOW", "args": [
+           {"index": 0, "value": 0, "op": "SCMP_CMP_MASKED_EQ"},
+           {"index": 1, "value": 9, "op": "SCMP_CMP_EQ"}]}]})"},
+      {"nor does a mask of the upper half where the lower one is compared",
+       R"({"defaultAction": "SCMP_ACT_KILL",
+         "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": [
+         {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [
+           {"index": 0, "value": 18446744069414584320, "op": "SCMP_CMP_MASKED_EQ"}]},
+         {"names": ["read"], "action": "SCMP_ACT_TRAP", "args": [
+           {"index": 0, "value": 5, "op": "SCMP_CMP_EQ"},
+           {"index": 1, "value": 1, "op": "SCMP_CMP_EQ"}]}]})"},
       {"every action",
        R"({"defaultAction": "SCMP_ACT_LOG", "syscalls": [
          {"names": ["read"], "action": "SCMP_ACT_KILL"},
@@ -278,10 +299,8 @@ TEST_F(AsRuntime, SoAreThoseOfRandomProfiles) {
       if (entry.errno_ret == kMaxErrno) entry.errno_ret = kMaxErrno - 1;  // EINVAL otherwise
       // Where its answers are right.
       for (ArgCondition& each : entry.args) {
-        if (each.op == Op::kMaskedEq) {
-          // Bits outside the mask stay: libseccomp drops them.
-          if (each.value == 0) each.value_two = 0;
-        } else {
+        // Bits outside the mask stay, and masks of 0: libseccomp drops both.
+        if (each.op != Op::kMaskedEq) {
           each.op = Op::kEq;
           each.value_two = 0;
         }

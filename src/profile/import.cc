@@ -49,6 +49,13 @@ std::string_view recognised_format(std::string_view text) {
     if (close == std::string_view::npos || line.find('"') < close) return "oci";
     return "minijail";
   }
+  if (text[first] == '[') {
+    // A unit begins with a section, [Service]; what is no name there is an array.
+    const std::size_t next = text.find_first_not_of(" \t\r\n", first + 1);
+    const bool section = next == first + 1 && ((text[next] >= 'A' && text[next] <= 'Z') ||
+                                               (text[next] >= 'a' && text[next] <= 'z'));
+    if (!section) return "oci";
+  }
   std::size_t seen = 0;
   bool policy = false;
   while (!text.empty() && seen++ < kLookedAt) {

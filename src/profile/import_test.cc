@@ -258,6 +258,12 @@ TEST(Import, ContentIsRecognised) {
       {"# policy\nread: 1\n", "minijail"},
       {"{read, write}: 1\n", "minijail"},
       {"@default trap\n", "minijail"},
+      {"[Service]\nSystemCallFilter=read\n", "systemd"},
+      {"[[[[[[[[", "oci"},
+      {"[]", "oci"},
+      {" [\n{\"defaultAction\": 1}]", "oci"},
+      {"[1]", "oci"},
+      {"{{{{", "oci"},
       {"", ""},
       {"hello", ""},
   };

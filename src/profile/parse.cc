@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <set>
 
+#include "arch/capabilities.h"
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "profile/engine_arches.h"
 #include "profile/import_readers.h"
 #include "profile/profile.h"
 
@@ -17,6 +19,14 @@ namespace sysnare {
 namespace {
 
 using json::Cursor;
+
+/// Largest text that is read as a profile. Docker's default has 18 kB and 10,000 entries have 1.5
+/// MB; a filter of all that the kernel loads comes from far less. Reading 4 MiB of the dearest JSON
+/// ("[0,0,0,...") takes about a second and 600 MB.
+constexpr std::size_t kMaxProfileText = 4U << 20;
+
+/// Most that Docker takes for each number of minKernel, which it reads as a byte.
+constexpr std::uint64_t kMaxKernelNumber = UINT8_MAX;
 
 // OCI runtime specification 1.2, config-linux.md, "flags".
 constexpr std::string_view kFlags[] = {
@@ -50,6 +60,7 @@ class Reader {
   }
 
   Result<void> top(const Cursor& at) {
+    if (Result<void> part = refuse_config(at); !part) return part;
     if (Result<void> known = warn_of_unknown_keys(
             at, {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap",
                  "flags", "listenerPath", "listenerMetadata", "syscalls"});
@@ -91,6 +102,20 @@ class Reader {
   }
 
  private:
+  /// A whole config.json of a bundle is no profile. It is not read as one either: what is written
+  /// back (lint --fix) would have lost the rest.
+  static Result<void> refuse_config(const Cursor& at) {
+    if (at.has("defaultAction") || !(at.has("ociVersion") || at.has("linux"))) return {};
+    const Result<Cursor> linux = at.at("linux");
+    if (linux && linux->has("seccomp")) {
+      return at.at("linux")->at("seccomp")->fail(
+          "this is a bundle's config.json, whose profile is this part alone; `jq .linux.seccomp` "
+          "takes it out");
+    }
+    return at.fail(
+        "this is a bundle's config.json, and it has no profile: there is no linux.seccomp");
+  }
+
   /// Most warnings about one file: nobody reads on, and a hostile file has millions.
   static constexpr std::size_t kMaxWarnings = 64;
 
@@ -102,6 +127,16 @@ class Reader {
       return;
     }
     profile_.warnings.push_back(fmt::format("{}: {}", at.where(), text));
+  }
+
+  /// A word that no engine has: the entry waits for what never comes, or is never excluded.
+  void warn_of_word(const Cursor& at, std::string_view what, const std::string& word,
+                    std::string_view (*meant)(std::string_view)) {
+    // Looking for the word that was meant is what costs.
+    const std::string_view near = warns_on() ? meant(word) : std::string_view();
+    warn(at, fmt::format("no engine knows {} {} \"{}\"{}", what == "capability" ? "a" : "an", what,
+                         printable(word),
+                         near.empty() ? std::string() : fmt::format(", did you mean {}?", near)));
   }
 
   Result<void> warn_of_unknown_keys(const Cursor& at, std::vector<std::string_view> known) {
@@ -231,6 +266,11 @@ class Reader {
     note_line(at, "archMap");
     Result<std::vector<Cursor>> items = items_of(at, "archMap");
     if (!items) return propagate(items);
+    if (!items->empty() && !profile_.architectures.empty()) {
+      // Docker and Podman refuse it as well.
+      return at.at("archMap")->fail(
+          "both `architectures` and `archMap` are given, use one of them");
+    }
     std::set<std::string> seen;
     for (const Cursor& item : *items) {
       if (Result<void> known = warn_of_unknown_keys(item, {"architecture", "subArchitectures"});
@@ -405,10 +445,7 @@ class Reader {
     for (const Cursor& item : *caps) {
       Result<std::string> cap = item.string();
       if (!cap) return propagate(cap);
-      if (!cap->starts_with("CAP_")) {
-        warn(item,
-             fmt::format("\"{}\" is no capability name (they start with CAP_)", printable(*cap)));
-      }
+      if (!is_capability(*cap)) warn_of_word(item, "capability", *cap, nearest_capability);
       condition.caps.push_back(std::move(*cap));
     }
     Result<std::vector<Cursor>> arches = items_of(*at, "arches");
@@ -416,6 +453,7 @@ class Reader {
     for (const Cursor& item : *arches) {
       Result<std::string> arch = item.string();
       if (!arch) return propagate(arch);
+      if (!is_engine_arch(*arch)) warn_of_word(item, "architecture", *arch, nearest_engine_arch);
       condition.arches.push_back(std::move(*arch));
     }
     if (!at->has("minKernel")) return {};
@@ -423,8 +461,11 @@ class Reader {
     if (!kernel_at) return propagate(kernel_at);
     Result<std::string> text = kernel_at->string();
     if (!text) return propagate(text);
+    // Go writes the empty string where nothing was set.
+    if (text->empty()) return {};
     condition.min_kernel = kernel_version(*text);
-    if (!condition.min_kernel) {
+    // Docker refuses 0.0, too.
+    if (!condition.min_kernel || *condition.min_kernel == KernelVersion()) {
       return kernel_at->fail("\"{}\" is no kernel version (allowed: MAJOR.MINOR, such as 5.4)",
                              printable(*text));
     }
@@ -440,13 +481,23 @@ class Reader {
 std::optional<KernelVersion> kernel_version(std::string_view text) {
   const std::vector<std::string_view> parts = split(text, '.');
   if (parts.size() != 2) return std::nullopt;
+  const auto is_number = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  if (!is_number(parts[0]) || !is_number(parts[1])) return std::nullopt;
   const auto major = parse_u64(parts[0]);
   const auto minor = parse_u64(parts[1]);
-  if (!major || !minor || *major > UINT16_MAX || *minor > UINT16_MAX) return std::nullopt;
+  if (!major || !minor || *major > kMaxKernelNumber || *minor > kMaxKernelNumber) {
+    return std::nullopt;
+  }
   return KernelVersion{static_cast<unsigned>(*major), static_cast<unsigned>(*minor)};
 }
 
 Result<Profile> parse_profile(std::string_view text, std::string_view file_name) {
+  if (text.size() > kMaxProfileText) {
+    return fail(Errc::kBadInput, "{}: {} bytes of profile, at most {} are read", file_name,
+                text.size(), kMaxProfileText);
+  }
   Result<json::Value> value = json::parse(text, file_name);
   if (!value) return propagate(value);
   return profile_from_json(*value, file_name);

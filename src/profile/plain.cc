@@ -30,15 +30,16 @@ bool index_twice(const Entry& entry) {
                      [&](const ArgCondition& arg) { return ++seen[arg.index] > 1; });
 }
 
-/// As runtimes take it: archMap becomes the list for `options.arch`; no list at all stays none,
+/// As engines hand it over: archMap becomes its row for `options.arch`; none without such a row,
 /// which is the machine's own architecture everywhere.
 std::vector<std::string> plain_architectures(const Profile& profile,
                                              const ResolveOptions& options) {
   if (profile.arch_map.empty()) return profile.architectures;
-  std::vector<std::string> names{std::string(abi_oci_name(options.arch))};
-  if (!options.sub_architectures) return names;
+  std::vector<std::string> names;
   for (const ArchMapEntry& entry : profile.arch_map) {
-    if (entry.architecture != names.front()) continue;
+    if (entry.architecture != abi_oci_name(options.arch)) continue;
+    names.push_back(entry.architecture);
+    if (!options.sub_architectures) continue;
     for (const std::string& sub : entry.sub_architectures) {
       if (std::find(names.begin(), names.end(), sub) == names.end()) names.push_back(sub);
     }
@@ -74,6 +75,11 @@ Result<PlainProfile> plain_profile(const Profile& profile, const ResolveOptions&
   PlainProfile plain;
   plain.profile = profile;
   plain.profile.architectures = plain_architectures(profile, options);
+  if (!profile.arch_map.empty() && plain.profile.architectures.empty()) {
+    plain.notes.push_back(fmt::format(
+        "{}:{}: archMap: no row for {}: no `architectures` are written, which is the machine's own",
+        profile.source, profile.architectures_line, abi_oci_name(options.arch)));
+  }
   plain.profile.arch_map.clear();
   plain.profile.entries.clear();
   for (const Entry& entry : profile.entries) {

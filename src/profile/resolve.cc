@@ -7,51 +7,24 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "profile/engine_arches.h"
 
 namespace sysnare {
 namespace {
-
-/// Go's name of an architecture (`go tool dist list`), as Docker's and Podman's files write it.
-std::string_view go_arch(Abi abi) {
-  switch (abi) {
-    case Abi::kX86_64:
-      return "amd64";
-    case Abi::kX32:
-      return "x32";
-    case Abi::kI386:
-      return "x86";
-    case Abi::kAarch64:
-      return "arm64";
-    case Abi::kArm:
-      return "arm";
-    case Abi::kRiscv64:
-      return "riscv64";
-    case Abi::kS390x:
-      return "s390x";
-    case Abi::kPpc64le:
-      return "ppc64le";
-    case Abi::kLoongarch64:
-      return "loong64";
-    case Abi::kMips64:
-      return "mips64";
-  }
-  return {};
-}
 
 bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
 bool names_arch(const std::vector<std::string>& arches, Abi abi) {
-  if (contains(arches, go_arch(abi))) return true;
-  return abi == Abi::kI386 && contains(arches, "386");
+  return contains(arches, engine_arch(abi));
 }
 
 Result<std::vector<Abi>> resolve_abis(const Profile& profile, const ResolveOptions& options) {
   if (!profile.architectures.empty() && !profile.arch_map.empty()) {
     return fail(Errc::kBadInput,
-                "{}: both `architectures` and `archMap` are given, use one of them",
-                profile.source);
+                "{}:{}: archMap: both `architectures` and `archMap` are given, use one of them",
+                profile.source, profile.architectures_line);
   }
   std::set<Abi> abis;
   if (!profile.architectures.empty()) {
@@ -131,6 +104,7 @@ Result<ResolvedProfile> resolve(const Profile& profile, const ResolveOptions& op
   ResolvedProfile resolved;
   resolved.default_action = action_value(profile.default_action, profile.default_errno_ret);
   resolved.foreign_abi = options.foreign_abi;
+  resolved.int_args_by_width = options.int_args_by_width;
   resolved.abis = std::move(*abis);
   resolved.flags = profile.flags;
   for (std::size_t i = 0; i < profile.entries.size(); ++i) {

@@ -87,7 +87,8 @@ struct ResolveOptions {
   Abi arch = native_abi();
   KernelVersion kernel{.major = 6, .minor = 1};
   bool sub_architectures = true;  ///< what archMap adds to `arch`
-  ActionValue foreign_abi{SECCOMP_RET_KILL_PROCESS};
+  ActionValue foreign_abi{SECCOMP_RET_KILL_PROCESS};  ///< as in ResolvedProfile
+  bool int_args_by_width = false;                     ///< as in ResolvedProfile
 };
 
 /// Every name that no ABI knows, whether its entry applies or not, as in ResolvedProfile.

@@ -240,9 +240,22 @@ class OciRuntime {
     }
   }
 
+  /// libseccomp generates no comparison under a mask of 0, so that such a condition always holds
+  /// and a rule of such alone is one without conditions. Where it compares the low half it is that
+  /// half's mask that counts.
+  void drop_empty_masks(Abi abi, const std::string& name, std::vector<ArgCondition>& conditions) {
+    const bool low_half = register_bits(abi) < 64 || abi == Abi::kX32;
+    const std::uint64_t compared = low_half ? UINT32_MAX : UINT64_MAX;
+    const std::size_t dropped = std::erase_if(conditions, [&](const ArgCondition& each) {
+      return each.op == Op::kMaskedEq && (each.value & compared) == 0;
+    });
+    if (dropped != 0) unmasked_.insert(name);
+  }
+
   /// As db_rule_add() of libseccomp does it: once a call has a rule without conditions, later rules
   /// are dropped; such a rule drops all that were there before.
   void add(Call call, const std::string& name, ResolvedRule rule) {
+    drop_empty_masks(call.abi, name, rule.conditions);
     auto& rules = view_.resolved.rules[call];
     const bool decided = !rules.empty() && rules.front().conditions.empty();
     if (decided || (rule.conditions.empty() && !rules.empty())) {
@@ -326,6 +339,10 @@ class OciRuntime {
       note("the first entry without conditions decides alone, whatever its rank, for {}",
            listed(overruled_));
     }
+    if (!unmasked_.empty()) {
+      note("a condition whose mask has no bit that is compared always holds and is dropped, for {}",
+           listed(unmasked_));
+    }
     if (!multiplexed_.empty()) {
       note("on i386 the rules hold for socketcall and ipc with the number of the call, too: {}",
            listed(multiplexed_));
@@ -402,6 +419,7 @@ class OciRuntime {
   std::set<std::string> tied_;
   std::set<std::string> multiplexed_;
   std::set<std::string> misread_;
+  std::set<std::string> unmasked_;
 };
 
 /// The file as a runtime reads it that knows OCI's keys and no other.

@@ -7,6 +7,7 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "profile/engine_arches.h"
 #include "profile/libseccomp_names.h"
 #include "profile/lint/checker.h"
 
@@ -15,13 +16,6 @@ namespace {
 
 /// Names beyond this many get no suggestion: a hostile file has millions.
 constexpr std::size_t kSuggestions = 32;
-
-/// Go's names of architectures (`go tool dist list`, and those of Docker's file), which includes
-/// and excludes use.
-constexpr std::string_view kGoArches[] = {
-    "386",      "amd64",     "amd64p32", "arm",      "arm64",       "loong64", "mips",   "mips64",
-    "mips64le", "mips64n32", "mipsel",   "mipsel64", "mipsel64n32", "mipsle",  "parisc", "parisc64",
-    "ppc",      "ppc64",     "ppc64le",  "riscv64",  "s390",        "s390x",   "x32",    "x86"};
 
 std::vector<std::string_view> names_at(const Entry& entry, const std::vector<std::size_t>& at) {
   std::vector<std::string_view> names;
@@ -90,12 +84,11 @@ std::string clash(const Entry& entry) {
   if (in.arches.empty()) return {};
   const std::set<std::string_view> no_arches(out.arches.begin(), out.arches.end());
   const auto possible = [&](const std::string& arch) {
-    return !no_arches.contains(arch) &&
-           std::find(std::begin(kGoArches), std::end(kGoArches), arch) != std::end(kGoArches);
+    return !no_arches.contains(arch) && is_engine_arch(arch);
   };
   if (std::any_of(in.arches.begin(), in.arches.end(), possible)) return {};
   return fmt::format(
-      "none of the included architectures ({}{}) is one by Go's names and not "
+      "none of the included architectures ({}{}) is known to an engine and not "
       "excluded",
       printable(in.arches.front()), in.arches.size() > 1 ? " …" : "");
 }
