@@ -2,6 +2,7 @@
 //   nanosleep 1: interrupted, ERESTART_RESTARTBLOCK     pause 1: ERESTARTNOHAND
 //   read 2: one restarted (ERESTARTSYS), then 1 byte    rt_sigreturn 4 (with one SIGUSR1 by kill)
 // A child stops itself and is continued: its parent sees both.
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -55,15 +56,22 @@ int main(void) {
   sigemptyset(&chld);
   sigaddset(&chld, SIGCHLD);
   sigprocmask(SIG_BLOCK, &chld, NULL);
+  int seen[2];
+  if (pipe(seen) != 0) return 1;
   const pid_t child = fork();
   if (child == 0) {
+    close(seen[1]);
     syscall(SYS_kill, getpid(), SIGSTOP);
+    // A child that has ended is no longer one that was continued.
+    struct pollfd until = {seen[0], 0, 0};
+    poll(&until, 1, -1);
     _exit(0);
   }
   int status = 0;
   if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status)) return 4;
   kill(child, SIGCONT);
   if (waitpid(child, &status, WCONTINUED) != child || !WIFCONTINUED(status)) return 5;
+  close(seen[1]);
   if (waitpid(child, &status, 0) != child || status != 0) return 6;
   return 0;
 }
