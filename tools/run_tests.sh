@@ -2,7 +2,8 @@
 # Builds and runs every test; called by `./run test`, which has installed the packages.
 #
 # 1. build/dev, all suites. 2. The suites labelled `unprivileged` once more as uid 65534.
-# 3. build/asan (address and undefined-behaviour sanitizers), the suites again.
+# 3. build/asan (address and undefined-behaviour sanitizers), the suites again. It is built beside 1
+# and 2 with the lowest priority: live suites wait more than they compute.
 # What each test came to is read from the files that ctest and GoogleTest write under build/results/.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -31,6 +32,16 @@ build() {
   step "configure $1" cmake --preset "$1" && step "build $1" cmake --build "build/$1" -j "$jobs"
 }
 
+# Builds PRESET beside what follows, in a session of its own, so that it ends with us.
+build_ahead() {
+  ahead_log="$logs/build-$1-ahead.log"
+  setsid nice -n 19 bash -c 'cmake --preset "$1" && cmake --build "build/$1" -j "$2"' - "$1" "$jobs" \
+    </dev/null >"$ahead_log" 2>&1 &
+  ahead=$!
+  trap '[ -z "$ahead" ] || kill -- -"$ahead" 2>/dev/null' EXIT
+  trap 'exit 130' INT TERM
+}
+
 # suites PRESET [CTEST-OPTION...]: one line here, failures in full, results in build/results/PRESET.
 suites() {
   local preset=$1
@@ -57,9 +68,12 @@ unprivileged() {
 
 headline "dev build"
 build dev || die "the dev build failed"
+build_ahead asan
 suites dev || status=1
 unprivileged || status=1
 headline "sanitizer build"
+step "rest of the build beside the tests" tail -n 1 -f --pid="$ahead" "$ahead_log"
+ahead=
 if build asan; then
   suites asan -E "$not_sanitized" || status=1
 else
