@@ -33,7 +33,8 @@ void complain_each(std::string_view verb, const std::vector<std::string>& messag
   const bool all = messages.size() <= kMaxMessages + 1;
   const std::size_t shown = all ? messages.size() : kMaxMessages;
   for (std::size_t i = 0; i < shown; ++i) complain(verb, messages[i]);
-  if (!all) complain(verb, fmt::format("and {} more of these", with_commas(messages.size() - shown)));
+  if (!all)
+    complain(verb, fmt::format("and {} more of these", with_commas(messages.size() - shown)));
 }
 
 std::string unknown_word(std::string_view what, std::string_view word,

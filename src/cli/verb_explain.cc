@@ -44,8 +44,8 @@ void exchange(std::string& word, char from, char to) {
 
 /// Gives all words their minus signs back.
 void restore(Typed& typed) {
-  for (std::string* word : {&typed.file, &typed.call, &typed.abi, &typed.machine.as, &typed.machine.arch,
-                            &typed.machine.kernel}) {
+  for (std::string* word : {&typed.file, &typed.call, &typed.abi, &typed.machine.as,
+                            &typed.machine.arch, &typed.machine.kernel}) {
     exchange(*word, kMinus, '-');
   }
   for (std::string& word : typed.args) exchange(word, kMinus, '-');

@@ -91,9 +91,8 @@ TEST(ByWidth, TooManyCombinationsAreRefusedWithTheirPlace) {
 TEST(ByWidth, MeansWhatTheCompilersOptionMeans) {
   constexpr int kProfiles = 400;
   const std::vector<const char*> names = {"socket", "mkdir", "fchmod", "write", "mmap", "clone"};
-  const std::vector<std::uint64_t> bounds = {0,          1,          40,          0xffff, 0x10000,
-                                             0x7fffffff, 0x80000000, 0xffffffff, 0x100000028,
-                                             UINT64_MAX};
+  const std::vector<std::uint64_t> bounds = {
+      0, 1, 40, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000028, UINT64_MAX};
   std::mt19937 random(20261124);  // NOLINT(cert-msc51-cpp): the same profiles in each run
   const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
   int narrower = 0;

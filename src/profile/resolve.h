@@ -86,7 +86,7 @@ struct ResolveOptions {
   std::vector<std::string> caps;  ///< CAP_*, for includes and excludes
   Abi arch = native_abi();
   KernelVersion kernel{.major = 6, .minor = 1};
-  bool sub_architectures = true;  ///< what archMap adds to `arch`
+  bool sub_architectures = true;                      ///< what archMap adds to `arch`
   ActionValue foreign_abi{SECCOMP_RET_KILL_PROCESS};  ///< as in ResolvedProfile
   bool int_args_by_width = false;                     ///< as in ResolvedProfile
 };
