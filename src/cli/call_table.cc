@@ -225,15 +225,16 @@ std::vector<std::string_view> sort_words() {
   return words;
 }
 
-std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_view subject) {
+std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_view subject,
+                       bool timed) {
   std::map<Abi, std::vector<Row>> sections;
   for (Row& row : rows_of(evidence)) sections[row.call.abi].push_back(std::move(row));
   if (sections.empty()) sections[native_abi()];
   const bool named = sections.size() > 1 || sections.begin()->first != native_abi();
-  // Nobody returns in no time at all: without any, none was recorded.
-  const bool timed = evidence.observed() == 0 ||
-                     std::any_of(evidence.calls.begin(), evidence.calls.end(),
-                                 [](const CallEvidence& call) { return call.total_ns > 0; });
+  // Nobody returns in no time at all.
+  timed = timed || evidence.observed() == 0 ||
+          std::any_of(evidence.calls.begin(), evidence.calls.end(),
+                      [](const CallEvidence& call) { return call.total_ns > 0; });
   std::string text = timed ? "wall clock time within the calls" : "calls";
   if (!subject.empty()) {
     text += " of " + printable(subject);

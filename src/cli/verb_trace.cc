@@ -106,7 +106,8 @@ void print_report(const Options& options, const Evidence& evidence, std::string_
     say(to, "{}", write_evidence(evidence));
     return;
   }
-  say(to, "{}", call_table(evidence, options.sort_by, subject));
+  const bool timed = options.repeat.record.detail == RecordDetail::kTime;
+  say(to, "{}", call_table(evidence, options.sort_by, subject, timed));
   if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
   say(to, "{}", call_notes(evidence));
   if (!options.output.empty() && options.output != "-") {

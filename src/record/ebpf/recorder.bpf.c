@@ -41,6 +41,8 @@ struct sigpending {
   sigset_t signal;
 };
 struct signal_struct {
+  int nr_threads;
+  int group_exit_code;
   unsigned int flags;
 };
 struct task_struct {
@@ -131,6 +133,7 @@ enum {
   kErestartRestartblock = 516,  // with 515, ENOIOCTLCMD, between
   kSeccompModeFilter = 2,       // include/uapi/linux/seccomp.h; above it, killed by one
   kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
+  kSignalMask = 0x7f,           // of a wait status
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
   kPageShift = 12,
   kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
@@ -501,11 +504,15 @@ static __always_inline void on_lone_return(struct sysnare_task* self, struct tas
 }
 
 /// Whether a call was broken off by death (SIGKILL, another thread's exec or exit) rather than
-/// returned. Nobody will ever see its result.
+/// returned. Nobody will ever see its result. Any other deadly signal becomes a SIGKILL too
+/// (complete_signal(), kernel/signal.c); in a process of one thread it is known to have come to
+/// this call, whose error is then told as a tracer would.
 static __always_inline _Bool broken_off(struct task_struct* task, long result) {
   const long error = -result;
   if (error != kEintr && (error < kErestartsys || error > kErestartRestartblock)) return 0;
-  return (task->pending.signal.sig[0] >> (kSigkill - 1)) & 1;
+  if (!((task->pending.signal.sig[0] >> (kSigkill - 1)) & 1)) return 0;
+  const int ended_by = task->signal->group_exit_code & kSignalMask;
+  return ended_by == 0 || ended_by == kSigkill || task->signal->nr_threads != 1;
 }
 
 SEC("tp_btf/sys_exit")

@@ -141,9 +141,9 @@ Result<void> EbpfRecorder::watch() {
       recording_.detached = true;
       return {};
     }
-    pollfd waits[] = {
+    std::vector<pollfd> waits = {
         {jobs_.fd(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {programs_.events_fd(), POLLIN, 0}};
-    const int ready = ::poll(waits, std::size(waits), command_ != 0 ? -1 : kLookAgainMs);
+    const int ready = waiter_.wait(waits, command_ != 0 ? -1 : kLookAgainMs);
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
     if (Result<void> read = read_events(); !read) return read;
     read_command();

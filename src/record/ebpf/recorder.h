@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "process/job_control.h"
 #include "process/launch.h"
+#include "process/waiter.h"
 #include "record/ebpf/module_files.h"
 #include "record/ebpf/programs.h"
 #include "record/recorder.h"
@@ -58,6 +59,7 @@ class EbpfRecorder {
   EbpfPrograms programs_;
   JobControl jobs_;
   sigset_t mask_before_{};
+  Waiter waiter_;
   Fd children_;  ///< signalfd of SIGCHLD
   Recording recording_;
   std::optional<Launch> launch_;
