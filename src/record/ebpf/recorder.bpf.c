@@ -140,11 +140,12 @@ enum {
   kSwapTries = 8,      // more processors than that do not meet at one row in a row
 };
 
-// Decided before the programs are loaded; the verifier drops what they exclude.
-const volatile _Bool at_entry = 0;  // counts alone, taken where a call begins
-const volatile _Bool with_time = 1;
-const volatile _Bool follow = 1;  // child processes too
-const volatile _Bool with_sites = 0;
+// Decided before the programs are loaded; the verifier drops what they exclude. Not _Bool: the
+// skeleton is C++ too, and clang has no such type there.
+const volatile __u8 at_entry = 0;  // counts alone, taken where a call begins
+const volatile __u8 with_time = 1;
+const volatile __u8 follow = 1;  // child processes too
+const volatile __u8 with_sites = 0;
 
 __u64 lost[SYSNARE_LOSSES];
 __u64 unfollowed;  // child processes, without `follow`
