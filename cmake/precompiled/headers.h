@@ -1,7 +1,7 @@
 #pragma once
-// What nearly every file of the rooms includes (SYSNARE_PRECOMPILE in cmake/SysnareRoom.cmake). Small
-// on purpose: g++ 12 instantiates the templates that a precompiled header leaves pending in each file
-// again, so with fmt or nlohmann-json in it the build takes longer.
+// What nearly every file of the rooms includes (SYSNARE_PRECOMPILE in cmake/SysnareRoom.cmake).
+// Small on purpose: g++ 12 instantiates the templates that a precompiled header leaves pending in
+// each file again, so with fmt or nlohmann-json in it the build takes longer.
 
 #include <algorithm>
 #include <array>

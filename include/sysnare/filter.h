@@ -24,7 +24,8 @@
 namespace sysnare::v1 {
 
 struct CompileOptions {
-  /// The answer to calls of an ABI that the profile does not list, x32 among them; not ALLOW or LOG.
+  /// The answer to calls of an ABI that the profile does not list, x32 among them; not ALLOW or
+  /// LOG.
   Decision foreign_abi{SECCOMP_RET_KILL_PROCESS};
   /// Compare int-typed arguments by their declared width: the kernel ignores the upper half of the
   /// register, and so does a rule then.

@@ -34,9 +34,9 @@ std::vector<std::string_view> sort_words();
 
 /// A line that says which time it is, and the table, a section for each ABI that occurs. The
 /// records of one call are summed over their origins; what has no count (a scan's records) is left
-/// out. `subject` names what was traced where it is not the command: "process 12 (sleep)". Columns of
-/// time are left out where no call has any, unless `timed` says that it was looked for: calls that
-/// did not return have none.
+/// out. `subject` names what was traced where it is not the command: "process 12 (sleep)". Columns
+/// of time are left out where no call has any, unless `timed` says that it was looked for: calls
+/// that did not return have none.
 std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_view subject = {},
                        bool timed = false);
 

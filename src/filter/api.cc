@@ -25,10 +25,11 @@ sysnare::Result<ResolvedProfile> resolve_for(const Profile& profile, const Machi
   if (!wanted) return propagate(wanted);
   const std::uint32_t foreign = ActionValue{options.foreign_abi.value}.action();
   if (foreign == SECCOMP_RET_ALLOW || foreign == SECCOMP_RET_LOG) {
-    return fail(Errc::kUsage,
-                "foreign_abi: not {}: other ABIs have other numbers, and the filter could be walked "
-                "around",
-                action_label(ActionValue{options.foreign_abi.value}));
+    return fail(
+        Errc::kUsage,
+        "foreign_abi: not {}: other ABIs have other numbers, and the filter could be walked "
+        "around",
+        action_label(ActionValue{options.foreign_abi.value}));
   }
   wanted->foreign_abi.value = options.foreign_abi.value;
   wanted->int_args_by_width = options.int_args_by_width;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-// Programs that do nothing: what the kernel asks for the hooks alone, below which no recorder can be.
-#include <linux/bpf.h>
-
+// Programs that do nothing: what the kernel asks for the hooks alone, below which no recorder can
+// be.
 #include <bpf/bpf_helpers.h>
+#include <linux/bpf.h>
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -44,8 +44,8 @@ std::string learned(const TempDir& folder, const std::string& format,
   return out;
 }
 
-/// firejail makes an empty /etc/ld.so.preload where there is none (src/firejail/fs_trace.c, 0.9.72):
-/// gone again with this.
+/// firejail makes an empty /etc/ld.so.preload where there is none (src/firejail/fs_trace.c,
+/// 0.9.72): gone again with this.
 class PreloadFile {
  public:
   PreloadFile() : was_there_(std::filesystem::exists(kPath)) {}

@@ -1,5 +1,5 @@
-// run_untraced_child FOLDER: a child made with CLONE_UNTRACED, of which no tracer is told, makes FOLDER.
-// Ends as a shell would: with the child's status, or 128 + the signal that killed it.
+// run_untraced_child FOLDER: a child made with CLONE_UNTRACED, of which no tracer is told, makes
+// FOLDER. Ends as a shell would: with the child's status, or 128 + the signal that killed it.
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
