@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-// Programs that do nothing: what the kernel asks for the hooks alone, below which no recorder can be.
-// The helpers use types of the first: this order alone works.
+// Programs that do nothing: what the kernel asks for the hooks alone, below which no recorder can
+// be. The helpers use types of the first: this order alone works.
 // clang-format off
 #include <linux/bpf.h>
 

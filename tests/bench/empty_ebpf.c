@@ -1,5 +1,6 @@
-/* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return (`pair`), of
-   every system call of this machine. */
+/* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return
+   (`pair`), of every system call of this machine. */
+#include <empty.skel.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -7,8 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <empty.skel.h>
 
 static int say_nothing(enum libbpf_print_level level, const char* format, va_list args) {
   (void)level, (void)format, (void)args;
