@@ -9,7 +9,6 @@
 // when its task ends is counted then. seccomp runs before sys_enter: a return with no beginning is
 // a call that a filter denied (kernel/entry/common.c syscall_trace_enter(), Linux 6.18).
 //
-// Types: our own, with the members that are used; their offsets are found at load time (CO-RE).
 // Not modelled: a call denied by KILL_THREAD in kernels before 5.15 leaves no trace.
 
 // libbpf's headers use the types of the kernel's, and include none: this order alone works.
@@ -20,102 +19,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "kernel_types.h"
 #include "shared.h"
 // clang-format on
 
 // The kernel takes a program for GPL compatible by this string (include/linux/license.h).
 char LICENSE[] SEC("license") = "GPL";
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct thread_info {
-  unsigned long flags;  // arm64
-  unsigned int status;  // x86
-};
-struct seccomp {
-  int mode;
-};
-typedef struct {
-  unsigned long sig[1];
-} sigset_t;
-struct sigpending {
-  sigset_t signal;
-};
-struct signal_struct {
-  int nr_threads;
-  int group_exit_code;
-  unsigned int flags;
-};
-struct task_struct {
-  struct thread_info thread_info;
-  int pid;
-  int tgid;
-  int exit_code;
-  struct task_struct* group_leader;
-  struct seccomp seccomp;
-  struct signal_struct* signal;
-  struct mm_struct* mm;
-  struct sigpending pending;
-};
-typedef struct {
-  void* vdso;
-} mm_context_t;
-struct mm_struct {
-  mm_context_t context;
-};
-struct qstr {
-  const unsigned char* name;
-};
-struct dentry {
-  struct dentry* d_parent;
-  struct qstr d_name;
-};
-struct path {
-  struct dentry* dentry;
-};
-struct super_block {
-  __u32 s_dev;
-};
-struct inode {
-  unsigned long i_ino;
-  struct super_block* i_sb;
-};
-struct file {
-  struct inode* f_inode;
-  struct path f_path;
-};
-struct vm_area_struct {
-  unsigned long vm_start;
-  unsigned long vm_pgoff;
-  struct file* vm_file;
-};
-struct linux_binprm {
-  struct file* file;
-  const char* interp;
-};
-struct seq_file {
-  void* private;
-};
-struct bpf_iter_meta {
-  struct seq_file* seq;
-};
-struct bpf_iter__task {
-  struct bpf_iter_meta* meta;
-  struct task_struct* task;
-};
-#if defined(__TARGET_ARCH_x86)
-struct pt_regs {
-  unsigned long di;
-  unsigned long ip;
-  unsigned long orig_ax;
-};
-#elif defined(__TARGET_ARCH_arm64)
-struct pt_regs {
-  unsigned long pc;
-  unsigned long orig_x0;
-  int syscallno;
-};
-#endif
-#pragma clang attribute pop
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
