@@ -22,16 +22,6 @@ constexpr int kSigsysStatus = 128 + 31;
 constexpr int kStartsOfABundle = 30;
 constexpr int kStartsOfAnEngine = 8;  // up to a second each
 
-/// The engines live as long as the test program: a daemon takes seconds to start.
-class EnginesForAll : public ::testing::Environment {
- public:
-  void SetUp() override { engines_ = std::make_unique<Engines>(); }
-  void TearDown() override { engines_.reset(); }
-  static Engines& get() { return *engines_; }
-
- private:
-  static inline std::unique_ptr<Engines> engines_;
-};
 [[maybe_unused]] const auto* const kEnvironment =
     ::testing::AddGlobalTestEnvironment(new EnginesForAll);
 

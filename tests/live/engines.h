@@ -6,6 +6,8 @@
 // user's is never touched. All mounts are made in private mount namespaces and end with them. A
 // guard process outlives this one and clears away what is left, however this one ends.
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +59,18 @@ class Engines {
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// Engines that live as long as the test program: a daemon takes seconds to start. A suite adds it
+/// with AddGlobalTestEnvironment().
+class EnginesForAll : public ::testing::Environment {
+ public:
+  void SetUp() override { engines_ = std::make_unique<Engines>(); }
+  void TearDown() override { engines_.reset(); }
+  static Engines& get() { return *engines_; }
+
+ private:
+  static inline std::unique_ptr<Engines> engines_;
 };
 
 }  // namespace sysnare::live

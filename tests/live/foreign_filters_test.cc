@@ -25,15 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class EnginesForAll : public ::testing::Environment {
- public:
-  void SetUp() override { engines_ = std::make_unique<Engines>(); }
-  void TearDown() override { engines_.reset(); }
-  static Engines& get() { return *engines_; }
-
- private:
-  static inline std::unique_ptr<Engines> engines_;
-};
 [[maybe_unused]] const auto* const kEnvironment =
     ::testing::AddGlobalTestEnvironment(new EnginesForAll);
 
