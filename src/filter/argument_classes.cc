@@ -90,7 +90,7 @@ class Walk {
     const sock_filter& insn = program_[pc];
     const bool by_constant = BPF_SRC(insn.code) == BPF_K;
     if (by_constant && a.kind == Accumulator::Kind::kConstant) {
-      return push(pc + 1 + (taken(insn, a.value) ? insn.jt : insn.jf), a);
+      return push(pc + 1 + (is_taken(insn, a.value) ? insn.jt : insn.jf), a);
     }
     if (by_constant && a.kind == Accumulator::Kind::kWord) {
       const bool bits = BPF_OP(insn.code) == BPF_JSET;
@@ -98,19 +98,6 @@ class Walk {
     }
     push(pc + 1 + insn.jt, a);
     push(pc + 1 + insn.jf, a);
-  }
-
-  static bool taken(const sock_filter& insn, std::uint32_t a) {
-    switch (BPF_OP(insn.code)) {
-      case BPF_JEQ:
-        return a == insn.k;
-      case BPF_JGE:
-        return a >= insn.k;
-      case BPF_JGT:
-        return a > insn.k;
-      default:
-        return (a & insn.k) != 0;
-    }
   }
 
   std::span<const sock_filter> program_;

@@ -29,6 +29,9 @@ struct Outcome {
 /// Precondition: check_program() accepted `program`.
 Outcome run_program(std::span<const sock_filter> program, const seccomp_data& call);
 
+/// Whether the conditional jump `insn` by a constant is taken when A is `a`.
+bool is_taken(const sock_filter& insn, std::uint32_t a);
+
 /// Instructions on the longest path. Precondition: as above.
 std::uint32_t longest_path(std::span<const sock_filter> program);
 

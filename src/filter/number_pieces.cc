@@ -36,19 +36,6 @@ bool is_constant_jump(const sock_filter& insn) {
          (op == BPF_JEQ || op == BPF_JGE || op == BPF_JGT || op == BPF_JSET);
 }
 
-bool is_taken(const sock_filter& insn, std::uint32_t a) {
-  switch (BPF_OP(insn.code)) {
-    case BPF_JEQ:
-      return a == insn.k;
-    case BPF_JGE:
-      return a >= insn.k;
-    case BPF_JGT:
-      return a > insn.k;
-    default:
-      return (a & insn.k) != 0;
-  }
-}
-
 void sort_and_merge(Numbers& numbers) {
   const auto before = [](const Interval& a, const Interval& b) { return a.first < b.first; };
   if (!std::is_sorted(numbers.begin(), numbers.end(), before)) {

@@ -144,6 +144,19 @@ Outcome run_program(std::span<const sock_filter> program, const seccomp_data& ca
   return out;
 }
 
+bool is_taken(const sock_filter& insn, std::uint32_t a) {
+  switch (BPF_OP(insn.code)) {
+    case BPF_JEQ:
+      return a == insn.k;
+    case BPF_JGE:
+      return a >= insn.k;
+    case BPF_JGT:
+      return a > insn.k;
+    default:
+      return (a & insn.k) != 0;
+  }
+}
+
 std::uint32_t longest_path(std::span<const sock_filter> program) {
   std::vector<std::uint32_t> steps(program.size(), 1);
   for (std::size_t pc = program.size(); pc-- > 0;) {
