@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+// How often was each call made, how long did it take and how did it fail?
+//
+// A task counts in a table of its own; what no table of a task has room for, and the tables of
+// those that have ended, are in maps that all share.
+
+// Tables that began to move to the totals, and that have moved: a reader that finds them equal, and
+// the same when it has read, has read each table once.
+__u64 moves_begun;
+__u64 moves_done;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_TOTALS);
+  __type(key, struct sysnare_call_key);
+  __type(value, struct sysnare_row);
+} totals SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_FOREIGN);
+  __type(key, struct sysnare_call_key);
+  __type(value, struct sysnare_row);
+} foreign SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_ERRORS);
+  __type(key, struct sysnare_error_key);
+  __type(value, __u64);
+} errors SEC(".maps");
+
+/// Raises *at to `value`, with other processors at it.
+static __always_inline void raise(__u64* at, __u64 value) {
+  for (int i = 0; i < kSwapTries; ++i) {
+    const __u64 old = *(volatile __u64*)at;
+    if (value <= old || __sync_val_compare_and_swap(at, old, value) == old) return;
+  }
+}
+
+/// Adds to a row that many tasks share. 0 when the map is full.
+static __always_inline int add_row(void* map, const struct sysnare_call_key* key,
+                                   const struct sysnare_row* more) {
+  struct sysnare_row* row = bpf_map_lookup_elem(map, key);
+  if (!row) {
+    const struct sysnare_row none = {};
+    bpf_map_update_elem(map, key, &none, BPF_NOEXIST);  // or another processor was first
+    row = bpf_map_lookup_elem(map, key);
+    if (!row) return 0;
+  }
+  __sync_fetch_and_add(&row->count, more->count);
+  if (more->total_ns != 0) {
+    __sync_fetch_and_add(&row->total_ns, more->total_ns);
+    raise(&row->max_ns, more->max_ns);
+    raise(&row->inverted_min_ns, more->inverted_min_ns);
+  }
+  return 1;
+}
+
+static __noinline int add_errors(__u32 executable, __u64 call, __u64 count) {
+  const struct sysnare_error_key key = {.call = call, .executable = executable};
+  __u64* sum = bpf_map_lookup_elem(&errors, &key);
+  if (!sum) {
+    const __u64 none = 0;
+    bpf_map_update_elem(&errors, &key, &none, BPF_NOEXIST);
+    sum = bpf_map_lookup_elem(&errors, &key);
+    if (!sum) {
+      lose(SYSNARE_LOST_ERROR, count);
+      return 0;
+    }
+  }
+  __sync_fetch_and_add(sum, count);
+  return 0;
+}
+
+static __noinline int add_foreign(__u32 executable, __u64 call, __u64 count, __u64 ns) {
+  const struct sysnare_call_key key = {.call = call & ~SYSNARE_CALL_IN_FLIGHT,
+                                       .executable = executable};
+  const struct sysnare_row row = {count, ns, ns, ns ? ~ns : 0};
+  if (!add_row(&foreign, &key, &row)) lose(SYSNARE_LOST_FOREIGN, count);
+  return 0;
+}
+
+static __always_inline void count_error(struct sysnare_task* self, __u64 call, __u64 error) {
+  const __u64 key = (call & ~SYSNARE_CALL_IN_FLIGHT) | (error << SYSNARE_CALL_ERRNO_SHIFT);
+  const __u32 at = ((__u32)call ^ ((__u32)call >> 4) ^ (__u32)error) % SYSNARE_ERROR_SLOTS;
+  struct sysnare_error_slot* slot = &self->errors[at];
+  if (slot->key != key && slot->key != 0) {
+    slot = &self->errors[at ^ 1];
+    if (slot->key != key && slot->key != 0) {
+      // What is there stays there: a reader may be looking.
+      add_errors(self->executable, key, 1);
+      return;
+    }
+  }
+  slot->key = key;
+  ++slot->count;
+}
+
+/// Counts `call`, whose table is the task's own or, for a foreign one, shared.
+static __always_inline void count_call(struct sysnare_task* self, __u64 call, __u64 ns) {
+  __u32 nr = (__u32)call;
+  // Or clang compares one copy of the number and indexes with another, which the verifier refuses.
+  asm volatile("" : "+r"(nr));
+  if (!(call & SYSNARE_CALL_COMPAT) && nr < SYSNARE_INDEXED) {
+    struct sysnare_row* row = &self->rows[nr];
+    ++row->count;
+    if (ns) {
+      row->total_ns += ns;
+      if (ns > row->max_ns) row->max_ns = ns;
+      if (~ns > row->inverted_min_ns) row->inverted_min_ns = ~ns;
+    }
+    return;
+  }
+  add_foreign(self->executable, call, 1, ns);
+}
+
+/// Adds a task's row to the totals, and empties it. Not static: the verifier then checks it once,
+/// and not for each of the rows.
+__noinline int move_row(struct sysnare_row* row, __u32 executable, __u32 nr) {
+  if (!row) return 0;
+  const struct sysnare_call_key key = {.call = nr, .executable = executable};
+  if (!add_row(&totals, &key, row)) lose(SYSNARE_LOST_TOTAL, row->count);
+  row->count = 0;
+  row->total_ns = 0;
+  row->max_ns = 0;
+  row->inverted_min_ns = 0;
+  return 0;
+}
+
+__noinline int move_error(struct sysnare_error_slot* slot, __u32 executable) {
+  if (!slot) return 0;
+  add_errors(executable, slot->key, slot->count);
+  slot->key = 0;
+  slot->count = 0;
+  return 0;
+}
+
+/// Moves a task's table to the totals of its executable.
+static __always_inline void move_to_totals(struct sysnare_task* self) {
+  __sync_fetch_and_add(&moves_begun, 1);
+  for (__u32 nr = 0; nr < SYSNARE_INDEXED; ++nr) {
+    if (self->rows[nr].count != 0) move_row(&self->rows[nr], self->executable, nr);
+  }
+  for (__u32 i = 0; i < SYSNARE_ERROR_SLOTS; ++i) {
+    if (self->errors[i].key != 0) move_error(&self->errors[i], self->executable);
+  }
+  __sync_fetch_and_add(&moves_done, 1);
+}

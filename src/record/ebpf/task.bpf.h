@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+// Who is followed, what do the programs of the recorder share, and how do they read registers?
+//
+// For eBPF alone, as all *.bpf.h here: recorder.bpf.c includes each once, after the kernel's types.
+
+#if defined(__TARGET_ARCH_x86)
+#define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
+enum { kNrExecve = 59, kNrExecveat = 322, kNrPrctl = 157, kNrSeccomp = 317 };
+#elif defined(__TARGET_ARCH_arm64)
+#define TIF_32BIT 22  // arch/arm64/include/asm/thread_info.h
+enum { kNrExecve = 221, kNrExecveat = 281, kNrPrctl = 167, kNrSeccomp = 277 };
+#endif
+
+enum {
+  kSigkill = 9,
+  kSigsys = 31,
+  kEintr = 4,
+  kErestartsys = 512,           // include/linux/errno.h, to
+  kErestartRestartblock = 516,  // with 515, ENOIOCTLCMD, between
+  kSeccompModeFilter = 2,       // include/uapi/linux/seccomp.h; above it, killed by one
+  kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
+  kSignalMask = 0x7f,           // of a wait status
+  kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
+  kPageShift = 12,
+  kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
+  kSwapTries = 8,      // more processors than that do not meet at one row in a row
+};
+
+// Decided before the programs are loaded; the verifier drops what they exclude. Not _Bool: the
+// skeleton is C++ too, and clang has no such type there.
+const volatile __u8 at_entry = 0;  // counts alone, taken where a call begins
+const volatile __u8 with_time = 1;
+const volatile __u8 follow = 1;  // child processes too
+const volatile __u8 with_sites = 0;
+
+__u64 lost[SYSNARE_LOSSES];
+__u64 unfollowed;  // child processes, without `follow`
+__u64 living;      // tasks with storage
+__u32 spaces;      // address spaces so far
+__u32 filtered;    // a task with a seccomp filter was seen
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct sysnare_task);
+} tasks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, SYSNARE_RING_BYTES);
+} events SEC(".maps");
+
+static __always_inline void lose(enum sysnare_loss what, __u64 calls) {
+  __sync_fetch_and_add(&lost[what], calls);
+}
+
+static __always_inline struct sysnare_task* of_task(struct task_struct* task) {
+  return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+static __always_inline _Bool is_compat(struct task_struct* task) {
+#if defined(__TARGET_ARCH_x86)
+  return (task->thread_info.status & TS_COMPAT) != 0;
+#else
+  return (task->thread_info.flags >> TIF_32BIT) & 1;
+#endif
+}
+
+static __always_inline __u32 current_nr(struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return (__u32)regs->orig_ax;
+#else
+  return (__u32)regs->syscallno;
+#endif
+}
+
+static __always_inline unsigned long address_behind_call(struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return regs->ip;
+#else
+  return regs->pc;
+#endif
+}
+
+static __always_inline unsigned long first_argument(struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return regs->di;
+#else
+  return regs->orig_x0;
+#endif
+}
+
+static __always_inline int send(__u32 kind) {
+  struct sysnare_event* event =
+      bpf_ringbuf_reserve(&events, __builtin_offsetof(struct sysnare_event, path), 0);
+  if (!event) {
+    lose(SYSNARE_LOST_EVENT, 1);
+    return 0;
+  }
+  event->kind = kind;
+  event->path_bytes = 0;
+  bpf_ringbuf_submit(event, 0);
+  return 0;
+}
