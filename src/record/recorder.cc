@@ -5,23 +5,37 @@
 namespace sysnare {
 namespace {
 
-Result<void> check(const RecordOptions& options) {
-  if (options.command.empty() && options.attach.empty()) {
-    return fail(Errc::kUsage, "neither a command to run nor a process to attach to");
+bool needs_ebpf(const RecordOptions& options) { return !options.cgroups.empty() || options.host; }
+
+}  // namespace
+
+Result<void> check_subject(const RecordOptions& options) {
+  const bool command = !options.command.empty();
+  const bool cgroups = !options.cgroups.empty();
+  const int subjects = (options.attach.empty() ? 0 : 1) + (cgroups ? 1 : 0) +
+                       (options.host ? 1 : 0) + (command && !cgroups ? 1 : 0);
+  if (subjects == 0) {
+    return fail(
+        Errc::kUsage,
+        "nothing to record: a command to run, a process to attach to, a cgroup or the host");
   }
-  if (!options.command.empty() && !options.attach.empty()) {
-    return fail(Errc::kUsage, "either a command to run or processes to attach to, not both");
+  if (subjects > 1) {
+    return fail(Errc::kUsage,
+                "one of a command to run, processes to attach to, cgroups and the host is recorded "
+                "at a time, not several");
   }
   return {};
 }
 
-}  // namespace
-
 Result<Recording> record_ebpf(const RecordOptions& options) {
-  if (Result<void> good = check(options); !good) return propagate(good);
+  if (Result<void> good = check_subject(options); !good) return propagate(good);
   if (options.stacks) {
     return fail(Errc::kUnsupported,
                 "the eBPF recorder keeps no code paths; `--recorder ptrace` does");
+  }
+  if (needs_ebpf(options)) {
+    return fail(Errc::kUnsupported,
+                "this sysnare's eBPF recorder follows neither cgroups nor the host yet");
   }
   Result<EbpfPrograms> programs = EbpfPrograms::load(options);
   if (!programs) return propagate(programs);
@@ -29,7 +43,8 @@ Result<Recording> record_ebpf(const RecordOptions& options) {
 }
 
 Result<Recording> record_auto(const RecordOptions& options) {
-  if (Result<void> good = check(options); !good) return propagate(good);
+  if (Result<void> good = check_subject(options); !good) return propagate(good);
+  if (needs_ebpf(options)) return record_ebpf(options);
   if (options.stacks) return record_ptrace(options);
   Result<EbpfPrograms> programs = EbpfPrograms::load(options);
   // Whatever is missing, ptrace may do without it.

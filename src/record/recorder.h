@@ -24,12 +24,29 @@ enum class RecordDetail : std::uint8_t {
   kCounts,  ///< counts alone
 };
 
+/// What is known of the container that a recording of cgroups is about. Its runtime's calls before
+/// the exec of the container's own program have origin `runtime` from the moment on in which a
+/// filter is loaded, and are left out before.
+enum class ContainerStage : std::uint8_t {
+  kNone,      ///< no container: whatever happens in the cgroups is the application
+  kRunning,   ///< the program runs; who comes in from outside is the runtime until its exec
+  kNotBegun,  ///< who is in the cgroups already is the runtime too
+};
+
 struct RecordOptions {
   std::vector<std::string> command;  ///< launch this, or
-  std::vector<pid_t> attach;         ///< attach to these with all their threads
-  bool stacks = false;               ///< keep the code path of each call
-  bool sites = false;                ///< keep the calling instruction of each call
-  bool follow = true;                ///< children too
+  std::vector<pid_t> attach;         ///< attach to these with all their threads, or
+  /// follow whatever lives in these cgroup directories or below, now and later. All are of one
+  /// hierarchy: v2, or one of v1. With `command` that is launched and waited for, and its own calls
+  /// are not recorded: it starts what lives in the cgroups. Ends when the command has ended and
+  /// nothing lives there; without a command, once something has lived there (an empty cgroup is
+  /// waited for), or by a signal. eBPF alone.
+  std::vector<std::string> cgroups;
+  ContainerStage container = ContainerStage::kNone;  ///< with `cgroups`
+  bool host = false;    ///< or every process but our own, until a signal comes; eBPF alone
+  bool stacks = false;  ///< keep the code path of each call
+  bool sites = false;   ///< keep the calling instruction of each call
+  bool follow = true;   ///< children too
   RecordDetail detail = RecordDetail::kTime;
   /// Called once, when everything asked for is watched (and a command is about to be executed).
   std::function<void()> on_armed;
@@ -46,8 +63,12 @@ struct Recording {
   int exit_code_of_failure = 0;  ///< 126 or 127 in that case
 };
 
+/// Whether `options` name one thing to record. Errors: kUsage.
+Result<void> check_subject(const RecordOptions& options);
+
 /// Watches until the command and everything it started has ended, or until SIGINT/SIGTERM/SIGHUP
-/// (attach: detach; launch: the signal goes to the command). Needs no privilege.
+/// (attach: detach; launch: the signal goes to the command). Needs no privilege. Cgroups and the
+/// host are kUnsupported.
 Result<Recording> record_ptrace(const RecordOptions& options);
 
 /// The same by eBPF programs, at tens of nanoseconds a call. `stacks` is kUnsupported.

@@ -62,11 +62,10 @@ bool is_interruption(int error) {
 }  // namespace
 
 Result<Recording> PtraceRecorder::record() {
-  if (options_.command.empty() && options_.attach.empty()) {
-    return fail(Errc::kUsage, "neither a command to run nor a process to attach to");
-  }
-  if (!options_.command.empty() && !options_.attach.empty()) {
-    return fail(Errc::kUsage, "either a command to run or processes to attach to, not both");
+  if (Result<void> good = check_subject(options_); !good) return propagate(good);
+  if (!options_.cgroups.empty() || options_.host) {
+    return fail(Errc::kUnsupported, "only the eBPF recorder follows {}; it needs root",
+                options_.host ? "a whole host" : "a cgroup");
   }
   waiting_.reserve(kMaxWaiting);
   if (options_.sites) sites_.emplace();
