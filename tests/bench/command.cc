@@ -1,17 +1,24 @@
 #include "command.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include <sstream>
+
+#include "base/text.h"
 
 namespace sysnare::bench {
 namespace {
+
+constexpr std::size_t kMessageBytes = 160;
 
 std::string text_of(int fd) {
   std::string text;
@@ -26,40 +33,100 @@ std::string text_of(int fd) {
 
 }  // namespace
 
-Ran run_command(const std::vector<std::string>& argv, std::chrono::seconds deadline) {
-  Ran ran;
+// Files in memory, not pipes: nobody has to read while the clock runs.
+Background::Background(const std::vector<std::string>& argv, std::optional<int> cpu)
+    : out_(::memfd_create("out", MFD_CLOEXEC)), err_(::memfd_create("err", MFD_CLOEXEC)) {
   std::vector<char*> words;
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
-  // Files in memory, not pipes: nobody has to read while the clock runs.
-  const Fd out(::memfd_create("out", MFD_CLOEXEC));
-  const Fd err(::memfd_create("err", MFD_CLOEXEC));
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const auto start = std::chrono::steady_clock::now();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
+  start_ = std::chrono::steady_clock::now();
+  pid_ = ::fork();
+  if (pid_ == 0) {
     ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (cpu) {
+      cpu_set_t only;
+      CPU_ZERO(&only);
+      CPU_SET(static_cast<std::size_t>(*cpu), &only);
+      ::sched_setaffinity(0, sizeof only, &only);
+    }
     ::dup2(null.get(), 0);
-    ::dup2(out.get(), 1);
-    ::dup2(err.get(), 2);
+    ::dup2(out_.get(), 1);
+    ::dup2(err_.get(), 2);
     ::execvp(words[0], words.data());
     ::_exit(127);
   }
-  if (pid < 0) return ran;
-  ::setpgid(pid, pid);
-  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  pollfd ended{pidfd.get(), POLLIN, 0};
-  const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(deadline);
-  ran.timed_out = ::poll(&ended, 1, static_cast<int>(timeout.count())) <= 0;
-  if (ran.timed_out) ::kill(-pid, SIGKILL);
+  if (pid_ > 0) {
+    ::setpgid(pid_, pid_);
+  } else {
+    ended_ = true;
+  }
+}
+
+Background::~Background() {
+  if (!ended_) wait(std::chrono::milliseconds(0));
+}
+
+void Background::reap(int status) {
+  ran_.ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  ran_.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  ended_ = true;
+}
+
+bool Background::has_ended() {
   int status = 0;
-  ::waitpid(pid, &status, 0);
-  ran.ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  ran.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  ran.out = text_of(out.get());
-  ran.err = text_of(err.get());
-  return ran;
+  if (!ended_ && ::waitpid(pid_, &status, WNOHANG) == pid_) reap(status);
+  return ended_;
+}
+
+std::string Background::out() const { return text_of(out_.get()); }
+std::string Background::err() const { return text_of(err_.get()); }
+
+void Background::signal(int number) const {
+  if (!ended_) ::kill(pid_, number);
+}
+
+Ran Background::wait(std::chrono::milliseconds deadline) {
+  if (!ended_) {
+    const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    ran_.timed_out = ::poll(&ended, 1, static_cast<int>(deadline.count())) <= 0;
+    if (ran_.timed_out) ::kill(-pid_, SIGKILL);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    reap(status);
+  }
+  ran_.out = out();
+  ran_.err = err();
+  return ran_;
+}
+
+Ran run_command(const std::vector<std::string>& argv, std::chrono::seconds deadline,
+                std::optional<int> cpu) {
+  return Background(argv, cpu).wait(deadline);
+}
+
+std::string first_line(const std::string& text) {
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (!trim(line).empty()) return printable(std::string(trim(line)).substr(0, kMessageBytes));
+  }
+  return "no message";
+}
+
+std::string failure_of(const Ran& ran) {
+  if (ran.timed_out) return "not done at the deadline";
+  if (ran.status == 127 && ran.err.empty()) return "not installed";
+  return fmt::format("exit status {}: {}", ran.status, first_line(ran.err));
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream in(line);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
 }
 
 }  // namespace sysnare::bench

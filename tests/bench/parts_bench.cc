@@ -113,13 +113,6 @@ std::vector<Tool> tools() {
        [](const ResolvedProfile& profile) { return by_libseccomp(profile, 2); }}};
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
-}
-
 double mean_steps(std::span<const sock_filter> program, const ResolvedProfile& profile) {
   std::uint64_t steps = 0;
   std::uint64_t calls = 0;
