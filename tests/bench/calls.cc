@@ -186,6 +186,12 @@ void print_table(const Results& results) {
                bare && c.name != kBare ? figure(ns - *bare) : "-", judged,
                strace ? figure(*strace / ns) : "-", least(m.start_ms), counted_text(c, m));
   }
+  if (results.disturbed > 0) {
+    fmt::print(
+        "note: in {} of {} looks programs of others stood at every call of this machine; what they "
+        "cost is in all rows, and ratios say little\n",
+        results.disturbed, results.looks);
+  }
 }
 
 void print_json(const Results& results) {
@@ -214,6 +220,8 @@ void print_json(const Results& results) {
   const nlohmann::ordered_json document{{"schema", 1},
                                         {"machine", results.machine},
                                         {"rounds", results.rounds},
+                                        {"looks", results.looks},
+                                        {"disturbed", results.disturbed},
                                         {"cases", std::move(rows)}};
   fmt::print("{}\n", document.dump(2));
 }

@@ -54,6 +54,8 @@ struct Results {
   int rounds = 0;
   std::vector<Case> cases;
   std::vector<Measured> measured;  ///< of the case in the same place
+  int looks = 0;                   ///< whether others watch every call by eBPF
+  int disturbed = 0;               ///< how many of the looks found such
 };
 
 void print_table(const Results& results);

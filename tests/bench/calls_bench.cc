@@ -88,8 +88,16 @@ void measure_start(const Case& c, Measured& measured) {
   }
 }
 
-void measure_round(Results& results, const std::string& loop) {
+/// Looks whether others watch every call, by the program of empty eBPF programs.
+void look_for_others(const std::string& empty, Results& results) {
+  const Ran ran = run_command({empty, "others"}, kDeadline);
+  ++results.looks;
+  results.disturbed += ran.status == 0 && parse_u64(trim(ran.out)).value_or(0) > 0 ? 1 : 0;
+}
+
+void measure_round(Results& results, const std::string& loop, const std::string& empty) {
   for (int turn = 0; turn < kFastTurns; ++turn) {
+    look_for_others(empty, results);
     for (std::size_t i = 0; i < results.cases.size(); ++i) {
       const Case& c = results.cases[i];
       Measured& m = results.measured[i];
@@ -134,7 +142,7 @@ int run_bench(const std::vector<std::string>& words) {
   results.measured.resize(results.cases.size());
   for (int round = 0; round < results.rounds; ++round) {
     show_progress(fmt::format("round {} of {}", round + 1, results.rounds));
-    measure_round(results, options["--loop"]);
+    measure_round(results, options["--loop"], options["--empty"]);
   }
   show_progress("");
   (json ? print_json : print_table)(results);

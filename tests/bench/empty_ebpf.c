@@ -1,5 +1,7 @@
 /* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return
-   (`pair`), of every system call of this machine. */
+   (`pair`), of every system call of this machine. `others` prints how many eBPF programs stand
+   there already: what others watch is in every figure. */
+#include <bpf/bpf.h>
 #include <empty.skel.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -14,9 +16,34 @@ static int say_nothing(enum libbpf_print_level level, const char* format, va_lis
   return 0;
 }
 
+/* Programs that hang at one of the two tracepoints by a link. Those that hang there by an event of
+   perf are not seen. */
+static int count_others(void) {
+  int others = 0;
+  for (__u32 id = 0; bpf_link_get_next_id(id, &id) == 0;) {
+    const int fd = bpf_link_get_fd_by_id(id);
+    if (fd < 0) continue; /* gone meanwhile */
+    char name[64] = "";
+    struct bpf_link_info info = {0};
+    __u32 size = sizeof info;
+    info.raw_tracepoint.tp_name = (__u64)(unsigned long)name;
+    info.raw_tracepoint.tp_name_len = sizeof name;
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+        info.type == BPF_LINK_TYPE_RAW_TRACEPOINT && strncmp(name, "sys_e", 5) == 0) {
+      ++others;
+    }
+    close(fd);
+  }
+  return others;
+}
+
 int main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "others") == 0) {
+    printf("%d\n", count_others());
+    return 0;
+  }
   if (argc < 3 || (strcmp(argv[1], "entry") != 0 && strcmp(argv[1], "pair") != 0)) {
-    fprintf(stderr, "usage: empty_ebpf entry|pair COMMAND...\n");
+    fprintf(stderr, "usage: empty_ebpf entry|pair COMMAND...\n       empty_ebpf others\n");
     return 2;
   }
   libbpf_set_print(say_nothing);
