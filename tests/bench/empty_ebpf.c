@@ -1,6 +1,6 @@
 /* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return
-   (`pair`), of every system call of this machine. `others` prints how many eBPF programs stand
-   there already: what others watch is in every figure. */
+   (`pair`), of every system call of this machine; without a command until a signal comes. `others`
+   prints how many eBPF programs stand there already: what others watch is in every figure. */
 #include <bpf/bpf.h>
 #include <empty.skel.h>
 #include <errno.h>
@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
     printf("%d\n", count_others());
     return 0;
   }
-  if (argc < 3 || (strcmp(argv[1], "entry") != 0 && strcmp(argv[1], "pair") != 0)) {
-    fprintf(stderr, "usage: empty_ebpf entry|pair COMMAND...\n       empty_ebpf others\n");
+  if (argc < 2 || (strcmp(argv[1], "entry") != 0 && strcmp(argv[1], "pair") != 0)) {
+    fprintf(stderr, "usage: empty_ebpf entry|pair [COMMAND...]\n       empty_ebpf others\n");
     return 2;
   }
   libbpf_set_print(say_nothing);
@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "cannot attach eBPF programs: %s\n", strerror(errno));
     return 125;
   }
+  while (argc == 2) pause(); /* what is attached goes with us */
   const pid_t pid = fork();
   if (pid == 0) {
     execvp(argv[2], argv + 2);

@@ -35,7 +35,8 @@ part "1 of 4, what a call costs (2 minutes)" "$bench/calls_bench" --sysnare "$sy
   --loop "$bench/getppid_loop" --empty "$bench/empty_ebpf" --profile "$here/allow.json" $rounds $json
 [ -z "$json" ] || exit $status
 echo
-part "2 of 4, a server under load (2 minutes)" "$bench/servers_bench" --sysnare "$sysnare" --work "$work" $rounds
+part "2 of 4, a server under load (2 minutes)" "$bench/servers_bench" --sysnare "$sysnare" \
+  --empty "$bench/empty_ebpf" --work "$work" $rounds
 echo
 part "3 of 4, memory and start of the recorder (half a minute)" "$bench/recorder_bench" --sysnare "$sysnare" \
   --crowd "$bench/crowd" $rounds

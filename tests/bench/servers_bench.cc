@@ -28,12 +28,12 @@ constexpr double kTargetLossPercent = 5;
 constexpr std::chrono::seconds kArmDeadline{20};
 constexpr std::chrono::seconds kEndDeadline{60};
 constexpr int kLookAgainUs = 10'000;
-/// Entry, fork, exec and exit: every recording by eBPF has these.
-constexpr int kLeastLinks = 4;
+/// Entry and return; a recording has more, and attaches them all before it waits.
+constexpr int kLeastLinks = 2;
 /// A server reads and writes once a request.
 constexpr std::uint64_t kLeastCallsARequest = 2;
 
-enum class Kind { kBare, kEbpf, kPtrace, kPerf };
+enum class Kind { kBare, kFloor, kEbpf, kPtrace, kPerf };
 
 struct Tool {
   const char* name;
@@ -42,7 +42,7 @@ struct Tool {
   bool ours;
 };
 
-std::vector<Tool> tools_of(const std::string& sysnare) {
+std::vector<Tool> tools_of(const std::string& sysnare, const std::string& empty) {
   const auto trace = [&](const char* recorder, const char* detail) {
     std::vector<std::string> words = {sysnare, "trace", "--recorder", recorder};
     if (*detail != '\0') words.emplace_back(detail);
@@ -50,6 +50,7 @@ std::vector<Tool> tools_of(const std::string& sysnare) {
     return words;
   };
   return {{"bare", Kind::kBare, {}, true},
+          {"empty eBPF, entry and return", Kind::kFloor, {empty, "pair"}, false},
           {"sysnare trace --counts", Kind::kEbpf, trace("ebpf", "--counts"), true},
           {"sysnare trace --no-time", Kind::kEbpf, trace("ebpf", "--no-time"), true},
           {"sysnare trace", Kind::kEbpf, trace("ebpf", ""), true},
@@ -76,10 +77,11 @@ std::string text_of(const std::filesystem::path& path) {
 int descriptors(pid_t pid, Kind kind) {
   int found = 0;
   std::error_code error;
-  const char* folder = kind == Kind::kEbpf ? "fdinfo" : "fd";
+  const bool links = kind != Kind::kPerf;
+  const char* folder = links ? "fdinfo" : "fd";
   for (const auto& entry :
        std::filesystem::directory_iterator(fmt::format("/proc/{}/{}", pid, folder), error)) {
-    if (kind == Kind::kEbpf) {
+    if (links) {
       found += text_of(entry.path()).find("link_type:") != std::string::npos ? 1 : 0;
     } else {
       const auto target = std::filesystem::read_symlink(entry.path(), error);
@@ -110,7 +112,7 @@ bool wait_armed(Background& tracer, Kind kind, pid_t worker) {
       continue;
     }
     const int now = descriptors(tracer.pid(), kind);
-    if (now >= (kind == Kind::kEbpf ? kLeastLinks : 1) && now == before && sleeps(tracer.pid())) {
+    if (now >= (kind == Kind::kPerf ? 1 : kLeastLinks) && now == before && sleeps(tracer.pid())) {
       return true;
     }
     before = now;
@@ -136,7 +138,8 @@ void measure(Server& server, const Tool& tool, Measured& measured) {
   std::unique_ptr<Background> tracer;
   if (tool.kind != Kind::kBare) {
     std::vector<std::string> argv = tool.argv;
-    argv.push_back(std::to_string(server.worker()));
+    // The empty programs meet everybody.
+    if (tool.kind != Kind::kFloor) argv.push_back(std::to_string(server.worker()));
     tracer = std::make_unique<Background>(argv);
     if (!wait_armed(*tracer, tool.kind, server.worker())) {
       measured.failure = failure_of(tracer->wait({}));
@@ -179,11 +182,11 @@ void print_rows(const std::vector<Tool>& tools, const std::vector<Measured>& all
   for (std::size_t i = 0; i < tools.size(); ++i) {
     const Measured& m = all[i];
     if (!m.failure.empty()) {
-      fmt::print("  {:<28}  no figure: {}\n", tools[i].name, m.failure);
+      fmt::print("  {:<30}  no figure: {}\n", tools[i].name, m.failure);
       continue;
     }
     const double loss = median(m.loss);
-    fmt::print("  {:<28}{:>12}{:>12}{:>14.2f}", tools[i].name, figure(median(m.per_second)),
+    fmt::print("  {:<30}{:>12}{:>12}{:>14.2f}", tools[i].name, figure(median(m.per_second)),
                i == 0 ? "-" : fmt::format("{:.1f} %", loss), median(m.cpu_us));
     if (i == 0) fmt::print("   (two runs of a round differ by {:.1f} %)", loss);
     if (tools[i].kind == Kind::kEbpf) {
@@ -224,22 +227,22 @@ bool run_server(const char* title, Make make, const std::string& folder,
 }
 
 constexpr const char* kUsage =
-    "usage: servers_bench --sysnare PROGRAM --work FOLDER [--rounds N]\n"
+    "usage: servers_bench --sysnare PROGRAM --empty PROGRAM --work FOLDER [--rounds N]\n"
     "FOLDER: an absolute path; is filled, and left so\n";
 
 int run_bench(const std::vector<std::string>& words) {
   std::map<std::string, std::string> options{{"--rounds", std::to_string(kDefaultRounds)}};
   for (std::size_t i = 0; i + 1 < words.size(); i += 2) options[words[i]] = words[i + 1];
   const auto rounds = parse_u64(options["--rounds"]);
-  if (words.size() % 2 != 0 || options.size() != 3 || !rounds || *rounds < 1 ||
+  if (words.size() % 2 != 0 || options.size() != 4 || !rounds || *rounds < 1 ||
       *rounds > kMaxRounds || options["--sysnare"].empty() || !options["--work"].starts_with('/')) {
     fmt::print(stderr, "{}", kUsage);
     return 2;
   }
-  const std::vector<Tool> tools = tools_of(options["--sysnare"]);
+  const std::vector<Tool> tools = tools_of(options["--sysnare"], options["--empty"]);
   fmt::print("A server under load while its calls are recorded, medians of {} rounds\n{}\n\n",
              *rounds, machine_line());
-  fmt::print("  {:<28}{:>12}{:>14}{:>12}   {}\n", "", "requests/s", "loss", "CPU us each",
+  fmt::print("  {:<30}{:>12}{:>14}{:>12}   {}\n", "", "requests/s", "loss", "CPU us each",
              "target");
   bool good = true;
   const int n = static_cast<int>(*rounds);
