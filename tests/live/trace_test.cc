@@ -181,12 +181,13 @@ TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
     const char* why;
     std::string script;
     std::set<std::string> varies;  ///< in strace's own tables, from run to run
-    std::set<std::string> turns;   ///< as the tracer's pace has it: a slower one sees other turns taken
+    std::set<std::string>
+        turns;  ///< as the tracer's pace has it: a slower one sees other turns taken
   } cases[] = {
       {"how full a pipe is when it is read", "seq 20000 | sort | wc -l >/dev/null", {"read"}, {}},
       {"a compiler's temporary names", "echo 'int main;' >x.c; gcc -w -c x.c -o x.o", {}, {}},
-      // timeout signals the child and then its own group: which of them is woken first, and how often
-      // the wait is taken up again, differs with how slow the tracer makes both.
+      // timeout signals the child and then its own group: which of them is woken first, and how
+      // often the wait is taken up again, differs with how slow the tracer makes both.
       {"when the alarm comes",
        "timeout 0.2 sleep 5; true",
        {},
