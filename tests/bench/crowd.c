@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   printf("%lld %d\n", (long long)now.tv_sec * 1000000000 + now.tv_nsec, (int)getpid());
   fflush(stdout);
   if (count == 0) return 0;
+  const pid_t parent = getpid();
   for (unsigned long i = 0; i < count; ++i) {
     const pid_t pid = fork();
     if (pid < 0) {
@@ -29,7 +30,9 @@ int main(int argc, char** argv) {
     }
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      for (;;) pause();
+      /* It may have died before that. */
+      while (getppid() == parent) pause();
+      return 0;
     }
   }
   printf("ready\n");
