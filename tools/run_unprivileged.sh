@@ -22,16 +22,25 @@ chmod -R a+rX "$stage"
 chown -R "$uid:$uid" "$stage/results" "$stage/home"
 
 status=0
-for program in $(tools/test_report.py --programs "$results/suites.json"); do
-  name=$(basename "$program")
-  cp "$program" "$stage/$name"
+# suite PROGRAM: what it wrote is shown when it has ended; suites run side by side, as ctest runs them.
+suite() {
+  local name
+  name=$(basename "$1")
+  cp "$1" "$stage/$name"
   chmod a+rx "$stage/$name"
-  printf -- '--- %s as uid %s\n' "$name" "$uid"
+  local log="$stage/$name.log"
   (cd "$stage/home" && env -i PATH="$path" HOME="$stage/home" LANG=C.UTF-8 SYSNARE_BIN="$stage/sysnare" \
     SYSNARE_VICTIMS="$stage/victims" SYSNARE_SOURCE="$stage/source" SYSNARE_TEST_DATA="$stage/data" \
     GTEST_OUTPUT="xml:$stage/results/" \
     setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-    timeout -k 10 "$suite_seconds" "$stage/$name") || status=1
-done
+    timeout -k 10 "$suite_seconds" "$stage/$name") </dev/null >"$log" 2>&1
+  local ended=$?
+  printf -- '--- %s as uid %s\n%s\n' "$name" "$uid" "$(cat "$log")"
+  return "$ended"
+}
+export -f suite
+export stage uid path suite_seconds
+tools/test_report.py --programs "$results/suites.json" |
+  xargs -d '\n' -n 1 -P "$(nproc)" bash -c 'suite "$1"' - || status=1
 cp "$stage/results/"*.xml "$results/" || status=1
 exit "$status"
