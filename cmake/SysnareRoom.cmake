@@ -97,6 +97,7 @@ function(sysnare_room name)
   target_link_libraries(sysnare_${name} ${kind} ${ARG_LIBS})
   if(tests AND SYSNARE_TESTS)
     add_executable(${name}_test ${tests})
+    set_property(GLOBAL APPEND PROPERTY SYSNARE_UNITS ${name}_test)
     sysnare_precompiled(test_headers ${name}_test)
     target_link_libraries(${name}_test PRIVATE sysnare_${name} GTest::gmock GTest::gtest_main)
     # Only where it is asked for: a path in every command line would keep checkouts from sharing ccache.

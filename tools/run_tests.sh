@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds and runs every test; called by `./run test`, which has installed the packages.
 #
-# 1. build/dev, all suites. 2. The suites labelled `unprivileged` once more as uid 65534.
-# 3. build/asan (address and undefined-behaviour sanitizers), the suites again. It is built beside 1
-# and 2 with the lowest priority: live suites wait more than they compute.
+# 1. build/dev, all suites but unit tests. 2. Those labelled `unprivileged` once more as uid 65534.
+# 3. build/asan (address and undefined-behaviour sanitizers): unit tests, and the suites again. It is
+# built beside 1 and 2 with the lowest priority: live suites wait more than they compute. Unit tests
+# run with the sanitizers alone, since building them twice costs more than it shows.
 # What each test came to is read from the files that ctest and GoogleTest write under build/results/.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -28,8 +29,13 @@ not_sanitized='^live\.(container|demo|export|runtime_filters)|^(layers|docs|repo
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
+# What the dev build goes without: it runs with the sanitizers.
+units='^(unit|fuzz_replay)\.'
+
+# build PRESET [TARGET]
 build() {
-  step "configure $1" cmake --preset "$1" && step "build $1" cmake --build "build/$1" -j "$jobs"
+  step "configure $1" cmake --preset "$1" &&
+    step "build $1" cmake --build "build/$1" -j "$jobs" --target "${2:-all}"
 }
 
 # Builds PRESET beside what follows, in a session of its own, so that it ends with us.
@@ -67,9 +73,9 @@ unprivileged() {
 }
 
 headline "dev build"
-build dev || die "the dev build failed"
+build dev suites || die "the dev build failed"
 build_ahead asan
-suites dev || status=1
+suites dev -E "$units" || status=1
 unprivileged || status=1
 headline "sanitizer build"
 step "rest of the build beside the tests" tail -n 1 -f --pid="$ahead" "$ahead_log"
