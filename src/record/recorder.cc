@@ -7,6 +7,16 @@ namespace {
 
 bool needs_ebpf(const RecordOptions& options) { return !options.cgroups.empty() || options.host; }
 
+/// The programs, which see every call from here on. Nothing is started yet.
+Result<EbpfPrograms> ready_programs(const RecordOptions& options) {
+  Result<EbpfPrograms> programs = EbpfPrograms::load(options);
+  if (!programs) return programs;
+  if (Result<void> attached = programs->attach(); !attached) {
+    return fail(Errc::kUnsupported, "{}", attached.error().message);
+  }
+  return programs;
+}
+
 }  // namespace
 
 Result<void> check_subject(const RecordOptions& options) {
@@ -37,8 +47,13 @@ Result<Recording> record_ebpf(const RecordOptions& options) {
     return fail(Errc::kUnsupported,
                 "this sysnare's eBPF recorder follows neither cgroups nor the host yet");
   }
-  Result<EbpfPrograms> programs = EbpfPrograms::load(options);
-  if (!programs) return propagate(programs);
+  Result<EbpfPrograms> programs = ready_programs(options);
+  if (!programs) {
+    if (needs_ebpf(options)) return propagate(programs);
+    return fail(programs.error().code, "{}; `--recorder ptrace` {}", programs.error().message,
+                programs.error().code == Errc::kNoPermission ? "needs no privilege, and is slower"
+                                                             : "may serve, and is slower");
+  }
   return EbpfRecorder(options, std::move(*programs)).record();
 }
 
@@ -46,10 +61,16 @@ Result<Recording> record_auto(const RecordOptions& options) {
   if (Result<void> good = check_subject(options); !good) return propagate(good);
   if (needs_ebpf(options)) return record_ebpf(options);
   if (options.stacks) return record_ptrace(options);
-  Result<EbpfPrograms> programs = EbpfPrograms::load(options);
-  // Whatever is missing, ptrace may do without it.
-  if (!programs) return record_ptrace(options);
-  return EbpfRecorder(options, std::move(*programs)).record();
+  Result<EbpfPrograms> programs = ready_programs(options);
+  if (programs) return EbpfRecorder(options, std::move(*programs)).record();
+  // Whatever is missing, ptrace may do without it. That a user lacks the privilege is no news;
+  // anything else costs microseconds a call for a reason that nobody would find.
+  Result<Recording> recording = record_ptrace(options);
+  if (recording && programs.error().code != Errc::kNoPermission) {
+    add_note(recording->evidence,
+             "recorded by ptrace, which is slower: " + programs.error().message);
+  }
+  return recording;
 }
 
 }  // namespace sysnare

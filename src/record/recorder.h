@@ -72,11 +72,12 @@ Result<void> check_subject(const RecordOptions& options);
 Result<Recording> record_ptrace(const RecordOptions& options);
 
 /// The same by eBPF programs, at tens of nanoseconds a call. `stacks` is kUnsupported.
-/// Errors: kUnsupported, before anything is started, where this user or kernel cannot; one
-/// sentence.
+/// Errors: before anything is started, kNoPermission where this user may not, kUnsupported where
+/// this kernel cannot; one sentence.
 Result<Recording> record_ebpf(const RecordOptions& options);
 
-/// By eBPF where it can, else by ptrace; Evidence::recorder says which it was.
+/// By eBPF where it can, else by ptrace; Evidence::recorder says which it was, and a note why,
+/// where it is more than a lack of privilege.
 Result<Recording> record_auto(const RecordOptions& options);
 
 }  // namespace sysnare

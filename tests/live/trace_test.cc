@@ -1,5 +1,6 @@
 // sysnare trace, as a user sees it: the program's own output, the table beside the real strace's,
-// files, statuses, attaching, and a terminal.
+// files, statuses, attaching, and a terminal. What only the eBPF recorder does is in
+// trace_ebpf_test.cc.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -35,11 +36,6 @@ struct Counts {
   auto operator<=>(const Counts&) const = default;
 };
 using Table = std::map<std::string, Counts>;
-
-/// Whether this user and kernel let us record by eBPF.
-bool takes_ebpf() {
-  return is_root() && sysnare({"trace", "--recorder", "ebpf", "--", "true"}).status == 0;
-}
 
 std::ostream& operator<<(std::ostream& out, const Counts& counts) {
   return out << counts.calls << " calls, " << counts.errors << " errors";
@@ -534,63 +530,6 @@ TEST(Trace, EndsWithTheProcessThatItAttachedTo) {
   const Outcome outcome = tracer.wait();
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.out, EndsWith(" observed, 0 lost\n"));
-}
-
-TEST(Trace, ByEbpfAttachesWithoutATracer) {
-  if (!takes_ebpf()) GTEST_SKIP() << "this user or kernel takes no eBPF programs of ours";
-  Background process({"sh", "-c", "while :; do cd /; cd /no/such; done 2>/dev/null"});
-  const std::string pid = std::to_string(process.pid());
-  Terminal terminal({sysnare_path(), "trace", "--recorder", "ebpf", "-p", pid});
-  ASSERT_TRUE(terminal.wait_for("attached to process " + pid)) << terminal.seen();
-  EXPECT_FALSE(is_traced(process.pid()));
-  terminal.type("\x03");
-  ASSERT_TRUE(terminal.wait_for(" observed, 0 lost")) << terminal.seen();
-  EXPECT_THAT(terminal.seen(), HasSubstr("chdir"));
-  EXPECT_THAT(state_of(process.pid()), AnyOf('R', 'S', 'D')) << "stopped or gone";
-}
-
-TEST(Trace, ByEbpfCountsAloneAndSaysWhoDidWhat) {
-  if (!takes_ebpf()) GTEST_SKIP() << "this user or kernel takes no eBPF programs of ours";
-  TempDir dir;
-  const Outcome outcome = sysnare({"trace", "--recorder", "ebpf", "--counts", "-o", dir / "e.json",
-                                   "--", "sh", "-c", "cd /no/such; exec /bin/true"});
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("calls of sh\n    calls    errors syscall\n"));
-  EXPECT_THAT(outcome.err, EndsWith(" observed, 0 lost\n"));
-  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
-  ASSERT_TRUE(json.is_object());
-  EXPECT_EQ(json["recorder"], "ebpf");
-  for (const Json& call : json["calls"]) {
-    EXPECT_EQ(call["errors"], Json::object()) << call;
-    EXPECT_EQ(call["total_ns"], 0) << call;
-  }
-  ASSERT_EQ(json["executables"].size(), 2u) << json["executables"];
-  for (const Json& each : json["executables"]) {
-    const std::string path = each["program"]["path"];
-    const bool is_true = path.ends_with("/true");
-    EXPECT_NE(each["program"]["sha256"], "") << path;
-    ASSERT_EQ(each["executed_by"].size(), 1u);
-    EXPECT_EQ(each["executed_by"].begin().key() == "", !is_true) << each["executed_by"];
-    const auto has = [&](const char* name) {
-      return std::any_of(each["calls"].begin(), each["calls"].end(),
-                         [&](const Json& call) { return call["name"] == name; });
-    };
-    EXPECT_EQ(has("chdir"), !is_true);
-    EXPECT_EQ(has("exit_group"), is_true);
-  }
-}
-
-TEST(Trace, ByEbpfSaysWhatItNeeds) {
-  if (is_root()) GTEST_SKIP() << "root has what it needs";
-  TempDir dir;
-  const std::string mark = dir / "mark";
-  const Outcome outcome = sysnare({"trace", "--recorder", "ebpf", "--", "touch", mark});
-  EXPECT_EQ(outcome.status, 125);
-  EXPECT_THAT(outcome.err, HasSubstr("needs root, or CAP_BPF and CAP_PERFMON"));
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  EXPECT_NE(::access(mark.c_str(), F_OK), 0) << "nothing is started";
-  EXPECT_EQ(sysnare({"trace", "--", "touch", mark}).status, 0) << "by itself it takes ptrace";
-  EXPECT_EQ(::access(mark.c_str(), F_OK), 0);
 }
 
 /// In a shell with job control: Ctrl-Z stops both, fg goes on, Ctrl-C ends the program alone.

@@ -22,7 +22,6 @@ namespace sysnare {
 namespace {
 
 constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
-constexpr const char* kPtraceServes = "`--recorder ptrace` needs no privilege";
 /// How often we read again because tasks ended while we read. Each round takes a millisecond.
 constexpr int kReadRounds = 50;
 constexpr std::uint32_t kUnusedMapEntries = 16;
@@ -113,17 +112,15 @@ bool has_ended(char state) { return state == 'Z' || state == 'X'; }
 
 }  // namespace
 
-std::string why_no_ebpf() {
+Result<void> check_ebpf() {
   if (!has_capability(CAP_SYS_ADMIN) && !(has_capability(CAP_BPF) && has_capability(CAP_PERFMON))) {
-    return fmt::format(
-        "the eBPF recorder needs root, or CAP_BPF and CAP_PERFMON; {}, and is slower",
-        kPtraceServes);
+    return fail(Errc::kNoPermission, "the eBPF recorder needs root, or CAP_BPF and CAP_PERFMON");
   }
   if (::access(kBtf, R_OK) != 0) {
-    return fmt::format(
-        "this kernel does not describe its types ({} is missing), which the eBPF recorder needs; "
-        "{}",
-        kBtf, kPtraceServes);
+    return fail(
+        Errc::kUnsupported,
+        "this kernel does not describe its types ({} is missing), which the eBPF recorder needs",
+        kBtf);
   }
   return {};
 }
@@ -194,9 +191,7 @@ EbpfPrograms& EbpfPrograms::operator=(EbpfPrograms&&) noexcept = default;
 EbpfPrograms::~EbpfPrograms() = default;
 
 Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
-  if (std::string why = why_no_ebpf(); !why.empty()) {
-    return fail(Errc::kUnsupported, "{}", why);
-  }
+  if (Result<void> can = check_ebpf(); !can) return propagate(can);
   libbpf_set_print(say_nothing);
   auto state = std::make_unique<State>();
   state->skeleton = recorder_bpf__open();
@@ -213,8 +208,7 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
     return fail(
         Errc::kUnsupported,
         "this kernel's eBPF programs cannot ask where an address lies (Linux 5.17 and later "
-        "can), so calling instructions are not known to them; {}",
-        kPtraceServes);
+        "can), so calling instructions are not known to them");
   }
   if (!options.sites) {
     for (bpf_map* map : {state->skeleton->maps.places, state->skeleton->maps.sites,
@@ -225,14 +219,14 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
   if (const int error = recorder_bpf__load(state->skeleton); error != 0) {
     return fail(Errc::kUnsupported,
                 "this kernel does not take the eBPF programs of the recorder ({}; they need Linux "
-                "5.12 or later, and no lockdown to confidentiality); {}",
-                std::strerror(-error), kPtraceServes);
+                "5.12 or later, and no lockdown to confidentiality)",
+                std::strerror(-error));
   }
   state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::receive,
                                  state.get(), nullptr);
   if (state->ring == nullptr) {
-    return fail(Errc::kUnsupported, "this kernel has no eBPF ring buffer ({}); {}",
-                std::strerror(errno), kPtraceServes);
+    return fail(Errc::kUnsupported, "this kernel has no eBPF ring buffer ({})",
+                std::strerror(errno));
   }
   return EbpfPrograms(std::move(state));
 }

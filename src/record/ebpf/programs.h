@@ -32,9 +32,9 @@ struct EbpfTables {
   bool moved_meanwhile = false;  ///< tasks ended again and again while we read
 };
 
-/// Why no eBPF program can be loaded here, as far as that shows without trying; empty when it may
-/// work. One sentence that says what to do. Cost: three system calls.
-std::string why_no_ebpf();
+/// Whether eBPF programs can be loaded here, as far as that shows without trying.
+/// Errors: kNoPermission for a user who may not, else kUnsupported. Cost: three system calls.
+Result<void> check_ebpf();
 
 class EbpfPrograms {
  public:
@@ -44,7 +44,8 @@ class EbpfPrograms {
   };
 
   /// Loads the programs for `options` (detail, follow, sites); nothing runs yet.
-  /// Errors: kUnsupported or kNoPermission with a sentence; the ptrace recorder may serve then.
+  /// Errors: kNoPermission for a user who may not, else kUnsupported; the ptrace recorder may serve
+  /// then.
   /// Cost: 50 to 100 ms.
   static Result<EbpfPrograms> load(const RecordOptions& options);
   EbpfPrograms(EbpfPrograms&&) noexcept;

@@ -16,7 +16,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "process/exec_failure.h"
+#include "record/command.h"
 #include "record/ebpf/evidence.h"
 #include "record/notes.h"
 #include "record/program.h"
@@ -32,8 +32,7 @@ constexpr unsigned kMinorBits = 20;  // include/linux/kdev_t.h: how the kernel p
 
 constexpr const char* kNoteLateReturns =
     "a filter was loaded while only counts were recorded; calls that it denied in its first "
-    "moments "
-    "may be missing: record without --counts to have them";
+    "moments may be missing: record without --counts to have them";
 
 /// Whether `path` is, now and here, the file that was executed.
 bool is_file(const std::string& path, const ExecutableFile& file) {
@@ -56,7 +55,6 @@ EbpfRecorder::EbpfRecorder(const RecordOptions& options, EbpfPrograms programs)
 EbpfRecorder::~EbpfRecorder() { ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 Result<Recording> EbpfRecorder::record() {
-  if (Result<void> attached = programs_.attach(); !attached) return propagate(attached);
   Result<void> begun = options_.command.empty() ? attach() : launch();
   if (!begun) return propagate(begun);
   if (Result<void> watched = watch(); !watched) return propagate(watched);
@@ -65,24 +63,11 @@ Result<Recording> EbpfRecorder::record() {
 }
 
 Result<void> EbpfRecorder::launch() {
-  recording_.evidence.command = options_.command;
-  LaunchSpec spec;
-  spec.argv = options_.command;
-  spec.no_new_privs = false;  // a recording changes nothing that the program can see
-  spec.signals = jobs_.before();
-  Result<Launch> launch = Launch::start(spec);
-  if (!launch) {
-    const Error& error = launch.error();
-    if (error.code != Errc::kNotFound && error.code != Errc::kNoPermission) {
-      return propagate(launch);
-    }
-    recording_.exec_error = error.message;
-    recording_.exit_code_of_failure = error.code == Errc::kNotFound ? 127 : 126;
-    return {};
-  }
-  recording_.evidence.program = identify_program(launch->path());
-  command_ = launch->pid();
-  launch_.emplace(std::move(*launch));
+  Result<std::optional<Launch>> launch = start_command(command_spec(options_, jobs_), recording_);
+  if (!launch) return propagate(launch);
+  launch_ = std::move(*launch);
+  if (!launch_) return {};
+  command_ = launch_->pid();
   if (Result<void> followed = programs_.follow_launched(launch_->pidfd()); !followed) {
     return followed;
   }
@@ -173,17 +158,7 @@ void EbpfRecorder::read_command() {
 }
 
 void EbpfRecorder::read_signals() {
-  signalfd_siginfo info{};
-  while (::read(jobs_.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    recording_.interrupted_by = static_cast<int>(info.ssi_signo);
-    // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
-    // not ask for it.
-    if (command_ == 0) {
-      stop_asked_ = true;
-    } else if (info.ssi_code != SI_KERNEL) {  // the terminal's has reached the command already
-      ::kill(command_, static_cast<int>(info.ssi_signo));
-    }
-  }
+  if (take_ending_signals(jobs_, command_, recording_)) stop_asked_ = true;
 }
 
 Result<void> EbpfRecorder::read_events() {
@@ -236,11 +211,7 @@ Result<void> EbpfRecorder::finish() {
   }
   add_executables(*tables, programs, evidence);
   if (recording_.detached) add_note(evidence, kNoteDetached);
-  if (!launch_) return {};
-  const ExecOutcome outcome = launch_->outcome();
-  if (outcome.kind != ExecOutcome::Kind::kExecFailed) return {};
-  recording_.exec_error = exec_failure_sentence(launch_->path(), outcome.sys_errno);
-  recording_.exit_code_of_failure = 126;
+  tell_exec_failure(launch_, recording_);
   return {};
 }
 

@@ -38,6 +38,7 @@ struct ExecutableFile {
 
 class EbpfRecorder {
  public:
+  /// `programs` are attached.
   EbpfRecorder(const RecordOptions& options, EbpfPrograms programs);
   ~EbpfRecorder();
   EbpfRecorder(const EbpfRecorder&) = delete;

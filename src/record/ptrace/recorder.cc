@@ -1,7 +1,6 @@
 #include "record/ptrace/recorder.h"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,7 +11,7 @@
 #include <thread>
 
 #include "arch/syscalls.h"
-#include "process/exec_failure.h"
+#include "record/command.h"
 #include "record/notes.h"
 #include "record/program.h"
 #include "record/ptrace/attach.h"
@@ -87,26 +86,14 @@ Result<Recording> PtraceRecorder::record() {
 }
 
 Result<void> PtraceRecorder::launch() {
-  recording_.evidence.command = options_.command;
-  LaunchSpec spec;
-  spec.argv = options_.command;
-  spec.no_new_privs = false;  // a recording changes nothing that the program can see
+  LaunchSpec spec = command_spec(options_, jobs_);
   spec.ptrace = true;
   spec.ptrace_options = trace_options(options_.follow);
-  spec.signals = jobs_.before();
-  Result<Launch> launch = Launch::start(spec);
-  if (!launch) {
-    const Error& error = launch.error();
-    if (error.code != Errc::kNotFound && error.code != Errc::kNoPermission) {
-      return propagate(launch);
-    }
-    recording_.exec_error = error.message;
-    recording_.exit_code_of_failure = error.code == Errc::kNotFound ? 127 : 126;
-    return {};
-  }
-  recording_.evidence.program = identify_program(launch->path());
-  command_ = launch->pid();
-  launch_.emplace(std::move(*launch));
+  Result<std::optional<Launch>> launch = start_command(spec, recording_);
+  if (!launch) return propagate(launch);
+  launch_ = std::move(*launch);
+  if (!launch_) return {};
+  command_ = launch_->pid();
   tracees_.add(command_).launching = true;
   // Stopped before it is released, so that its execve is seen from the start.
   requests::interrupt(command_);
@@ -372,17 +359,7 @@ bool PtraceRecorder::is_foreign_child(const Tracee& tracee) const {
 }
 
 void PtraceRecorder::read_signals() {
-  signalfd_siginfo info{};
-  while (::read(jobs_.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    recording_.interrupted_by = static_cast<int>(info.ssi_signo);
-    // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
-    // not ask for it.
-    if (command_ == 0) {
-      stop_asked_ = true;
-    } else if (info.ssi_code != SI_KERNEL) {  // the terminal's has reached the command already
-      ::kill(command_, static_cast<int>(info.ssi_signo));
-    }
-  }
+  if (take_ending_signals(jobs_, command_, recording_)) stop_asked_ = true;
 }
 
 void PtraceRecorder::detach_all() {
@@ -435,11 +412,7 @@ void PtraceRecorder::finish() {
   if (unknown_arch_) add_note(evidence, kNoteArch);
   if (calls_.overflowed()) add_note(evidence, kNoteOdd);
   if (recording_.detached) add_note(evidence, kNoteDetached);
-  if (!launch_) return;
-  const ExecOutcome outcome = launch_->outcome();
-  if (outcome.kind != ExecOutcome::Kind::kExecFailed) return;
-  recording_.exec_error = exec_failure_sentence(launch_->path(), outcome.sys_errno);
-  recording_.exit_code_of_failure = 126;
+  tell_exec_failure(launch_, recording_);
 }
 
 Result<Recording> record_ptrace(const RecordOptions& options) {
