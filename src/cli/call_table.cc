@@ -8,6 +8,7 @@
 
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "evidence/saturation.h"
 #include "learn/learn.h"
 
 namespace sysnare::cli {
@@ -276,8 +277,10 @@ std::string call_notes(const Evidence& evidence) {
 }
 
 std::string call_total(const Evidence& evidence) {
-  return fmt::format("{} {} observed, {} lost\n", with_commas(evidence.observed()),
-                     evidence.observed() == 1 ? "call" : "calls", with_commas(evidence.lost));
+  const std::string losses = losses_text(evidence);
+  return fmt::format("{} {} observed, {} lost{}{}\n", with_commas(evidence.observed()),
+                     evidence.observed() == 1 ? "call" : "calls", with_commas(evidence.lost),
+                     losses.empty() ? "" : ": ", losses);
 }
 
 std::string code_paths(const Evidence& evidence) {

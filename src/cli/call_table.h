@@ -42,7 +42,7 @@ std::string call_table(const Evidence& evidence, SortBy sort_by, std::string_vie
 
 /// The lines under the table: what the reader must know of these counts; may be empty.
 std::string call_notes(const Evidence& evidence);
-/// "162 calls observed, 0 lost", the last line.
+/// "162 calls observed, 0 lost", the last line; with what was lost, where something was.
 std::string call_total(const Evidence& evidence);
 
 /// The code paths of each call, most frequent first, outermost function left: at most kShownPaths

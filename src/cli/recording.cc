@@ -1,6 +1,7 @@
 #include "cli/recording.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,10 +9,11 @@
 #include <memory>
 
 #include "arch/syscalls.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/print.h"
 #include "cli/verb.h"
-#include "learn/learn.h"
+#include "evidence/saturation.h"
 
 namespace sysnare::cli {
 namespace {
@@ -31,6 +33,27 @@ Result<std::uint64_t> number_of(std::string_view option, std::string_view text, 
   if (value && *value >= low && *value <= high) return *value;
   return fail(Errc::kUsage, "{}: \"{}\" is not allowed, a number from {} to {} is", option,
               printable(text), low, with_commas(high));
+}
+
+Result<void> read_runs(const std::string& runs, const std::string& until_saturated,
+                       std::uint64_t standard, RepeatOptions& options) {
+  options.runs = until_saturated.empty() ? standard : kMostUntilSaturated;
+  if (!runs.empty()) {
+    Result<std::uint64_t> number = number_of("--runs", runs, 1, kMaxRuns);
+    if (!number) return propagate(number);
+    options.runs = *number;
+  }
+  if (until_saturated.empty()) return {};
+  Result<std::uint64_t> quiet = number_of("--until-saturated", until_saturated, 1, kMaxRuns - 1);
+  if (!quiet) return propagate(quiet);
+  if (*quiet >= options.runs) {
+    return fail(Errc::kUsage,
+                "--until-saturated: {} runs with nothing new need {} runs at least, and there are "
+                "at most {}; set --runs",
+                *quiet, *quiet + 1, options.runs);
+  }
+  options.until_saturated = *quiet;
+  return {};
 }
 
 Result<std::function<Result<Recording>(const RecordOptions&)>> recorder_named(
@@ -58,11 +81,30 @@ std::function<void(const RunProgress&)> progress_lines(std::string verb) {
   };
 }
 
-void tell_ends(std::string_view verb, const Repeated& repeated, std::uint64_t wanted,
+std::function<void(const Evidence&)> saver_of(std::string verb, std::string path) {
+  struct stat there {};
+  if (path.empty() || path == "-") return {};
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) return {};
+  const auto told = std::make_shared<bool>(false);
+  return [verb = std::move(verb), path = std::move(path), told](const Evidence& evidence) {
+    Result<void> saved = write_file_atomic(path, write_evidence(evidence));
+    if (saved || *told) return;
+    *told = true;
+    complain(verb, fmt::format("the evidence so far cannot be saved: {}; the recording goes on",
+                               saved.error().message));
+  };
+}
+
+void tell_ends(std::string_view verb, const Repeated& repeated, const RepeatOptions& asked,
                bool all_statuses) {
-  if (repeated.interrupted_by != 0 && wanted > 1) {
+  if (repeated.interrupted_by != 0 && asked.runs > 1) {
     complain(verb, fmt::format("ended by {} in run {} of {}; what was seen until then is kept",
-                               signal_name(repeated.interrupted_by), repeated.runs, wanted));
+                               signal_name(repeated.interrupted_by), repeated.runs, asked.runs));
+  }
+  if (asked.until_saturated > 0 && !repeated.saturated && repeated.interrupted_by == 0) {
+    complain(verb, fmt::format("not saturated, {} with nothing new were asked for: {}",
+                               plural(asked.until_saturated, "run"),
+                               saturation_text(repeated.last.evidence)));
   }
   const std::string statuses = status_text(repeated);
   if (!statuses.empty() && (all_statuses || repeated.statuses.size() > 1)) {

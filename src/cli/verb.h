@@ -93,6 +93,7 @@ int verb_lint(const Words& words);
 int verb_merge(const Words& words);
 int verb_profile(const Words& words);
 int verb_run(const Words& words);
+int verb_saturation(const Words& words);
 int verb_simulate(const Words& words);
 int verb_syscalls(const Words& words);
 int verb_trace(const Words& words);

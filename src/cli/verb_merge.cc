@@ -5,24 +5,29 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/call_table.h"
+#include "cli/evidence_files.h"
 #include "cli/filter_input.h"
 #include "cli/merge_profiles.h"
 #include "cli/print.h"
+#include "cli/saturation_json.h"
 #include "cli/verb.h"
 #include "evidence/evidence.h"
+#include "evidence/saturation.h"
 #include "filter/raw.h"
 #include "flow/profile_file.h"
-#include "learn/learn.h"
 
 namespace sysnare::cli {
 namespace {
 
 constexpr std::string_view kName = "merge";
+/// New calls of a file that are said one by one; the rest is counted.
+constexpr std::size_t kMaxNewCalls = 24;
 
 struct Input {
   std::string name;
@@ -72,38 +77,52 @@ Result<bool> are_profiles(const std::vector<Input>& inputs) {
   return profile != inputs.end();
 }
 
-Result<Evidence> merged(const std::vector<Input>& inputs) {
-  Evidence all;
-  bool first = true;
-  std::set<std::string> programs;
-  for (const Input& input : inputs) {
-    Result<Evidence> one = parse_evidence(input.text, input.name);
-    if (!one) return propagate(one);
-    programs.insert(one->program.path);
-    if (first) {
-      all = std::move(*one);
-    } else {
-      merge_evidence(all, *one);
-    }
-    first = false;
+/// What is asked of evidence.
+struct EvidenceWords {
+  bool force = false;
+  bool json = false;
+};
+
+/// "b.json: 8 runs, 62 different calls, 2 of them new: madvise in 3 of 8 runs, tgkill in 1"
+std::string contribution_text(const Contribution& file) {
+  std::string text = fmt::format("{}: {}, {}", printable(file.file), plural(file.runs, "run"),
+                                 plural(file.calls, "different call"));
+  if (file.new_calls.empty()) return text;
+  text += fmt::format(", {} of them new: ", file.new_calls.size());
+  for (std::size_t i = 0; i < file.new_calls.size() && i < kMaxNewCalls; ++i) {
+    const NewCall& call = file.new_calls[i];
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", call.name);
+    if (file.runs > 1) text += fmt::format(" in {} of {} runs", call.runs_seen, file.runs);
   }
-  if (programs.size() > 1) {
-    complain(kName, fmt::format("these are recordings of {} programs; a profile of the result "
-                                "allows each what any of them needs",
-                                programs.size()));
+  if (file.new_calls.size() > kMaxNewCalls) {
+    text += fmt::format(" and {} more", file.new_calls.size() - kMaxNewCalls);
   }
-  return all;
+  return text;
 }
 
-int join_evidence(const std::vector<Input>& inputs, const std::string& output) {
-  Result<Evidence> all = merged(inputs);
-  if (!all) return failed(kName, all.error());
-  if (Result<void> written = write_file_atomic(output, write_evidence(*all)); !written) {
+int merge_evidence_files(std::vector<Input> inputs, const std::string& output,
+                         const EvidenceWords& words) {
+  if (words.json && output == "-") {
+    complain(kName, "--json prints the summary where the evidence would go; add -o FILE");
+    return kUsageError;
+  }
+  std::vector<EvidenceText> texts;
+  for (Input& input : inputs) texts.push_back({input.name, std::move(input.text)});
+  Result<Joined> joined = join_evidence(texts, words.force);
+  if (!joined) return failed(kName, joined.error());
+  const Evidence& all = joined->evidence;
+  if (Result<void> written = write_file_atomic(output, write_evidence(all)); !written) {
     return failed(kName, written.error());
   }
-  say(stderr, "{} of {} in {}, {} lost; {}\n", plural(all->observed(), "call"),
-      plural(all->calls.size(), "kind"), plural(all->runs, "run"), with_commas(all->lost),
-      saturation_text(*all));
+  complain_each(kName, joined->warnings);
+  if (words.json) {
+    say(stdout, "{}", merge_document(*joined));
+    return kOk;
+  }
+  for (const Contribution& file : joined->files) say(stderr, "{}\n", contribution_text(file));
+  for (const std::string& line : rare_lines(all)) say(stderr, "{}\n", line);
+  say(stderr, "{}, {}: {}\n{}", plural(all.runs, "run"), plural(all.calls.size(), "different call"),
+      saturation_text(all), call_total(all));
   return kOk;
 }
 
@@ -112,16 +131,21 @@ int join_evidence(const std::vector<Input>& inputs, const std::string& output) {
 int verb_merge(const Words& words) {
   CLI::App app(
       "Join evidence files into one: counts and runs add up, and runs are numbered on in the order "
-      "of the files. Or join profiles (or filters) by what they decide: the result allows what any "
-      "of them allows, or with --intersect what all of them allow.",
+      "of the files; what each file brings is said. Or join profiles (or filters) by what they "
+      "decide: the result allows what any of them allows, or with --intersect what all of them "
+      "allow.",
       std::string(kName));
   std::vector<std::string> paths;
   std::string output = "-";
   MergeWords merge;
+  EvidenceWords of_evidence;
   app.add_option("FILE", paths, "evidence, or profiles; - is standard input")->required();
   auto* const out =
       app.add_option("-o,--output", output, "write the result here (default: standard output)")
           ->type_name("FILE");
+  app.add_flag("--force", of_evidence.force, "evidence: merge recordings of several programs too");
+  app.add_flag("--json", of_evidence.json,
+               "evidence: what each file brings as one JSON document on standard output");
   app.add_flag("--intersect", merge.intersect, "profiles: allow what all of them allow");
   app.add_option("--check", merge.check,
                  "profiles: write nothing; end with 1 when this file decides otherwise than the "
@@ -155,6 +179,10 @@ int verb_merge(const Words& words) {
   Result<bool> profiles = are_profiles(inputs);
   if (!profiles) return failed(kName, profiles.error());
   if (*profiles) {
+    if (of_evidence.force || of_evidence.json) {
+      complain(kName, "--force and --json go with evidence, and these files are profiles");
+      return kUsageError;
+    }
     std::vector<NamedText> texts;
     for (Input& input : inputs) texts.push_back({input.name, std::move(input.text)});
     return merge_profiles(texts, merge, output);
@@ -166,7 +194,7 @@ int verb_merge(const Words& words) {
         "files are evidence");
     return kUsageError;
   }
-  return join_evidence(inputs, output);
+  return merge_evidence_files(std::move(inputs), output, of_evidence);
 }
 
 }  // namespace sysnare::cli

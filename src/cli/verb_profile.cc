@@ -15,6 +15,7 @@
 #include "cli/recording.h"
 #include "cli/verb.h"
 #include "container/runtime_calls.h"
+#include "evidence/saturation.h"
 #include "flow/formats.h"
 #include "flow/profile_file.h"
 #include "learn/learn.h"
@@ -34,6 +35,7 @@ struct Typed {
   std::string output = "-";
   std::string evidence_output;
   std::string runs;
+  std::string until_saturated;
   std::string default_action = "errno";
   std::string default_errno;
   std::string dialect = "docker";
@@ -113,8 +115,10 @@ Result<Request> checked(const Typed& typed, const Words& command) {
         Errc::kUsage,
         "no evidence file and no command; `sysnare profile -o FILE -- COMMAND` records one");
   }
-  if (command.empty() && (!typed.runs.empty() || !typed.evidence_output.empty())) {
-    return fail(Errc::kUsage, "--runs and --evidence are about a command; put it behind `--`");
+  if (command.empty() &&
+      (!typed.runs.empty() || !typed.until_saturated.empty() || !typed.evidence_output.empty())) {
+    return fail(Errc::kUsage,
+                "--runs, --until-saturated and --evidence are about a command; put it behind `--`");
   }
   Result<Action> action = action_of(typed.default_action);
   if (!action) return propagate(action);
@@ -140,11 +144,10 @@ Result<Request> checked(const Typed& typed, const Words& command) {
   if (!layers) return propagate(layers);
   request.layers = std::move(*layers);
   request.repeat.record.command = command;
-  request.repeat.runs = kDefaultRuns;
-  if (!typed.runs.empty()) {
-    Result<std::uint64_t> runs = number_of("--runs", typed.runs, 1, kMaxRuns);
-    if (!runs) return propagate(runs);
-    request.repeat.runs = *runs;
+  if (Result<void> good =
+          read_runs(typed.runs, typed.until_saturated, kDefaultRuns, request.repeat);
+      !good) {
+    return propagate(good);
   }
   auto recorder = recorder_named(typed.recorder);
   if (!recorder) return propagate(recorder);
@@ -231,7 +234,7 @@ int record_command(const Typed& typed, Request& request, std::vector<Evidence>& 
     complain(kName, repeated->last.exec_error);
     return repeated->last.exit_code_of_failure;
   }
-  tell_ends(kName, *repeated, request.repeat.runs, true);
+  tell_ends(kName, *repeated, request.repeat, true);
   if (!typed.evidence_output.empty()) {
     if (Result<void> saved =
             write_file_atomic(typed.evidence_output, write_evidence(repeated->last.evidence));
@@ -278,6 +281,10 @@ int verb_profile(const Words& words) {
   app.add_option("--runs", typed.runs,
                  fmt::format("run the command N times (default: {})", kDefaultRuns))
       ->type_name("N");
+  app.add_option("--until-saturated", typed.until_saturated,
+                 "stop as soon as K runs in a row showed no new call; --runs is then the most "
+                 "(default: 1000)")
+      ->type_name("K");
   app.add_option("--evidence", typed.evidence_output, "also save what the command's runs showed")
       ->type_name("FILE");
   app.add_option(

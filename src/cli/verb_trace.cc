@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace {
 constexpr std::string_view kName = "trace";
 /// PID_MAX_LIMIT, include/linux/threads.h, Linux 6.18.
 constexpr std::uint64_t kMaxPid = 4u << 20;
+/// Seconds between two saves unless told otherwise: what a crash may cost.
+constexpr std::uint64_t kSaveEvery = 60;
+constexpr std::uint64_t kMaxSaveEvery = 86'400;  ///< a day
 /// Processes that the first line of the table names.
 constexpr std::size_t kMaxNamed = 4;
 
@@ -34,12 +38,44 @@ struct Options {
 struct Typed {
   std::vector<std::string> pids;
   std::string sort_by = "time";
-  std::string runs = "1";
+  std::string runs;
+  std::string until_saturated;
+  std::string save_every;
   std::string recorder = "auto";
   bool no_follow = false;
   bool counts = false;
   bool no_time = false;
 };
+
+/// How often, and until when.
+Result<void> check_repeating(RepeatOptions& repeat, const Typed& typed, const Words& command) {
+  if (Result<void> good = read_runs(typed.runs, typed.until_saturated, 1, repeat); !good) {
+    return good;
+  }
+  if (command.empty() && (repeat.runs > 1 || repeat.until_saturated > 0)) {
+    return fail(Errc::kUsage, "{} repeats a command, and -p has none",
+                repeat.until_saturated > 0 ? "--until-saturated" : "--runs");
+  }
+  return {};
+}
+
+/// How often the evidence so far is saved to -o.
+Result<void> check_saving(Options& options, const Typed& typed) {
+  options.repeat.save = saver_of(std::string(kName), options.output);
+  std::uint64_t seconds = kSaveEvery;
+  if (!typed.save_every.empty()) {
+    Result<std::uint64_t> number = number_of("--save-every", typed.save_every, 0, kMaxSaveEvery);
+    if (!number) return propagate(number);
+    seconds = *number;
+    if (seconds > 0 && !options.repeat.save) {
+      return fail(Errc::kUsage,
+                  "--save-every saves again and again to the file of -o, and {}; add -o FILE",
+                  options.output.empty() ? "there is none" : options.output + " is no such file");
+    }
+  }
+  options.repeat.save_every = std::chrono::seconds(seconds);
+  return {};
+}
 
 Result<Options> checked(Options options, const Typed& typed, const Words& command) {
   RecordOptions& record = options.repeat.record;
@@ -57,11 +93,8 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   if (!command.empty() && !record.attach.empty()) {
     return fail(Errc::kUsage, "both a command and -p; trace them one after the other and `merge`");
   }
-  Result<std::uint64_t> runs = number_of("--runs", typed.runs, 1, kMaxRuns);
-  if (!runs) return propagate(runs);
-  options.repeat.runs = *runs;
-  if (options.repeat.runs > 1 && command.empty()) {
-    return fail(Errc::kUsage, "--runs repeats a command, and -p has none");
+  if (Result<void> good = check_repeating(options.repeat, typed, command); !good) {
+    return propagate(good);
   }
   if (typed.no_time) record.detail = RecordDetail::kErrors;
   if (typed.counts) record.detail = RecordDetail::kCounts;
@@ -74,6 +107,7 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   auto recorder = recorder_named(typed.recorder);
   if (!recorder) return propagate(recorder);
   options.repeat.recorder = std::move(*recorder);
+  if (Result<void> good = check_saving(options, typed); !good) return propagate(good);
   if (options.output.empty()) return options;
   // Before the program runs: an hour's recording must not end with "permission denied".
   if (Result<void> good = check_writable(options.output); !good) {
@@ -143,6 +177,14 @@ int verb_trace(const Words& words) {
   app.add_flag("--json", options.json, "the evidence as one JSON document in place of the table");
   app.add_option("--runs", typed.runs, "run the command N times and add up (default: 1)")
       ->type_name("N");
+  app.add_option("--until-saturated", typed.until_saturated,
+                 "stop as soon as K runs in a row showed no new call; --runs is then the most "
+                 "(default: 1000)")
+      ->type_name("K");
+  app.add_option("--save-every", typed.save_every,
+                 "save the evidence so far to the file of -o every so many seconds (default: 60; "
+                 "0: only at the end)")
+      ->type_name("SECONDS");
   app.add_flag("--stacks", options.repeat.record.stacks, "the code paths that made each call");
   app.add_flag("--sites", options.repeat.record.sites,
                "keep the calling instruction of each call in the evidence");
@@ -198,7 +240,7 @@ int verb_trace(const Words& words) {
       return kLaunchFailed;
     }
   }
-  tell_ends(kName, *repeated, options.repeat.runs, false);
+  tell_ends(kName, *repeated, options.repeat, false);
   if (options.repeat.record.sites && options.output.empty() && !options.json) {
     complain(kName, "--sites are kept in the evidence; add -o FILE or --json to see them");
   }

@@ -13,6 +13,7 @@ constexpr Verb kVerbs[] = {
     {"profile", "turn evidence, or a command, into the profile that allows just that",
      verb_profile},
     {"merge", "join evidence files, or profiles, into one", verb_merge},
+    {"saturation", "say whether a program has been recorded often enough", verb_saturation},
     {"run", "run a command under a seccomp profile", verb_run},
     {"watch", "run a command with a trip wire around its profile", verb_watch},
     {"lint", "find the pitfalls in profiles, and mend them", verb_lint},

@@ -1,8 +1,11 @@
 #include "evidence/evidence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 
 #include "arch/syscalls.h"
 #include "base/text.h"
@@ -123,18 +126,29 @@ void merge_executables(Evidence& into, const Evidence& more) {
   }
 }
 
+/// "ebpf+ptrace": all that took part, sorted, so that the order of merging does not show.
+void merge_recorders(std::string& into, std::string_view more) {
+  std::set<std::string_view> all;
+  for (const std::string_view list : {std::string_view(into), more}) {
+    for (const std::string_view recorder : split(list, '+')) {
+      if (!recorder.empty()) all.insert(recorder);
+    }
+  }
+  into = fmt::format("{}", fmt::join(all, "+"));
+}
+
 /// A sentence about the second program, when it is another than ours.
 void merge_program(Evidence& into, const Evidence& more) {
-  if (more.program == into.program || more.program.path.empty()) return;
   if (into.program.path.empty()) {
     into.program = more.program;
     return;
   }
-  const bool same_path = into.program.path == more.program.path;
-  add_note(into,
-           fmt::format("holds runs of {} too{}{}",
-                       same_path ? "another build of " + more.program.path : more.program.path,
-                       more.program.sha256.empty() ? "" : ", sha256 ", more.program.sha256));
+  const SameProgram same = same_program(into.program, more.program);
+  if (same == SameProgram::kYes) return;
+  const std::string& path = more.program.path;
+  add_note(into, fmt::format("holds runs of {} too{}{}",
+                             same == SameProgram::kOtherBuild ? "another build of " + path : path,
+                             more.program.sha256.empty() ? "" : ", sha256 ", more.program.sha256));
 }
 
 }  // namespace
@@ -191,6 +205,25 @@ void add_note(Evidence& evidence, std::string note) {
   if (evidence.notes.size() < kMaxNotes) evidence.notes.push_back(std::move(note));
 }
 
+void lose(Evidence& evidence, const std::string& what, std::uint64_t count) {
+  if (count == 0) return;
+  add(evidence.lost, count);
+  add(evidence.losses[what], count);
+}
+
+std::string losses_text(const Evidence& evidence) {
+  std::vector<std::string> parts;
+  std::uint64_t known = 0;
+  for (const auto& [what, count] : evidence.losses) {
+    parts.push_back(fmt::format("{} {}", with_commas(count), printable(what)));
+    add(known, count);
+  }
+  if (!parts.empty() && known < evidence.lost) {
+    parts.push_back(with_commas(evidence.lost - known) + " others");
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 void sort_stacks(std::vector<Stack>& stacks) {
   std::sort(stacks.begin(), stacks.end(), [](const Stack& a, const Stack& b) {
     if (a.count != b.count) return a.count > b.count;
@@ -198,19 +231,23 @@ void sort_stacks(std::vector<Stack>& stacks) {
   });
 }
 
+SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b) {
+  if (a.path.empty() || b.path.empty() || a == b) return SameProgram::kYes;
+  const bool both_known = !a.sha256.empty() && !b.sha256.empty();
+  if (both_known && a.sha256 == b.sha256) return SameProgram::kYes;
+  if (a.path != b.path) return SameProgram::kNo;
+  return both_known ? SameProgram::kOtherBuild : SameProgram::kYes;
+}
+
 void merge_evidence(Evidence& into, const Evidence& more) {
   merge_program(into, more);
   if (into.command.empty()) into.command = more.command;
-  if (into.recorder.empty()) into.recorder = more.recorder;
-  const std::vector<std::string_view> recorders = split(into.recorder, '+');
-  if (std::find(recorders.begin(), recorders.end(), more.recorder) == recorders.end() &&
-      !more.recorder.empty()) {
-    into.recorder += "+" + more.recorder;
-  }
+  merge_recorders(into.recorder, more.recorder);
   into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));
   merge_executables(into, more);
   add(into.runs, more.runs);
   add(into.lost, more.lost);
+  for (const auto& [what, count] : more.losses) add(into.losses[what], count);
   add(into.runs_unfollowed, more.runs_unfollowed);
   add(into.children_unfollowed, more.children_unfollowed);
   add(into.unresolved_sites, more.unresolved_sites);

@@ -100,8 +100,10 @@ struct Evidence {
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
   std::string recorder;              ///< "ptrace", "ebpf", "scan"
   std::uint64_t runs = 1;
-  std::uint64_t last_new_run = 1;         ///< the last run (1-based) in which a call came first
-  std::uint64_t lost = 0;                 ///< calls known to have been made and not recorded
+  std::uint64_t last_new_run = 1;  ///< the last run (1-based) in which a call came first
+  std::uint64_t lost = 0;          ///< calls known to have been made and not recorded
+  /// What those were, in the plural -> how many; sums up to at most `lost`: older files do not say.
+  std::map<std::string, std::uint64_t> losses;
   std::uint64_t runs_unfollowed = 0;      ///< runs that left children alone (`trace --no-follow`)
   std::uint64_t children_unfollowed = 0;  ///< processes that those were seen to start
   std::uint64_t unresolved_sites = 0;
@@ -125,8 +127,20 @@ CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin orig
 /// Appends `note` unless it is there already.
 void add_note(Evidence& evidence, std::string note);
 
+/// Counts `count` more as lost; `what` they are is in the plural: "calls of unknown architectures".
+void lose(Evidence& evidence, const std::string& what, std::uint64_t count = 1);
+
+/// "2 calls of unknown architectures, 3 others": what was lost; empty where nothing was, or nothing
+/// is known of it.
+std::string losses_text(const Evidence& evidence);
+
 /// Most frequent first, equal counts by their frames.
 void sort_stacks(std::vector<Stack>& stacks);
+
+/// Whether both are about one program: by path, or by what is in the file. One of which nothing is
+/// known (a recording of a whole host) is like any.
+enum class SameProgram : std::uint8_t { kYes, kOtherBuild, kNo };
+SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b);
 
 /// Adds `more` (later runs of the same workload) to `into`, which holds a run at least: counts and
 /// runs add up (and stay at 2^64-1 where they would wrap), runs of `more` are numbered on.

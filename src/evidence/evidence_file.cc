@@ -315,6 +315,17 @@ Result<void> read_lost(const Cursor& top, Evidence& evidence) {
   Result<std::uint64_t> lost = at->u64_or_hex();
   if (!lost) return propagate(lost);
   evidence.lost = *lost;
+  auto members = top.members_of("losses");
+  if (!members) return propagate(members);
+  std::uint64_t known = 0;
+  for (const auto& [what, each] : *members) {
+    Result<std::uint64_t> count = each.u64_or_hex();
+    if (!count) return propagate(count);
+    evidence.losses[what] = *count;
+    if (__builtin_add_overflow(known, *count, &known) || known > evidence.lost) {
+      return each.fail("losses: more than the {} of `lost`", with_commas(evidence.lost));
+    }
+  }
   return {};
 }
 
@@ -330,6 +341,10 @@ std::string write_evidence(const Evidence& evidence) {
   json["last_new_run"] = number(evidence.last_new_run);
   json["observed"] = number(evidence.observed());
   json["lost"] = number(evidence.lost);
+  if (!evidence.losses.empty()) {
+    json["losses"] = Json::object();
+    for (const auto& [what, count] : evidence.losses) json["losses"][what] = number(count);
+  }
   json["runs_unfollowed"] = number(evidence.runs_unfollowed);
   json["children_unfollowed"] = number(evidence.children_unfollowed);
   json["unresolved_sites"] = number(evidence.unresolved_sites);

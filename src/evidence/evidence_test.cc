@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "arch/syscalls.h"
 #include "base/text.h"
@@ -115,6 +116,81 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   EXPECT_EQ(a.runs_unfollowed, 2u);
   EXPECT_EQ(a.children_unfollowed, 5u);
   EXPECT_THAT(a.notes, ElementsAre("n"));
+}
+
+/// All but which run was the first, and the order of a list of notes, is the same in any order.
+TEST(Evidence, TheOrderOfMergingShowsOnlyInTheNumbersOfRuns) {
+  Evidence a = run_of({"openat", "read"});
+  Evidence b = run_of({"openat", "mkdir"});
+  Evidence c = run_of({"read", "chdir"});
+  b.recorder = "ebpf";
+  a.record(call_of("openat"), Origin::kApplication).errors = {{"ENOENT", 1}};
+  a.record(call_of("openat"), Origin::kApplication).args = {{0, {1, 2}}};
+  b.record(call_of("openat"), Origin::kApplication).args = {{0, {3}}};
+  lose(a, "calls of one kind", 2);
+  lose(c, "calls of one kind", 3);
+  lose(c, "calls of another kind");
+  c.notes = {"n"};
+  std::vector<const Evidence*> order = {&a, &b, &c};
+  std::sort(order.begin(), order.end());
+  std::set<std::string> texts;
+  do {
+    Evidence all = *order[0];
+    merge_evidence(all, *order[1]);
+    merge_evidence(all, *order[2]);
+    EXPECT_EQ(all.runs, 3u);
+    EXPECT_EQ(all.find(call_of("read"), Origin::kApplication)->runs_seen, 2u);
+    all.last_new_run = 0;
+    for (CallEvidence& call : all.calls) call.first_run = 0;
+    texts.insert(write_evidence(all));
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_EQ(texts.size(), 1u);
+  EXPECT_THAT(*texts.begin(), HasSubstr("\"ebpf+ptrace\""));
+  EXPECT_THAT(*texts.begin(), HasSubstr("\"calls of one kind\": 5"));
+}
+
+TEST(Evidence, KnowsProgramsByPathOrByWhatIsInThem) {
+  struct Case {
+    const char* why;
+    ProgramIdentity a, b;
+    SameProgram same;
+  };
+  const Case cases[] = {
+      {"equal", {"/bin/x", "11", ""}, {"/bin/x", "11", ""}, SameProgram::kYes},
+      {"another build", {"/bin/x", "11", ""}, {"/bin/x", "22", ""}, SameProgram::kOtherBuild},
+      {"a file that could not be read",
+       {"/bin/x", "", ""},
+       {"/bin/x", "22", ""},
+       SameProgram::kYes},
+      {"another name of the file", {"/bin/x", "11", ""}, {"/usr/y", "11", ""}, SameProgram::kYes},
+      {"another program", {"/bin/x", "11", ""}, {"/bin/y", "22", ""}, SameProgram::kNo},
+      {"two of which only the names are known", {"/x", "", ""}, {"/y", "", ""}, SameProgram::kNo},
+      {"a whole host", {"", "", ""}, {"/bin/y", "22", ""}, SameProgram::kYes},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_EQ(same_program(c.a, c.b), c.same);
+    EXPECT_EQ(same_program(c.b, c.a), c.same);
+  }
+}
+
+TEST(Evidence, WhatWasLostIsNamedFromTheFileOn) {
+  Evidence evidence = run_of({"read"});
+  EXPECT_EQ(losses_text(evidence), "");
+  lose(evidence, "calls of one kind", 0);
+  EXPECT_EQ(evidence.losses.size(), 0u) << "nothing";
+  lose(evidence, "calls of one kind", 1200);
+  evidence.lost += 3;  // of an older file, which does not say
+  EXPECT_EQ(losses_text(evidence), "1,200 calls of one kind, 3 others");
+  const Result<Evidence> back = parse_evidence(write_evidence(evidence), "e.json");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(back->lost, 1203u);
+  EXPECT_EQ(back->losses, evidence.losses);
+  Evidence lies = evidence;
+  lies.lost = 1199;
+  const Result<Evidence> refused = parse_evidence(write_evidence(lies), "e.json");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("more than the 1,199 of `lost`"));
 }
 
 TEST(Evidence, MergeKeepsTheShortestTimeWhereBothKnowIt) {

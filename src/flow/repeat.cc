@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
+#include "evidence/saturation.h"
+#include "record/notes.h"
+#include "record/saver.h"
 
 namespace sysnare {
 namespace {
@@ -67,13 +71,37 @@ int ending_signal(const EndWatch& watch, const Recording& run) {
              : killed_by;
 }
 
+/// Saves what the runs showed so far, none of which goes on.
+void save_between(const Evidence& evidence, const RepeatOptions& options) {
+  Evidence so_far = evidence;
+  add_note(so_far, kNoteNotEnded);
+  options.save(so_far);
+}
+
 }  // namespace
 
 Result<Repeated> repeat_recording(const RepeatOptions& options) {
   Repeated all;
   EndWatch watch;
+  RecordOptions record = options.record;
+  std::optional<EvidenceSaver> saver;
+  if (options.save && options.save_every.count() > 0) {
+    Result<EvidenceSaver> started =
+        EvidenceSaver::start(options.save_every, [&](const Evidence& now) {
+          Evidence so_far = now;
+          if (all.runs > 0) {
+            so_far = all.last.evidence;
+            merge_evidence(so_far, now);
+          }
+          add_note(so_far, kNoteNotEnded);
+          options.save(so_far);
+        });
+    if (!started) return propagate(started);
+    saver.emplace(std::move(*started));
+    record.saver = &*saver;
+  }
   while (all.runs < options.runs) {
-    Result<Recording> run = options.recorder(options.record);
+    Result<Recording> run = options.recorder(record);
     if (!run) {
       if (all.runs == 0) return propagate(run);
       return propagate(run, "run {} of {}", all.runs + 1, options.runs);
@@ -91,9 +119,12 @@ Result<Repeated> repeat_recording(const RepeatOptions& options) {
     ++all.statuses[shell_status(all.last.wait_status)];
     all.interrupted_by = ending_signal(watch, all.last);
     if (all.interrupted_by != 0) break;
-    if (options.progress && all.runs < options.runs) {
-      options.progress({all.runs, options.runs, all.last.evidence});
-    }
+    all.saturated =
+        options.until_saturated != 0 && quiet_runs(all.last.evidence) >= options.until_saturated;
+    if (all.saturated || all.runs == options.runs) break;
+    // Runs that are shorter than that leave the saving to us.
+    if (saver && saver->due()) save_between(all.last.evidence, options);
+    if (options.progress) options.progress({all.runs, options.runs, all.last.evidence});
   }
   return all;
 }

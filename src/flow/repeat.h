@@ -4,6 +4,7 @@
 // One run shows what that run needed: Go's scheduler alone makes calls that come in one of fifteen
 // runs. How long nothing new has come is in the evidence (last_new_run).
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,6 +29,12 @@ struct RepeatOptions {
   std::uint64_t runs = 1;
   /// Called after each run but the last; may be empty.
   std::function<void(const RunProgress&)> progress;
+  /// Stops as soon as so many runs in a row showed no new call; 0: takes all runs.
+  std::uint64_t until_saturated = 0;
+  /// Gets what all runs showed so far each time that `save_every` has passed, within a run too; a
+  /// note in it says that the recording had not ended. Empty, or 0: never.
+  std::function<void(const Evidence&)> save;
+  std::chrono::milliseconds save_every{0};
   std::function<Result<Recording>(const RecordOptions&)> recorder = record_auto;  ///< what records
 };
 
@@ -35,6 +42,7 @@ struct Repeated {
   Recording last;          ///< the last run; its evidence is that of all runs
   std::uint64_t runs = 0;  ///< how many there were
   int interrupted_by = 0;  ///< the signal that ended it early, 0 for none
+  bool saturated = false;  ///< ended by RepeatOptions::until_saturated
   /// Exit status as a shell gives it -> in how many runs.
   std::map<int, std::uint64_t> statuses;
 };

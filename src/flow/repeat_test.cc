@@ -1,6 +1,7 @@
 #include "flow/repeat.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 
 namespace sysnare {
@@ -100,6 +101,58 @@ TEST(Repeat, ASignalBetweenTwoRunsLosesNothing) {
   struct sigaction now {};
   ::sigaction(SIGINT, nullptr, &now);
   EXPECT_EQ(now.sa_handler, SIG_DFL) << "as it was before";
+}
+
+TEST(Repeat, EndsWhenEnoughRunsInARowShowedNothingNew) {
+  Script script;
+  for (Call call : {kRead, kRead, kWrite, kRead, kWrite, kRead, kRead}) script.add(0, call);
+  RepeatOptions options = script.options(7);
+  options.until_saturated = 3;
+  const Result<Repeated> all = repeat_recording(options);
+  ASSERT_TRUE(all.has_value());
+  EXPECT_EQ(all->runs, 6u) << "run 3 was new, and 4 to 6 were not";
+  EXPECT_TRUE(all->saturated);
+
+  script.next = 0;
+  options.runs = 5;
+  const Result<Repeated> few = repeat_recording(options);
+  ASSERT_TRUE(few.has_value());
+  EXPECT_EQ(few->runs, 5u);
+  EXPECT_FALSE(few->saturated);
+}
+
+/// Within a run the recorder saves, between runs we do; what is saved holds the runs before.
+TEST(Repeat, SavesWhatAllRunsShowedSoFar) {
+  Script script;
+  script.add(0, kRead);
+  script.add(0, kWrite);
+  script.add(0, kRead);
+  RepeatOptions options = script.options(3);
+  std::vector<Evidence> saved;
+  options.save = [&](const Evidence& evidence) { saved.push_back(evidence); };
+  options.save_every = std::chrono::milliseconds(1);
+  const auto recorder = options.recorder;
+  bool within = false;
+  options.recorder = [&](const RecordOptions& record) {
+    Result<Recording> run = recorder(record);
+    // Waits for the timer; what it says is taken only where a recorder would.
+    pollfd due{record.saver->fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&due, 1, 10'000), 1);
+    if (within && record.saver->due()) record.saver->save(run->evidence);
+    within = !within;
+    return run;
+  };
+  const Result<Repeated> all = repeat_recording(options);
+  ASSERT_TRUE(all.has_value());
+  ASSERT_GE(saved.size(), 2u);
+  EXPECT_EQ(saved[0].runs, 1u) << "between run 1 and 2";
+  EXPECT_EQ(saved[1].runs, 2u) << "within run 2, with run 1";
+  EXPECT_EQ(saved[1].calls.size(), 2u);
+  for (const Evidence& each : saved) {
+    ASSERT_EQ(each.notes.size(), 1u);
+    EXPECT_NE(each.notes[0].find("had not ended"), std::string::npos);
+  }
+  EXPECT_TRUE(all->last.evidence.notes.empty()) << "it has ended";
 }
 
 TEST(Repeat, AProgramThatCannotRunIsTriedOnce) {

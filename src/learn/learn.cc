@@ -277,6 +277,17 @@ Profile to_profile(const std::map<std::string, Found>& found, const std::vector<
   return profile;
 }
 
+/// " (2 calls of unknown architectures)", as far as it is known what was lost.
+std::string in_brackets(const Evidence& evidence) {
+  const std::string text = losses_text(evidence);
+  return text.empty() ? text : " (" + text + ")";
+}
+
+std::uint64_t add_counts(std::uint64_t a, std::uint64_t b) {
+  add_count(a, b);
+  return a;
+}
+
 Result<void> check(const std::vector<Evidence>& evidence, const std::vector<Layer>& layers,
                    const LearnOptions& options) {
   if (options.default_action == Action::kAllow) {
@@ -297,10 +308,10 @@ Result<void> check(const std::vector<Evidence>& evidence, const std::vector<Laye
   for (const Evidence& each : evidence) {
     if (each.lost > 0 && !options.accept_loss) {
       return fail(Errc::kBadInput,
-                  "the recording of {} lost {} of {}, so calls may be missing; record again, or "
+                  "the recording of {} lost {} of {}{}, so calls may be missing; record again, or "
                   "take it as it is with --accept-loss",
                   printable(each.program.path), with_commas(each.lost),
-                  plural(each.observed() + each.lost, "call"));
+                  plural(add_counts(each.observed(), each.lost), "call"), in_brackets(each));
     }
     for (const CallEvidence& call : each.calls) {
       any = any || (call.origin != Origin::kLaunch && call.origin != Origin::kIoUring);
@@ -328,17 +339,6 @@ std::string unfollowed_text(const Evidence& evidence) {
       children == 1 ? "its" : "their");
 }
 
-std::string saturation_text(const Evidence& evidence) {
-  const std::uint64_t quiet = evidence.runs - std::min(evidence.runs, evidence.last_new_run);
-  if (evidence.runs == 0) return "no run, static analysis only";
-  if (evidence.runs == 1) return "1 run; more runs (--runs N) may show more calls";
-  if (quiet == 0) {
-    return fmt::format("new calls came until the last of {} runs; take more (--runs N)",
-                       evidence.runs);
-  }
-  return fmt::format("nothing new in the last {} of {} runs", quiet, evidence.runs);
-}
-
 Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<Layer>& layers,
                       const LearnOptions& options) {
   if (Result<void> good = check(evidence, layers, options); !good) return propagate(good);
@@ -347,8 +347,9 @@ Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<L
   learned.merged = merge_all(evidence);
   const Evidence& all = learned.merged;
   if (all.lost > 0) {
-    learned.notes.push_back(fmt::format("{} calls were lost while recording and are missing here",
-                                        with_commas(all.lost)));
+    learned.notes.push_back(fmt::format(
+        "{} {} lost while recording{}, so calls may be missing here", with_commas(all.lost),
+        all.lost == 1 ? "call was" : "calls were", in_brackets(all)));
   }
   if (std::string text = unfollowed_text(all); !text.empty()) {
     learned.notes.push_back(std::move(text));

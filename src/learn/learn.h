@@ -64,7 +64,4 @@ Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<L
 /// That calls of children are missing since they were not followed; empty where none are.
 std::string unfollowed_text(const Evidence& evidence);
 
-/// "nothing new in the last 14 of 20 runs", "new calls came until the last of 20 runs", "1 run".
-std::string saturation_text(const Evidence& evidence);
-
 }  // namespace sysnare

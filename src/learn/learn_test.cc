@@ -266,6 +266,30 @@ TEST(Learn, RefusesWhatWouldMakeABadProfile) {
   EXPECT_THAT(learned->notes, Contains(HasSubstr("3 calls were lost")));
 }
 
+/// Merging must not wash a loss away, and the sentence says what was lost.
+TEST(Learn, RefusesALossAlsoAfterMerging) {
+  Evidence lossy = evidence_of({{"write"}});
+  lose(lossy, "calls of one kind", 3);
+  Evidence merged = evidence_of({{"write"}, {"read"}});
+  merge_evidence(merged, lossy);
+  merge_evidence(merged, evidence_of({{"write"}}));
+  const std::vector<Evidence> inputs[] = {
+      {lossy}, {merged}, {evidence_of({{"write"}}), lossy}, {lossy, evidence_of({{"write"}})}};
+  LearnOptions forced;
+  forced.accept_loss = true;
+  for (const std::vector<Evidence>& input : inputs) {
+    const Result<Learned> refused = learn(input, {}, {});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_THAT(refused.error().message, HasSubstr("(3 calls of one kind)"));
+    const Result<Learned> learned = learn(input, {}, forced);
+    ASSERT_TRUE(learned.has_value());
+    EXPECT_EQ(learned->merged.lost, 3u);
+    EXPECT_THAT(learned->notes,
+                Contains("3 calls were lost while recording (3 calls of one kind), so calls may be "
+                         "missing here"));
+  }
+}
+
 TEST(Learn, SaysWhoseCallsAreMissingSinceTheyWereNotFollowed) {
   struct Case {
     const char* why;
@@ -291,26 +315,6 @@ TEST(Learn, SaysWhoseCallsAreMissingSinceTheyWereNotFollowed) {
     const bool said =
         std::find(learned->notes.begin(), learned->notes.end(), c.text) != learned->notes.end();
     EXPECT_EQ(said, c.children > 0);
-  }
-}
-
-TEST(Learn, SaysHowLongNothingNewHasCome) {
-  struct Case {
-    std::uint64_t runs;
-    std::uint64_t last_new;
-    const char* text;
-  };
-  constexpr Case kCases[] = {
-      {20, 6, "nothing new in the last 14 of 20 runs"},
-      {20, 20, "new calls came until the last of 20 runs; take more (--runs N)"},
-      {1, 1, "1 run; more runs (--runs N) may show more calls"},
-      {0, 0, "no run, static analysis only"},
-  };
-  for (const Case& c : kCases) {
-    Evidence evidence;
-    evidence.runs = c.runs;
-    evidence.last_new_run = c.last_new;
-    EXPECT_EQ(saturation_text(evidence), c.text);
   }
 }
 

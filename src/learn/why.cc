@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "evidence/saturation.h"
 #include "profile/resolve.h"
 
 namespace sysnare {

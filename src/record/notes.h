@@ -6,10 +6,12 @@ namespace sysnare {
 inline constexpr const char* kNoteIoUring =
     "the program uses io_uring; operations in its rings are no system calls and were not seen";
 inline constexpr const char* kNoteDetached = "the recording ended while the program still ran";
+inline constexpr const char* kNoteNotEnded =
+    "saved while the recording went on, which had not ended: what came later is missing";
 inline constexpr const char* kNoteAttached =
     "attached to a running program: the calls of its start are not in this recording, so a profile "
     "of it alone does not let the program start";
-inline constexpr const char* kNoteOdd =
-    "calls of more nonsense numbers were made than are kept; the rest is counted as lost";
+/// What was lost, in the plural, for lose().
+inline constexpr const char* kLostOdd = "calls of nonsense numbers past the most that are kept";
 
 }  // namespace sysnare

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "evidence/evidence.h"
+#include "record/saver.h"
 
 namespace sysnare {
 
@@ -50,6 +51,8 @@ struct RecordOptions {
   RecordDetail detail = RecordDetail::kTime;
   /// Called once, when everything asked for is watched (and a command is about to be executed).
   std::function<void()> on_armed;
+  /// Gets the evidence so far whenever it is due; may be null.
+  const EvidenceSaver* saver = nullptr;
 };
 
 struct Recording {

@@ -1,5 +1,5 @@
-// sysnare profile and merge, as a user sees them: evidence or a command in, a profile out that the
-// program runs under.
+// sysnare profile, as a user sees it: evidence or a command in, a profile out that the program runs
+// under.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -243,37 +243,6 @@ TEST(ProfileVerb, SaysInOneSentenceWhatIsWrongAndOverwritesNothing) {
   const Outcome forced = sysnare({"profile", lossy_file, "--accept-loss"});
   EXPECT_EQ(forced.status, 0);
   EXPECT_THAT(forced.err, HasSubstr("7 calls were lost"));
-}
-
-TEST(MergeVerb, AddsRunsUp) {
-  TempDir dir;
-  const std::string one = record(dir, "1.json", {"true"});
-  const std::string two = record(dir, "2.json", {"sh", "-c", "cd /"});
-  const Outcome outcome = sysnare({"merge", one, two, "-o", dir / "m.json"});
-  ASSERT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("recordings of 2 programs"));
-  const Json merged = parsed(slurp(dir / "m.json"));
-  EXPECT_EQ(merged["runs"], 2);
-  EXPECT_EQ(merged["last_new_run"], 2);
-  EXPECT_EQ(merged["observed"], parsed(slurp(one))["observed"].get<std::uint64_t>() +
-                                    parsed(slurp(two))["observed"].get<std::uint64_t>());
-  EXPECT_EQ(sysnare({"profile", dir / "m.json"}).out, sysnare({"profile", one, two}).out);
-}
-
-TEST(MergeVerb, RefusesWhatItCannotMerge) {
-  TempDir dir;
-  const std::string evidence = record(dir, "e.json", {"true"});
-  const std::string profile = dir.write("profile.json", R"({"defaultAction": "SCMP_ACT_ALLOW"})");
-  const std::string kept = dir.write("kept.json", "old");
-  expect_sentences(
-      {"merge", "-o", kept},
-      {
-          {"a mix", {evidence, profile}, 2, "one kind"},
-          {"nothing", {}, 2, "FILE is missing"},
-          {"no such file", {evidence, dir / "none"}, 3, "none"},
-          {"half a file", {evidence, dir.write("half", slurp(evidence).substr(0, 99))}, 3, "half"},
-      });
-  EXPECT_EQ(slurp(kept), "old");
 }
 
 }  // namespace

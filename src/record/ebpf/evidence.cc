@@ -81,19 +81,10 @@ void add_rows(const EbpfTables& tables, std::optional<std::uint32_t> executable,
 
 void add_tables(const EbpfTables& tables, Evidence& evidence) {
   add_rows(tables, std::nullopt, evidence.calls);
-  for (const LossRow& loss : kLosses) {
-    const std::uint64_t count = tables.lost[loss.what];
-    if (count == 0) continue;
-    evidence.lost += count;
-    add_note(evidence, fmt::format("lost: {} {}", with_commas(count), loss.text));
-  }
-  if (tables.missed != 0) {
-    evidence.lost += tables.missed;
-    add_note(evidence, fmt::format("lost: {} calls that came while an eBPF program was at work",
-                                   with_commas(tables.missed)));
-  }
+  for (const LossRow& loss : kLosses) lose(evidence, loss.text, tables.lost[loss.what]);
+  lose(evidence, "calls that came while an eBPF program was at work", tables.missed);
   if (tables.moved_meanwhile) {
-    ++evidence.lost;
+    lose(evidence, "calls of tasks that ended while they were read");
     add_note(evidence, kNoteMoved);
   }
   for (const CallEvidence& call : evidence.calls) {

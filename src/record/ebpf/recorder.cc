@@ -127,12 +127,19 @@ Result<void> EbpfRecorder::watch() {
       return {};
     }
     std::vector<pollfd> waits = {
-        {jobs_.fd(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {programs_.events_fd(), POLLIN, 0}};
+        {jobs_.fd(), POLLIN, 0},
+        {children_.get(), POLLIN, 0},
+        {programs_.events_fd(), POLLIN, 0},
+        {options_.saver == nullptr ? -1 : options_.saver->fd(), POLLIN, 0}};
     const int ready = waiter_.wait(waits, command_ != 0 ? -1 : kLookAgainMs);
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
     if (Result<void> read = read_events(); !read) return read;
     read_command();
     read_signals();
+    if (options_.saver != nullptr && options_.saver->due()) {
+      // What cannot be read now is no reason to end: the next time, or the end, may have it.
+      if (Result<Evidence> now = so_far(); now) options_.saver->save(*now);
+    }
     if (ready != 0) continue;
     Result<std::uint64_t> living = programs_.count_living();
     if (!living) return propagate(living);
@@ -192,8 +199,21 @@ void EbpfRecorder::on_executable(const sysnare_event& event) {
   files_[event.executable] = std::move(file);
 }
 
-Result<void> EbpfRecorder::finish() {
-  Evidence& evidence = recording_.evidence;
+const ProgramIdentity& EbpfRecorder::identity_of(ExecutableFile& file) {
+  // Once, and as early as it is asked for: a long recording saves itself now and then, and the file
+  // may be replaced meanwhile.
+  if (!file.identity) {
+    if (is_file(file.path, file)) {
+      file.identity = identify_program(file.path);
+    } else {
+      file.identity.emplace().path = file.path;
+    }
+  }
+  return *file.identity;
+}
+
+Result<Evidence> EbpfRecorder::so_far() {
+  Evidence evidence = recording_.evidence;
   evidence.recorder = "ebpf";
   Result<EbpfTables> tables = programs_.collect();
   if (!tables) return propagate(tables);
@@ -202,15 +222,16 @@ Result<void> EbpfRecorder::finish() {
   evidence.children_unfollowed = tables->unfollowed;
   if (options_.sites) add_sites(*tables, modules_, evidence);
   std::map<std::uint32_t, ProgramIdentity> programs;
-  for (const auto& [number, file] : files_) {
-    if (is_file(file.path, file)) {
-      programs[number] = identify_program(file.path);
-    } else {
-      programs[number].path = file.path;
-    }
-  }
+  for (auto& [number, file] : files_) programs[number] = identity_of(file);
   add_executables(*tables, programs, evidence);
-  if (recording_.detached) add_note(evidence, kNoteDetached);
+  return evidence;
+}
+
+Result<void> EbpfRecorder::finish() {
+  Result<Evidence> evidence = so_far();
+  if (!evidence) return propagate(evidence);
+  recording_.evidence = std::move(*evidence);
+  if (recording_.detached) add_note(recording_.evidence, kNoteDetached);
   tell_exec_failure(launch_, recording_);
   return {};
 }

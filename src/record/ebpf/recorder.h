@@ -34,6 +34,7 @@ struct ExecutableFile {
   std::string path;  ///< leads to the file itself, as far as we could tell
   dev_t device = 0;
   ino_t inode = 0;
+  std::optional<ProgramIdentity> identity;  ///< found out when first asked for
 };
 
 class EbpfRecorder {
@@ -54,6 +55,9 @@ class EbpfRecorder {
   void read_signals();
   Result<void> read_events();
   void on_executable(const sysnare_event& event);
+  /// What was seen so far. At any time.
+  Result<Evidence> so_far();
+  static const ProgramIdentity& identity_of(ExecutableFile& file);
   Result<void> finish();
 
   const RecordOptions& options_;

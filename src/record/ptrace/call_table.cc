@@ -82,10 +82,7 @@ CallCounter* CallTable::find(Call call) {
     return &row[index];
   }
   if (const auto found = odd_.find(call); found != odd_.end()) return &found->second;
-  if (odd_.size() >= kMaxOdd) {
-    overflowed_ = true;
-    return nullptr;
-  }
+  if (odd_.size() >= kMaxOdd) return nullptr;
   return &odd_.emplace(call, CallCounter(call, Origin::kApplication)).first->second;
 }
 

@@ -75,8 +75,6 @@ class CallTable {
   /// The counter of the launcher's own exec.
   CallCounter* launch_exec(Call call);
 
-  [[nodiscard]] bool overflowed() const { return overflowed_; }
-
   /// Adds every counter with a count to `evidence`, and calls `each(counter, record)`.
   template <typename Each>
   void add_to(Evidence& evidence, Each&& each) const {
@@ -94,7 +92,6 @@ class CallTable {
   std::array<std::vector<CallCounter>, kAbiCount> indexed_;  ///< empty until the ABI comes up
   std::map<Call, CallCounter> odd_;
   std::map<Call, CallCounter> launch_;
-  bool overflowed_ = false;
 };
 
 }  // namespace sysnare

@@ -35,9 +35,9 @@ constexpr auto kDetachPoll = std::chrono::milliseconds(1);
 constexpr const char* kNotePtrace =
     "the program called ptrace, which fails under a tracer (EPERM); what it does otherwise was not "
     "seen";
-constexpr const char* kNoteUntraced =
-    "a child was made with CLONE_UNTRACED, which no tracer can follow; its calls are missing";
-constexpr const char* kNoteArch = "calls of an architecture that no table here knows are missing";
+constexpr const char* kLostUntraced =
+    "children made with CLONE_UNTRACED, which no tracer can follow, with all their calls";
+constexpr const char* kLostArch = "calls of an architecture that no table here knows";
 constexpr const char* kNoteStuck =
     "a thread did not stop in time to be let go; the kernel lets it go when the recorder ends";
 
@@ -69,7 +69,8 @@ Result<Recording> PtraceRecorder::record() {
   waiting_.reserve(kMaxWaiting);
   if (options_.sites) sites_.emplace();
   if (options_.stacks) stacks_.emplace();
-  Result<SignalWaker> waker = SignalWaker::start(jobs_.fd());
+  Result<SignalWaker> waker =
+      SignalWaker::start(jobs_.fd(), options_.saver == nullptr ? -1 : options_.saver->fd());
   if (!waker) return propagate(waker);
   waker_.emplace(std::move(*waker));
 
@@ -166,6 +167,7 @@ void PtraceRecorder::on_end(pid_t thread, int status) {
   if (known) return;
   // The waker's child, one killed before its first stop, or a child that we had before.
   read_signals();
+  if (options_.saver != nullptr && options_.saver->due()) options_.saver->save(so_far());
   waker_->rearm();
 }
 
@@ -258,8 +260,7 @@ void PtraceRecorder::on_entry(Tracee& tracee, const __ptrace_syscall_info& info)
   tracee.gave_birth = false;
   const std::optional<Abi> abi = abi_of(info.arch, nr);
   if (!abi) {
-    ++lost_;
-    unknown_arch_ = true;
+    lose(recording_.evidence, kLostArch);
     return;
   }
   const Call call{*abi, nr};
@@ -270,7 +271,7 @@ void PtraceRecorder::on_entry(Tracee& tracee, const __ptrace_syscall_info& info)
     tracee.call = calls_.find(call);
   }
   if (tracee.call == nullptr) {
-    ++lost_;
+    lose(recording_.evidence, kLostOdd);
     return;
   }
   tracee.call->begin();
@@ -324,8 +325,7 @@ void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info
   call->end(now - tracee.entered_ns, failed ? static_cast<int>(-info.exit.rval) : 0);
   if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth) {
     if (options_.follow) {
-      untraced_ = true;
-      ++lost_;
+      lose(recording_.evidence, kLostUntraced);
     } else {
       ++children_unfollowed_;
     }
@@ -391,8 +391,8 @@ void PtraceRecorder::forget_those_who_never_came() {
   }
 }
 
-void PtraceRecorder::finish() {
-  Evidence& evidence = recording_.evidence;
+Evidence PtraceRecorder::so_far() const {
+  Evidence evidence = recording_.evidence;
   evidence.recorder = "ptrace";
   calls_.add_to(evidence, [&](const CallCounter& counter, CallEvidence& record) {
     if (sites_) sites_->add_to(counter, record);
@@ -404,14 +404,15 @@ void PtraceRecorder::finish() {
       add_note(evidence, kNoteIoUring);
     }
   });
-  evidence.lost = lost_;
   evidence.runs_unfollowed = options_.follow ? 0 : 1;
   evidence.children_unfollowed = children_unfollowed_;
   if (sites_) evidence.unresolved_sites = sites_->unresolved();
-  if (untraced_) add_note(evidence, kNoteUntraced);
-  if (unknown_arch_) add_note(evidence, kNoteArch);
-  if (calls_.overflowed()) add_note(evidence, kNoteOdd);
-  if (recording_.detached) add_note(evidence, kNoteDetached);
+  return evidence;
+}
+
+void PtraceRecorder::finish() {
+  recording_.evidence = so_far();
+  if (recording_.detached) add_note(recording_.evidence, kNoteDetached);
   tell_exec_failure(launch_, recording_);
 }
 

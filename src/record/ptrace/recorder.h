@@ -62,6 +62,8 @@ class PtraceRecorder {
   void read_signals();
   void detach_all();
   void forget_those_who_never_came();
+  /// What was seen so far. At any time.
+  [[nodiscard]] Evidence so_far() const;
   void finish();
 
   const RecordOptions& options_;
@@ -76,13 +78,10 @@ class PtraceRecorder {
   std::vector<std::pair<pid_t, int>> waiting_;
   pid_t command_ = 0;         ///< the launched process while it lives, else 0
   std::set<pid_t> attached_;  ///< processes that we attached to
-  std::uint64_t lost_ = 0;
   std::uint64_t children_unfollowed_ = 0;  ///< left alone, as the options ask for
   unsigned stops_in_turn_ = 0;
   bool stop_asked_ = false;
   bool detaching_ = false;
-  bool untraced_ = false;
-  bool unknown_arch_ = false;
 };
 
 }  // namespace sysnare

@@ -1,0 +1,63 @@
+#include "cli/saturation_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "evidence/saturation.h"
+
+namespace sysnare::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr unsigned kJsonSchema = 1;
+
+Json saturation_json(const Evidence& evidence) {
+  const Saturation saturation = saturation_of(evidence);
+  Json json = {{"runs", saturation.runs},
+               {"quiet_runs", saturation.quiet_runs},
+               {"calls", saturation.calls},
+               {"new_runs", saturation.new_runs},
+               {"chance_of_new", saturation.chance_of_new()},
+               {"limit_of_chance", saturation.limit_of_chance()},
+               {"rare", Json::array()}};
+  for (const RareCalls& rare : saturation.rare) {
+    json["rare"].push_back({{"runs_seen", rare.runs_seen}, {"calls", rare.calls}});
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string merge_document(const Joined& joined) {
+  Json document = {{"schema", kJsonSchema}, {"files", Json::array()}};
+  for (const Contribution& file : joined.files) {
+    Json each = {{"file", file.file},
+                 {"runs", file.runs},
+                 {"calls", file.calls},
+                 {"new_calls", Json::array()}};
+    for (const NewCall& call : file.new_calls) {
+      each["new_calls"].push_back({{"name", call.name}, {"runs_seen", call.runs_seen}});
+    }
+    document["files"].push_back(std::move(each));
+  }
+  document["warnings"] = joined.warnings;
+  document["observed"] = joined.evidence.observed();
+  document["lost"] = joined.evidence.lost;
+  document["saturation"] = saturation_json(joined.evidence);
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string saturation_document(const std::vector<std::string>& files, const Evidence& evidence,
+                                std::uint64_t wanted, const std::string& why_not) {
+  Json json = {{"schema", kJsonSchema},
+               {"files", files},
+               {"program", evidence.program.path},
+               {"lost", evidence.lost},
+               {"saturation", saturation_json(evidence)},
+               {"wanted", {{"quiet_runs", wanted}}},
+               {"enough", why_not.empty()},
+               {"why_not", why_not}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sysnare::cli

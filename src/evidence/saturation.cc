@@ -1,0 +1,78 @@
+#include "evidence/saturation.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+/// A call is rare when it came in one run of so many, or in one alone.
+constexpr std::uint64_t kRareOneIn = 10;
+/// Events that may have stayed away by chance in 95 of 100 cases: -ln(0.05), rounded up.
+constexpr double kRuleOfThree = 3;
+
+/// A scan knows no run, and a record without one says nothing of runs.
+bool was_observed(const CallEvidence& call) {
+  return call.origin != Origin::kScan && call.runs_seen > 0;
+}
+
+}  // namespace
+
+double Saturation::chance_of_new() const {
+  return runs == 0 ? 1 : static_cast<double>(new_runs) / static_cast<double>(runs);
+}
+
+double Saturation::limit_of_chance() const {
+  if (new_runs > 0 || runs == 0) return chance_of_new();
+  return std::min(1.0, kRuleOfThree / static_cast<double>(runs));
+}
+
+std::uint64_t quiet_runs(const Evidence& evidence) {
+  return evidence.runs - std::min(evidence.runs, evidence.last_new_run);
+}
+
+Saturation saturation_of(const Evidence& evidence) {
+  Saturation result;
+  result.runs = evidence.runs;
+  result.quiet_runs = quiet_runs(evidence);
+  std::set<std::uint64_t> new_runs;
+  std::map<std::uint64_t, std::set<std::string>> rare;
+  for (const CallEvidence& call : evidence.calls) {
+    if (!was_observed(call)) continue;
+    ++result.calls;
+    if (call.runs_seen == 1) new_runs.insert(call.first_run);
+    if (call.runs_seen == 1 || call.runs_seen <= evidence.runs / kRareOneIn) {
+      rare[call.runs_seen].insert(call_name(call));
+    }
+  }
+  result.new_runs = new_runs.size();
+  if (evidence.runs < 2) return result;  // all are of one run, and none is rare
+  for (const auto& [runs_seen, calls] : rare) {
+    result.rare.push_back({runs_seen, {calls.begin(), calls.end()}});
+  }
+  return result;
+}
+
+std::string saturation_text(const Evidence& evidence) {
+  const std::uint64_t quiet = quiet_runs(evidence);
+  if (evidence.runs == 0) return "no run, static analysis only";
+  if (evidence.runs == 1) return "1 run; more runs (--runs N) may show more calls";
+  if (quiet == 0) {
+    return fmt::format("new calls came until the last of {} runs; take more (--runs N)",
+                       evidence.runs);
+  }
+  return fmt::format("nothing new in the last {} of {} runs", quiet, evidence.runs);
+}
+
+std::string call_name(const CallEvidence& call) {
+  std::string name = call_label(call.call);
+  if (call.call.abi != native_abi()) name += fmt::format(" ({})", abi_name(call.call.abi));
+  if (call.origin != Origin::kApplication) name += fmt::format(" ({})", origin_name(call.origin));
+  return name;
+}
+
+}  // namespace sysnare
