@@ -10,8 +10,7 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"trace", "print which system calls a command or a running process makes", verb_trace},
-    {"profile", "turn evidence, or a command, into the profile that allows just that",
-     verb_profile},
+    {"profile", "turn evidence, or a command, into a profile that allows just that", verb_profile},
     {"merge", "join evidence files, or profiles, into one", verb_merge},
     {"saturation", "say whether a program has been recorded often enough", verb_saturation},
     {"run", "run a command under a seccomp profile", verb_run},
@@ -34,7 +33,7 @@ void print_help() {
       "and sets a trip wire around it.\n\n"
       "usage: sysnare VERB [options] [-- COMMAND...]\n\n"
       "verbs:\n");
-  for (const Verb& verb : kVerbs) say(stdout, "  {:<10} {}\n", verb.name, verb.summary);
+  for (const Verb& verb : kVerbs) say(stdout, "  {:<11} {}\n", verb.name, verb.summary);
   say(stdout, "\n`sysnare VERB --help` says more. `sysnare --version` prints the version.\n");
 }
 
