@@ -197,7 +197,9 @@ Result<void> Server::start() {
   const auto deadline = std::chrono::steady_clock::now() + kStartDeadline;
   while (!answers(port_)) {
     if (server_->has_ended()) {
-      return fail(Errc::kNotFound, "{}: {}", argv->front(), failure_of(server_->wait({})));
+      const Ran ran = server_->wait({});
+      return fail(ran.status == 127 ? Errc::kNotFound : Errc::kSystem, "{}: {}", argv->front(),
+                  failure_of(ran));
     }
     if (std::chrono::steady_clock::now() > deadline) {
       return fail(Errc::kSystem, "{} does not answer within {} s", argv->front(),
