@@ -109,5 +109,8 @@ function(sysnare_room name)
     endforeach()
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit)
+    if(ARG_BUSY)
+      set_tests_properties(unit.${name} PROPERTIES COST 100)  # begins early, or the rest waits for it
+    endif()
   endif()
 endfunction()
