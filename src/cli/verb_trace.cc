@@ -11,21 +11,19 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/call_table.h"
+#include "cli/executable_table.h"
 #include "cli/print.h"
 #include "cli/recording.h"
+#include "cli/trace_subject.h"
 #include "cli/verb.h"
 
 namespace sysnare::cli {
 namespace {
 
 constexpr std::string_view kName = "trace";
-/// PID_MAX_LIMIT, include/linux/threads.h, Linux 6.18.
-constexpr std::uint64_t kMaxPid = 4u << 20;
 /// Seconds between two saves unless told otherwise: what a crash may cost.
 constexpr std::uint64_t kSaveEvery = 60;
 constexpr std::uint64_t kMaxSaveEvery = 86'400;  ///< a day
-/// Processes that the first line of the table names.
-constexpr std::size_t kMaxNamed = 4;
 
 struct Options {
   RepeatOptions repeat;
@@ -36,7 +34,7 @@ struct Options {
 
 /// The options as they were typed.
 struct Typed {
-  std::vector<std::string> pids;
+  TypedSubject subject;
   std::string sort_by = "time";
   std::string runs;
   std::string until_saturated;
@@ -53,7 +51,7 @@ Result<void> check_repeating(RepeatOptions& repeat, const Typed& typed, const Wo
     return good;
   }
   if (command.empty() && (repeat.runs > 1 || repeat.until_saturated > 0)) {
-    return fail(Errc::kUsage, "{} repeats a command, and -p has none",
+    return fail(Errc::kUsage, "{} repeats a command, and there is none",
                 repeat.until_saturated > 0 ? "--until-saturated" : "--runs");
   }
   return {};
@@ -81,18 +79,7 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   RecordOptions& record = options.repeat.record;
   record.command = command;
   record.follow = !typed.no_follow;
-  for (const std::string& each : typed.pids) {
-    Result<std::uint64_t> pid = number_of("-p", each, 1, kMaxPid);
-    if (!pid) return propagate(pid);
-    record.attach.push_back(static_cast<pid_t>(*pid));
-  }
-  if (command.empty() && record.attach.empty()) {
-    return fail(Errc::kUsage,
-                "no command and no -p PID; `sysnare trace -- COMMAND` runs and traces one");
-  }
-  if (!command.empty() && !record.attach.empty()) {
-    return fail(Errc::kUsage, "both a command and -p; trace them one after the other and `merge`");
-  }
+  if (Result<void> taken = take_subject(typed.subject, record); !taken) return propagate(taken);
   if (Result<void> good = check_repeating(options.repeat, typed, command); !good) {
     return propagate(good);
   }
@@ -116,24 +103,9 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   return options;
 }
 
-/// "processes 12 (sleep), 13 (cat) and 2 more", empty without -p. While they live.
-std::string subject_of(const std::vector<pid_t>& pids) {
-  if (pids.empty()) return {};
-  std::vector<std::string> names;
-  for (const pid_t pid : pids) {
-    if (names.size() == kMaxNamed) {
-      names.push_back(fmt::format("{} more", pids.size() - kMaxNamed));
-      break;
-    }
-    Result<std::string> name = read_file(fmt::format("/proc/{}/comm", pid));
-    names.push_back(name ? fmt::format("{} ({})", pid, trim(*name)) : std::to_string(pid));
-  }
-  return fmt::format("{} {}", pids.size() == 1 ? "process" : "processes", join_and(names));
-}
-
 void print_report(const Options& options, const Evidence& evidence, std::string_view subject) {
-  // The program's own output stays what it is: our table goes where strace's does. With -p stdout
-  // is free, unless the evidence goes there.
+  // The program's own output stays what it is: our table goes where strace's does. Without a
+  // command stdout is free, unless the evidence goes there.
   const bool launched = !options.repeat.record.command.empty();
   std::FILE* to = launched || options.output == "-" ? stderr : stdout;
   if (options.json) {
@@ -143,6 +115,9 @@ void print_report(const Options& options, const Evidence& evidence, std::string_
   const bool timed = options.repeat.record.detail == RecordDetail::kTime;
   say(to, "{}", call_table(evidence, options.sort_by, subject, timed));
   if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
+  if (options.repeat.record.host || !options.repeat.record.cgroups.empty()) {
+    say(to, "{}", executable_table(evidence));
+  }
   say(to, "{}", call_notes(evidence));
   if (!options.output.empty() && options.output != "-") {
     say(to, "saved to {0}; `sysnare profile {0} -o PROFILE.json` makes a profile of it\n",
@@ -155,19 +130,31 @@ void print_report(const Options& options, const Evidence& evidence, std::string_
 
 int verb_trace(const Words& words) {
   CLI::App app(
-      "Run a command, or attach to running processes, and print which system calls they make: the "
-      "table of `strace -c -w -f`, with threads and children. The command's own output is left "
-      "alone; the table goes to standard error, with -p to standard output.",
+      "Run a command, or watch what runs already, and print which system calls are made: the table "
+      "of `strace -c -w -f`, with threads and children. The command's own output is left alone; "
+      "the "
+      "table goes to standard error, without a command to standard output.",
       std::string(kName));
   Options options;
   Typed typed;
   bool follow = false;
-  app.add_option("-p,--attach", typed.pids,
+  app.add_option("-p,--attach", typed.subject.pids,
                  "attach to this process and all its threads, until it ends or Ctrl-C; may be "
                  "repeated, or a list with commas")
       ->type_name("PID")
       ->delimiter(',')
       ->allow_extra_args(false);
+  app.add_option("--cgroup", typed.subject.cgroups,
+                 "record what runs in the cgroup of this directory and below, now and later, until "
+                 "nothing does or Ctrl-C; may be repeated")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  app.add_option("--unit", typed.subject.units,
+                 "record a systemd unit: the cgroup of that name; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("--host", typed.subject.host,
+               "record every process of this machine but sysnare, until Ctrl-C");
   app.add_option("-o,--output", options.output, "save the evidence, for `sysnare profile`")
       ->type_name("FILE");
   app.add_option("-S,--sort-by", typed.sort_by,
@@ -202,10 +189,11 @@ int verb_trace(const Words& words) {
       "  sysnare trace ls -l\n"
       "  sysnare trace --runs 20 -o hello.evidence.json -- ./helloworld\n"
       "  sysnare trace -p 1234\n"
+      "  sysnare trace --unit nginx -o nginx.evidence.json\n"
       "\n"
       "exit status: the command's own, 128+N when signal N killed it, 125 when sysnare\n"
-      "failed, 126 when the command cannot be executed, 127 when there is none; with\n"
-      "-p 0 at the end or after Ctrl-C.");
+      "failed, 126 when the command cannot be executed, 127 when there is none; without\n"
+      "a command 0 at the end or after Ctrl-C.");
   const Parsed parsed = parse(app, words, kLaunchFailed, true);
   if (parsed.leave) return parsed.status;
   Result<Options> good = checked(std::move(options), typed, parsed.command);
@@ -215,11 +203,12 @@ int verb_trace(const Words& words) {
   }
   options = std::move(*good);
   options.repeat.progress = progress_lines(std::string(kName));
-  const std::string subject = subject_of(options.repeat.record.attach);
+  const std::string subject = subject_of(options.repeat.record);
 
   if (!subject.empty() && ::isatty(STDERR_FILENO) == 1) {
     options.repeat.record.on_armed = [&] {
-      say(stderr, "sysnare {}: attached to {}; Ctrl-C ends it\n", kName, printable(subject));
+      say(stderr, "sysnare {}: {} {}; Ctrl-C ends it\n", kName,
+          options.repeat.record.attach.empty() ? "recording" : "attached to", printable(subject));
     };
   }
 

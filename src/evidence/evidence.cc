@@ -111,11 +111,13 @@ std::uint64_t merge_calls(std::vector<CallEvidence>& into, const std::vector<Cal
 
 void merge_executables(Evidence& into, const Evidence& more) {
   for (const ExecutableEvidence& each : more.executables) {
-    const auto at = std::lower_bound(into.executables.begin(), into.executables.end(), each,
-                                     [](const ExecutableEvidence& a, const ExecutableEvidence& b) {
-                                       return a.program < b.program;
-                                     });
-    if (at == into.executables.end() || at->program != each.program) {
+    const auto at =
+        std::lower_bound(into.executables.begin(), into.executables.end(), each,
+                         [](const ExecutableEvidence& a, const ExecutableEvidence& b) {
+                           return std::tie(a.program, a.cgroup) < std::tie(b.program, b.cgroup);
+                         });
+    if (at == into.executables.end() ||
+        std::tie(at->program, at->cgroup) != std::tie(each.program, each.cgroup)) {
       ExecutableEvidence fresh = each;
       for (CallEvidence& call : fresh.calls) add(call.first_run, into.runs);
       into.executables.insert(at, std::move(fresh));

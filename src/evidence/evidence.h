@@ -90,6 +90,9 @@ struct CallEvidence {
 /// What one of several executables of a recording did: an exec starts a new one.
 struct ExecutableEvidence {
   ProgramIdentity program;
+  /// Path of the cgroup that it ran in, where executables were told apart by it (`trace --host`);
+  /// else empty.
+  std::string cgroup;
   /// Path of the executable whose exec became this one -> how often; "" for our launcher.
   std::map<std::string, std::uint64_t> executed_by;
   std::vector<CallEvidence> calls;  ///< as in Evidence, which has their sums
@@ -110,8 +113,8 @@ struct Evidence {
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"
   std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
-  /// Optional: the same by executable, sorted by program; empty when there was but one, or the
-  /// recorder does not tell them apart.
+  /// Optional: the same by executable, sorted by program and cgroup; empty when there was but one,
+  /// or the recorder does not tell them apart.
   std::vector<ExecutableEvidence> executables;
 
   /// The record of (call, origin), made when missing; keeps `calls` sorted. The reference holds

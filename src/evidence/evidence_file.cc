@@ -71,6 +71,7 @@ Json call_json(const CallEvidence& call) {
 Json executable_json(const ExecutableEvidence& executable) {
   Json json;
   json["program"] = program_json(executable.program);
+  if (!executable.cgroup.empty()) json["cgroup"] = executable.cgroup;
   json["executed_by"] = Json::object();
   for (const auto& [path, times] : executable.executed_by) {
     json["executed_by"][path] = number(times);
@@ -271,11 +272,13 @@ Result<void> read_program(const Cursor& object, ProgramIdentity& out) {
 Result<void> read_executables(const Cursor& top, Evidence& evidence) {
   Result<std::vector<Cursor>> items = top.items_of("executables");
   if (!items) return propagate(items);
-  std::map<ProgramIdentity, ExecutableEvidence> executables;
+  std::map<std::pair<ProgramIdentity, std::string>, ExecutableEvidence> executables;
   for (const Cursor& item : *items) {
     if (!item.is_object()) return item.fail("an object is needed here");
     ExecutableEvidence executable;
-    if (Result<void> read = read_program(item, executable.program); !read) return read;
+    Result<void> read = read_program(item, executable.program);
+    if (read && item.has("cgroup")) read = item.read("cgroup", executable.cgroup);
+    if (!read) return read;
     auto members = item.members_of("executed_by");
     if (!members) return propagate(members);
     for (const auto& [path, at] : *members) {
@@ -286,12 +289,12 @@ Result<void> read_executables(const Cursor& top, Evidence& evidence) {
     Result<std::vector<CallEvidence>> calls = read_calls(item, evidence.runs);
     if (!calls) return propagate(calls);
     executable.calls = std::move(*calls);
-    const ProgramIdentity program = executable.program;
-    if (!executables.try_emplace(program, std::move(executable)).second) {
-      return item.fail("the executable {} stands twice", printable(program.path));
+    const std::pair key(executable.program, executable.cgroup);
+    if (!executables.try_emplace(key, std::move(executable)).second) {
+      return item.fail("the executable {} stands twice", printable(key.first.path));
     }
   }
-  for (auto& [program, each] : executables) evidence.executables.push_back(std::move(each));
+  for (auto& [key, each] : executables) evidence.executables.push_back(std::move(each));
   return {};
 }
 

@@ -334,6 +334,21 @@ TEST(EvidenceFile, GivesBackExecutables) {
   EXPECT_THAT(refused.error().message, HasSubstr("/bin/y stands twice"));
 }
 
+TEST(EvidenceFile, KeepsOneExecutableInTwoCgroupsApart) {
+  Evidence evidence = run_with_child({"read"});
+  evidence.executables.front() = evidence.executables.back();
+  evidence.executables.front().cgroup = "/a";
+  evidence.executables.back().cgroup = "/b";
+  const std::string text = write_evidence(evidence);
+  Result<Evidence> back = parse_evidence(text, "x.json");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(write_evidence(*back), text);
+  merge_evidence(*back, evidence);
+  ASSERT_EQ(back->executables.size(), 2u);
+  EXPECT_EQ(back->executables[0].cgroup, "/a");
+  EXPECT_EQ(back->executables[1].calls.front().count, 2u);
+}
+
 TEST(EvidenceFile, EveryCutIsRefusedInOneSentence) {
   Evidence evidence = run_of({"read"});
   evidence.calls[0].sites = {{Site{"m", "k", 1}, 1}};

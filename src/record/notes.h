@@ -11,6 +11,12 @@ inline constexpr const char* kNoteNotEnded =
 inline constexpr const char* kNoteAttached =
     "attached to a running program: the calls of its start are not in this recording, so a profile "
     "of it alone does not let the program start";
+inline constexpr const char* kNoteAttachedCgroup =
+    "programs ran in the cgroup already: the calls of their start are not in this recording, so a "
+    "profile of it alone does not let them start";
+inline constexpr const char* kNoteHost =
+    "a recording of the whole host: the calls of the start of what ran already are not in it, nor "
+    "those of sysnare itself";
 /// What was lost, in the plural, for lose().
 inline constexpr const char* kLostOdd = "calls of nonsense numbers past the most that are kept";
 

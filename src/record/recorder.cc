@@ -39,13 +39,15 @@ Result<void> check_subject(const RecordOptions& options) {
 
 Result<Recording> record_ebpf(const RecordOptions& options) {
   if (Result<void> good = check_subject(options); !good) return propagate(good);
+  if (options.stacks && needs_ebpf(options)) {
+    return fail(
+        Errc::kUnsupported,
+        "code paths of {} are not kept: the eBPF recorder has none, and no other follows it",
+        options.host ? "a whole host" : "a cgroup");
+  }
   if (options.stacks) {
     return fail(Errc::kUnsupported,
                 "the eBPF recorder keeps no code paths; `--recorder ptrace` does");
-  }
-  if (needs_ebpf(options)) {
-    return fail(Errc::kUnsupported,
-                "this sysnare's eBPF recorder follows neither cgroups nor the host yet");
   }
   Result<EbpfPrograms> programs = ready_programs(options);
   if (!programs) {

@@ -46,4 +46,18 @@ char state_of(int pid) {
   return at == std::string::npos ? '?' : stat[at + 2];
 }
 
+std::uint64_t context_switches(int pid) {
+  std::uint64_t sum = 0;
+  std::error_code ignored;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
+    std::istringstream status(slurp(task.path().string() + "/status"));
+    for (std::string line; std::getline(status, line);) {
+      constexpr std::string_view kKey = "voluntary_ctxt_switches:";
+      if (line.starts_with(kKey)) sum += std::stoull(line.substr(kKey.size()));
+    }
+  }
+  return sum;
+}
+
 }  // namespace sysnare::live

@@ -1,6 +1,7 @@
 #pragma once
 // In which state is a process, as /proc tells?
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,7 @@ bool is_traced(int pid);
 bool all_threads_traced(int pid);
 /// "R", "S", "T" …; '?' when it is gone.
 char state_of(int pid);
+/// Voluntary context switches of all threads of `pid` so far.
+std::uint64_t context_switches(int pid);
 
 }  // namespace sysnare::live

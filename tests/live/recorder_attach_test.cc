@@ -48,21 +48,6 @@ bool holds(const RecorderProcess& recorder, bool is_tracer, int pid) {
   return recorder.armed() && (!is_tracer || all_threads_traced(pid));
 }
 
-/// Voluntary context switches of all threads of `pid` so far.
-std::uint64_t context_switches(pid_t pid) {
-  std::uint64_t sum = 0;
-  std::error_code ignored;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
-    std::istringstream status(slurp(task.path().string() + "/status"));
-    for (std::string line; std::getline(status, line);) {
-      constexpr std::string_view kKey = "voluntary_ctxt_switches:";
-      if (line.starts_with(kKey)) sum += std::stoull(line.substr(kKey.size()));
-    }
-  }
-  return sum;
-}
-
 TEST_P(RecorderAttach, AttachesToAllThreadsAndLetsThemGo) {
   if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {

@@ -47,6 +47,7 @@ Call call_of(std::uint64_t call) {
 }
 
 Origin origin_of(std::uint32_t executable) {
+  if ((executable & SYSNARE_RUNTIME) != 0) return Origin::kRuntime;
   return executable == SYSNARE_LAUNCHER ? Origin::kLaunch : Origin::kApplication;
 }
 
@@ -102,35 +103,58 @@ void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidenc
   evidence.unresolved_sites += tables.unresolved_sites;
 }
 
+namespace {
+
+NumberedExecutable executable_of(std::uint32_t number,
+                                 const std::map<std::uint32_t, NumberedExecutable>& programs) {
+  number &= ~SYSNARE_RUNTIME;
+  const auto found = programs.find(number);
+  if (found != programs.end()) return found->second;
+  NumberedExecutable unknown;
+  unknown.program.path = fmt::format("[executable {}, whose file is not known]", number);
+  return unknown;
+}
+
+}  // namespace
+
 void add_executables(const EbpfTables& tables,
-                     const std::map<std::uint32_t, ProgramIdentity>& programs, Evidence& evidence) {
+                     const std::map<std::uint32_t, NumberedExecutable>& programs,
+                     Evidence& evidence) {
   std::set<std::uint32_t> numbers;
   for (const auto& [key, row] : tables.rows) {
     if (key.executable != SYSNARE_LAUNCHER) numbers.insert(key.executable);
   }
-  if (numbers.size() < 2) return;  // a single one did all that is told already
-  const auto program_of = [&](std::uint32_t number) {
-    const auto found = programs.find(number);
-    if (found != programs.end()) return found->second;
-    ProgramIdentity unknown;
-    unknown.path = fmt::format("[executable {}, whose file is not known]", number);
-    return unknown;
-  };
   // Two files may have become one name: a program that was replaced meanwhile.
-  std::map<ProgramIdentity, ExecutableEvidence> all;
+  std::map<std::pair<ProgramIdentity, std::string>, ExecutableEvidence> all;
+  bool in_cgroups = false;
   for (const std::uint32_t number : numbers) {
-    const ProgramIdentity program = program_of(number);
-    ExecutableEvidence& executable = all[program];
-    executable.program = program;
+    const NumberedExecutable known = executable_of(number, programs);
+    in_cgroups = in_cgroups || !known.cgroup.empty();
+    ExecutableEvidence& executable = all[{known.program, known.cgroup}];
+    executable.program = known.program;
+    executable.cgroup = known.cgroup;
     add_rows(tables, number, executable.calls);
   }
+  // A single one did all that is told already.
+  if (numbers.size() < 2 && !in_cgroups) return;
   for (const auto& [edge, times] : tables.edges) {
-    const std::string from =
-        edge.from == SYSNARE_LAUNCHER ? std::string() : program_of(edge.from).path;
-    const auto to = all.find(program_of(edge.to));
+    const std::string from = edge.from == SYSNARE_LAUNCHER
+                                 ? std::string()
+                                 : executable_of(edge.from, programs).program.path;
+    const NumberedExecutable known = executable_of(edge.to, programs);
+    const auto to = all.find({known.program, known.cgroup});
     if (to != all.end()) to->second.executed_by[from] += times;
   }
   for (auto& [program, executable] : all) evidence.executables.push_back(std::move(executable));
+}
+
+ProgramIdentity first_program(const EbpfTables& tables,
+                              const std::map<std::uint32_t, NumberedExecutable>& programs) {
+  std::uint32_t first = SYSNARE_RUNTIME;
+  for (const auto& [key, row] : tables.rows) {
+    if (key.executable != SYSNARE_LAUNCHER) first = std::min(first, key.executable);
+  }
+  return first == SYSNARE_RUNTIME ? ProgramIdentity{} : executable_of(first, programs).program;
 }
 
 }  // namespace sysnare

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "evidence/evidence.h"
+#include "record/ebpf/executable_files.h"
 #include "record/ebpf/module_files.h"
 #include "record/ebpf/programs.h"
 
@@ -16,8 +17,14 @@ void add_tables(const EbpfTables& tables, Evidence& evidence);
 /// Adds the calling instructions.
 void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidence);
 
-/// Adds what each of several executables did. `programs` are those whose file is known, by number.
+/// Adds what each of several executables did, or each in a cgroup of its own. `programs` are those
+/// of which something is known, by number.
 void add_executables(const EbpfTables& tables,
-                     const std::map<std::uint32_t, ProgramIdentity>& programs, Evidence& evidence);
+                     const std::map<std::uint32_t, NumberedExecutable>& programs,
+                     Evidence& evidence);
+
+/// The program that was seen first, a container's runtime not counted; empty when nothing ran.
+ProgramIdentity first_program(const EbpfTables& tables,
+                              const std::map<std::uint32_t, NumberedExecutable>& programs);
 
 }  // namespace sysnare

@@ -34,6 +34,7 @@ TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
       {"x32 by its bit", key(1 | kX32Bit), {Abi::kX32, 1 | kX32Bit}, Origin::kApplication},
       {"a nonsense number", key(0xffffff00), {Abi::kX32, 0xffffff00}, Origin::kApplication},
       {"our launcher's exec", key(59, SYSNARE_LAUNCHER), {Abi::kX86_64, 59}, Origin::kLaunch},
+      {"a runtime", key(1, kShell | SYSNARE_RUNTIME), {Abi::kX86_64, 1}, Origin::kRuntime},
   };
   if (native_abi() != Abi::kX86_64) GTEST_SKIP() << "the ABIs here are those of x86_64";
   for (const Case& c : cases) {
@@ -103,8 +104,8 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
   tables.edges.push_back({{kShell, kChild}, 2});
   Evidence both;
-  ProgramIdentity shell;
-  shell.path = "/bin/sh";
+  NumberedExecutable shell;
+  shell.program.path = "/bin/sh";
   add_executables(tables, {{kShell, shell}}, both);
   ASSERT_EQ(both.executables.size(), 2u);
   EXPECT_EQ(both.executables[0].program.path, "/bin/sh");
@@ -113,6 +114,40 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   EXPECT_EQ(both.executables[1].executed_by.at("/bin/sh"), 2u);
   ASSERT_EQ(both.executables[1].calls.size(), 1u);
   EXPECT_EQ(both.executables[1].calls.front().count, 5u);
+}
+
+TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
+  EbpfTables tables;
+  tables.rows.push_back({key(native("read")), {2, 0, 0, 0}});
+  NumberedExecutable shell;
+  shell.program.path = "/bin/sh";
+  shell.cgroup = "/a";
+  Evidence alone;
+  add_executables(tables, {{kShell, shell}}, alone);
+  ASSERT_EQ(alone.executables.size(), 1u) << "where it ran is told nowhere else";
+  EXPECT_EQ(alone.executables[0].cgroup, "/a");
+
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  NumberedExecutable other = shell;
+  other.cgroup = "/b";
+  Evidence both;
+  add_executables(tables, {{kShell, shell}, {kChild, other}}, both);
+  ASSERT_EQ(both.executables.size(), 2u);
+  EXPECT_EQ(both.executables[1].cgroup, "/b");
+  EXPECT_EQ(both.executables[1].calls.front().count, 5u);
+}
+
+TEST(EbpfEvidence, TheRuntimeIsNotTheProgramOfAContainer) {
+  NumberedExecutable runtime;
+  runtime.program.path = "/runc";
+  NumberedExecutable program;
+  program.program.path = "/hello";
+  EbpfTables tables;
+  EXPECT_EQ(first_program(tables, {}).path, "");
+  tables.rows.push_back({key(native("close"), kShell | SYSNARE_RUNTIME), {2, 0, 0, 0}});
+  EXPECT_EQ(first_program(tables, {{kShell, runtime}}).path, "");
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  EXPECT_EQ(first_program(tables, {{kShell, runtime}, {kChild, program}}).path, "/hello");
 }
 
 }  // namespace

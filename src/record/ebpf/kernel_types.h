@@ -25,12 +25,33 @@ struct signal_struct {
   int group_exit_code;
   unsigned int flags;
 };
+struct kernfs_node {
+  __u64 id;
+  const char* name;
+};
+struct cgroup;
+struct cgroup_subsys_state {
+  struct cgroup* cgroup;
+  struct cgroup_subsys_state* parent;
+};
+struct cgroup {
+  struct cgroup_subsys_state self;
+  struct kernfs_node* kn;
+};
+struct css_set {
+  struct cgroup_subsys_state*
+      subsys[1];  // by enum cgroup_subsys_id, which the configuration decides
+  struct cgroup* dfl_cgrp;
+};
 struct task_struct {
   struct thread_info thread_info;
+  unsigned int flags;
   int pid;
   int tgid;
   int exit_code;
+  struct task_struct* real_parent;
   struct task_struct* group_leader;
+  struct css_set* cgroups;
   struct seccomp seccomp;
   struct signal_struct* signal;
   struct mm_struct* mm;
@@ -39,8 +60,10 @@ struct task_struct {
 typedef struct {
   void* vdso;
 } mm_context_t;
+struct file;
 struct mm_struct {
   mm_context_t context;
+  struct file* exe_file;
 };
 struct qstr {
   const unsigned char* name;

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "record/ebpf/scope.h"
 
 namespace sysnare {
 namespace {
@@ -129,6 +130,7 @@ struct EbpfPrograms::State {
   recorder_bpf* skeleton = nullptr;
   ring_buffer* ring = nullptr;
   bool at_entry = false;
+  sysnare_scope scope = SYSNARE_SCOPE_TREE;
   bool returns_attached = false;
   const Listener* listener = nullptr;  ///< while take_events() runs
 
@@ -148,12 +150,61 @@ struct EbpfPrograms::State {
       listener->on_module(event);
       return 0;
     }
+    if (kind == SYSNARE_EVENT_CGROUP) {
+      sysnare_cgroup_event event{};
+      std::memcpy(&event, data, std::min(size, sizeof event));
+      listener->on_cgroup(event);
+      return 0;
+    }
     // Events without a path end before it.
     sysnare_event event{};
     std::memcpy(&event, data, std::min(size, sizeof event));
     event.path_bytes = std::min<__u32>(event.path_bytes, SYSNARE_MAX_PATH);
     listener->on_event(event);
     return 0;
+  }
+
+  /// What is decided before the programs are loaded.
+  void prepare(const RecordOptions& options, const EbpfScope& its_scope) {
+    scope = its_scope.kind;
+    at_entry = options.detail == RecordDetail::kCounts;
+    auto* constants = skeleton->rodata;
+    constants->at_entry = at_entry;
+    constants->with_time = options.detail == RecordDetail::kTime;
+    constants->follow = options.follow;
+    constants->with_sites = options.sites;
+    constants->scope = static_cast<__u8>(scope);
+    constants->controller = its_scope.controller;
+    constants->by_cgroup = its_scope.by_cgroup;
+    constants->with_runtime = its_scope.with_runtime;
+    skeleton->bss->walk_finds_runtime = its_scope.walk_finds_runtime;
+    const auto& maps = skeleton->maps;
+    if (!options.sites) {
+      for (bpf_map* map : {maps.places, maps.sites, maps.modules}) {
+        bpf_map__set_max_entries(map, kUnusedMapEntries);
+      }
+    }
+    if (scope == SYSNARE_SCOPE_HOST) {
+      bpf_map__set_max_entries(maps.events, SYSNARE_HOST_RING_BYTES);
+      bpf_map__set_max_entries(maps.totals, SYSNARE_HOST_TOTALS);
+    } else {
+      bpf_map__set_max_entries(maps.cgroups_told, kUnusedMapEntries);
+    }
+    if (scope == SYSNARE_SCOPE_TREE) {
+      bpf_program__set_autoload(skeleton->progs.on_cgroup_change, false);
+      bpf_program__set_autoload(skeleton->progs.look_at_all, false);
+    }
+  }
+
+  Result<void> name_cgroups(const std::vector<std::uint64_t>& ids) const {
+    const __u8 followed = 1;
+    for (const std::uint64_t id : ids) {
+      if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.followed_cgroups), &id, &followed,
+                              BPF_ANY) != 0) {
+        return fail_errno(errno, "cannot name the cgroups to the eBPF programs");
+      }
+    }
+    return {};
   }
 
   Result<void> attach_one(bpf_program* program, bpf_link** link) {
@@ -170,6 +221,22 @@ struct EbpfPrograms::State {
     }
     if (task.ended == 0) add_living(1);
     return {};
+  }
+  /// Hands on the table of each task that is followed.
+  template <typename Each>
+  Result<void> each_living(Each&& each) const {
+    // What read(2) gives need not end where a table does.
+    std::vector<std::byte> rest;
+    return run_iterator(skeleton->progs.read_living, [&](std::span<const std::byte> some) {
+      rest.insert(rest.end(), some.begin(), some.end());
+      std::size_t at = 0;
+      for (; rest.size() - at >= sizeof(sysnare_task); at += sizeof(sysnare_task)) {
+        sysnare_task task;
+        std::memcpy(&task, rest.data() + at, sizeof task);
+        each(task);
+      }
+      rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(at));
+    });
   }
   void add_living(std::int64_t more) const {
     __atomic_fetch_add(&skeleton->bss->living, static_cast<std::uint64_t>(more), __ATOMIC_RELAXED);
@@ -192,17 +259,15 @@ EbpfPrograms::~EbpfPrograms() = default;
 
 Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
   if (Result<void> can = check_ebpf(); !can) return propagate(can);
+  Result<EbpfScope> scope = scope_of(options);
+  if (!scope) return propagate(scope);
   libbpf_set_print(say_nothing);
   auto state = std::make_unique<State>();
   state->skeleton = recorder_bpf__open();
   if (state->skeleton == nullptr) {
     return fail(Errc::kUnsupported, "cannot read our own eBPF programs: {}", std::strerror(errno));
   }
-  state->at_entry = options.detail == RecordDetail::kCounts;
-  state->skeleton->rodata->at_entry = state->at_entry;
-  state->skeleton->rodata->with_time = options.detail == RecordDetail::kTime;
-  state->skeleton->rodata->follow = options.follow;
-  state->skeleton->rodata->with_sites = options.sites;
+  state->prepare(options, *scope);
   if (options.sites &&
       libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_find_vma, nullptr) == 0) {
     return fail(
@@ -210,18 +275,13 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
         "this kernel's eBPF programs cannot ask where an address lies (Linux 5.17 and later "
         "can), so calling instructions are not known to them");
   }
-  if (!options.sites) {
-    for (bpf_map* map : {state->skeleton->maps.places, state->skeleton->maps.sites,
-                         state->skeleton->maps.modules}) {
-      bpf_map__set_max_entries(map, kUnusedMapEntries);
-    }
-  }
   if (const int error = recorder_bpf__load(state->skeleton); error != 0) {
     return fail(Errc::kUnsupported,
                 "this kernel does not take the eBPF programs of the recorder ({}; they need Linux "
                 "5.12 or later, and no lockdown to confidentiality)",
                 std::strerror(-error));
   }
+  if (Result<void> named = state->name_cgroups(scope->cgroups); !named) return propagate(named);
   state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::receive,
                                  state.get(), nullptr);
   if (state->ring == nullptr) {
@@ -242,7 +302,15 @@ Result<void> EbpfPrograms::attach() {
   for (const auto& [program, link] : all) {
     if (Result<void> attached = state_->attach_one(program, link); !attached) return attached;
   }
+  if (state_->scope != SYSNARE_SCOPE_TREE) {
+    Result<void> attached = state_->attach_one(programs.on_cgroup_change, &links.on_cgroup_change);
+    if (!attached) return attached;
+  }
   return state_->at_entry ? Result<void>() : attach_returns();
+}
+
+Result<void> EbpfPrograms::follow_scope() {
+  return run_iterator(state_->skeleton->progs.look_at_all, [](std::span<const std::byte>) {});
 }
 
 Result<void> EbpfPrograms::attach_returns() {
@@ -254,7 +322,7 @@ Result<void> EbpfPrograms::attach_returns() {
 Result<void> EbpfPrograms::follow_launched(int pidfd) {
   sysnare_task task{};
   task.executable = SYSNARE_LAUNCHER;
-  task.launching = 1;
+  task.gate = SYSNARE_GATE_LAUNCHING;
   task.space = state_->new_space();
   return state_->tag(pidfd, task);
 }
@@ -262,7 +330,7 @@ Result<void> EbpfPrograms::follow_launched(int pidfd) {
 Result<std::uint32_t> EbpfPrograms::number_of(dev_t device, ino_t inode) {
   // include/linux/kdev_t.h: MINORBITS is 20; stat(2) packs the two otherwise.
   constexpr unsigned kMinorBits = 20;
-  const sysnare_file_key key{inode, major(device) << kMinorBits | minor(device), 0};
+  const sysnare_executable_key key{inode, 0, major(device) << kMinorBits | minor(device), 0};
   const int fd = bpf_map__fd(state_->skeleton->maps.files);
   std::uint32_t number = 0;
   if (bpf_map_lookup_elem(fd, &key, &number) == 0) return number;
@@ -296,12 +364,12 @@ std::uint64_t EbpfPrograms::living() const {
 }
 
 Result<std::uint64_t> EbpfPrograms::count_living() {
-  std::uint64_t bytes = 0;
-  Result<void> walked =
-      run_iterator(state_->skeleton->progs.read_living,
-                   [&](std::span<const std::byte> some) { bytes += some.size(); });
+  std::uint64_t count = 0;
+  Result<void> walked = state_->each_living([&](const sysnare_task& task) {
+    if (task.gate != SYSNARE_GATE_LEAVING) ++count;
+  });
   if (!walked) return propagate(walked);
-  return bytes / sizeof(sysnare_task);
+  return count;
 }
 
 int EbpfPrograms::events_fd() const { return ring_buffer__epoll_fd(state_->ring); }
@@ -317,20 +385,10 @@ Result<EbpfTables> EbpfPrograms::collect() {
   for (int round = 0;; ++round) {
     tables = EbpfTables{};
     const std::uint64_t before = state_->moves_done();
-    if (living() != 0) {
-      // What read(2) gives need not end where a table does.
-      std::vector<std::byte> rest;
-      Result<void> walked =
-          run_iterator(state_->skeleton->progs.read_living, [&](std::span<const std::byte> some) {
-            rest.insert(rest.end(), some.begin(), some.end());
-            std::size_t at = 0;
-            for (; rest.size() - at >= sizeof(sysnare_task); at += sizeof(sysnare_task)) {
-              sysnare_task task;
-              std::memcpy(&task, rest.data() + at, sizeof task);
-              add_task(task, state_->at_entry, tables);
-            }
-            rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(at));
-          });
+    // Who has left cgroups that are followed lives, and has a table until its next call.
+    if (living() != 0 || state_->scope != SYSNARE_SCOPE_TREE) {
+      Result<void> walked = state_->each_living(
+          [&](const sysnare_task& task) { add_task(task, state_->at_entry, tables); });
       if (!walked) return propagate(walked);
     }
     const auto& maps = state_->skeleton->maps;

@@ -41,11 +41,12 @@ class EbpfPrograms {
   struct Listener {
     std::function<void(const sysnare_event&)> on_event;
     std::function<void(const sysnare_module_event&)> on_module;
+    std::function<void(const sysnare_cgroup_event&)> on_cgroup;
   };
 
-  /// Loads the programs for `options` (detail, follow, sites); nothing runs yet.
-  /// Errors: kNoPermission for a user who may not, else kUnsupported; the ptrace recorder may serve
-  /// then.
+  /// Loads the programs for `options` (detail, follow, sites, cgroups, host); nothing runs yet.
+  /// Errors: kNoPermission for a user who may not, kUsage for cgroups that make no sense, else
+  /// kUnsupported; the ptrace recorder may serve then, but for cgroups and the host.
   /// Cost: 50 to 100 ms.
   static Result<EbpfPrograms> load(const RecordOptions& options);
   EbpfPrograms(EbpfPrograms&&) noexcept;
@@ -59,6 +60,9 @@ class EbpfPrograms {
   /// With counts alone: returns too, since a filter denies calls before their beginning is seen.
   Result<void> attach_returns();
 
+  /// With cgroups or the host: follows whoever lives there, and no longer whoever has left. At any
+  /// time; what comes and goes one task at a time is seen without it.
+  Result<void> follow_scope();
   /// Follows the process of `pidfd`, which waits in our launcher: its exec is the first call.
   Result<void> follow_launched(int pidfd);
   /// Follows all threads of the running process `pid`, which runs `executable`.

@@ -24,9 +24,12 @@
 
 #include "task.bpf.h"
 
+#include "cgroups.bpf.h"
 #include "counting.bpf.h"
 #include "executables.bpf.h"
 #include "sites.bpf.h"
+
+#include "scope.bpf.h"
 // clang-format on
 
 // The kernel takes a program for GPL compatible by this string (include/linux/license.h).
@@ -50,7 +53,10 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   if (!self) return 0;
   __u64 call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
   if (is_compat(task)) call |= SYSNARE_CALL_COMPAT;
-  if (self->launching && id != kNrExecve && id != kNrExecveat) return 0;
+  if (self->gate) {
+    if (at_entry) look_for_filter(task, regs, (__u32)id);
+    if (!pass_gate(self, task, (__u32)id)) return 0;
+  }
   self->call = call;
   self->attached = 0;
   if (at_entry) {
@@ -59,14 +65,15 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   } else if (with_time) {
     self->entered_ns = bpf_ktime_get_ns();
   }
-  if (with_sites && !self->launching) count_site(self, task, address_behind_call(regs), call);
+  if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING)
+    count_site(self, task, address_behind_call(regs), call);
   return 0;
 }
 
 /// A return whose beginning was not seen: denied by a filter, or begun before we came.
 static __always_inline void on_lone_return(struct sysnare_task* self, struct task_struct* task,
                                            struct pt_regs* regs, long result) {
-  if (self->launching) return;
+  if (self->gate == SYSNARE_GATE_LAUNCHING || self->gate == SYSNARE_GATE_LEAVING) return;
   const _Bool began_before_us = self->attached;
   self->attached = 0;
   if (began_before_us) return;
@@ -126,19 +133,26 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   // The child does not run yet (kernel/fork.c kernel_clone()).
   struct sysnare_task* self = of_task(parent);
-  if (!self || self->ended) return 0;
-  if (!follow && parent->tgid != child->tgid) {
-    __sync_fetch_and_add(&unfollowed, 1);
-    return 0;
+  struct sysnare_task* its = 0;
+  if (scope == SYSNARE_SCOPE_TREE) {
+    if (!self || self->ended) return 0;
+    if (!follow && parent->tgid != child->tgid) {
+      __sync_fetch_and_add(&unfollowed, 1);
+      return 0;
+    }
+    its = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!its) {
+      lose(SYSNARE_LOST_TASK, 1);
+      return 0;
+    }
+    its->executable = self->executable;
+  } else {
+    its = follow_child(child, self);
+    if (!its) return 0;
   }
-  struct sysnare_task* its = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!its) {
-    lose(SYSNARE_LOST_TASK, 1);
-    return 0;
-  }
-  its->executable = self->executable;
-  its->space = parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
-  __sync_fetch_and_add(&living, 1);
+  its->space =
+      self && parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
+  enter_life();
   return 0;
 }
 
@@ -153,9 +167,13 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   }
   move_to_totals(self);
   self->call = 0;
-  self->launching = 0;
   self->space = __sync_fetch_and_add(&spaces, 1) + 1;
   self->executable = count_exec(self->executable, task, binary);
+  if (self->gate == SYSNARE_GATE_RUNTIME && !begins_container(task)) {
+    self->executable |= SYSNARE_RUNTIME;
+  } else if (self->gate != SYSNARE_GATE_LEAVING) {
+    self->gate = SYSNARE_GATE_OPEN;
+  }
   return 0;
 }
 
@@ -165,8 +183,8 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   if (!self || self->ended) return 0;
   if (self->call) {
     if (!at_entry) count_call(self, self->call, 0);
-  } else if (!self->launching && task->exit_code == kSigsys &&
-             task->seccomp.mode >= kSeccompModeFilter &&
+  } else if (self->gate != SYSNARE_GATE_LAUNCHING && self->gate != SYSNARE_GATE_LEAVING &&
+             task->exit_code == kSigsys && task->seccomp.mode >= kSeccompModeFilter &&
              !(task->signal->flags & kSignalGroupExit) &&
              bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
     // KILL_THREAD ends the thread on the spot: neither entry nor return.
@@ -176,10 +194,11 @@ int BPF_PROG(on_exit, struct task_struct* task) {
     count_call(self, call, 0);
     if (with_sites) count_site(self, task, address_behind_call(regs), call);
   }
+  const _Bool lived = self->gate != SYSNARE_GATE_LEAVING;
   self->ended = 1;
   move_to_totals(self);
   bpf_task_storage_delete(&tasks, task);
-  if (__sync_fetch_and_add(&living, -1) == 1) send(SYSNARE_EVENT_NOBODY_LEFT);
+  if (lived) leave_life();
   return 0;
 }
 
@@ -211,7 +230,7 @@ int follow_threads(struct bpf_iter__task* ctx) {
   its->executable = of_leader->executable;
   its->space = of_leader->space;
   its->attached = 1;
-  __sync_fetch_and_add(&living, 1);
+  enter_life();
   const __u8 one = 1;
   bpf_seq_write(ctx->meta->seq, &one, sizeof one);
   return 0;

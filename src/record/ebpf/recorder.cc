@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
@@ -18,6 +19,7 @@
 #include "base/text.h"
 #include "record/command.h"
 #include "record/ebpf/evidence.h"
+#include "record/ebpf/scope.h"
 #include "record/notes.h"
 #include "record/program.h"
 
@@ -28,18 +30,9 @@ namespace {
 /// own message comes at once; this is for one that was lost.
 constexpr int kLookAgainMs = 1000;
 
-constexpr unsigned kMinorBits = 20;  // include/linux/kdev_t.h: how the kernel packs a device number
-
 constexpr const char* kNoteLateReturns =
     "a filter was loaded while only counts were recorded; calls that it denied in its first "
     "moments may be missing: record without --counts to have them";
-
-/// Whether `path` is, now and here, the file that was executed.
-bool is_file(const std::string& path, const ExecutableFile& file) {
-  struct stat found {};
-  return ::stat(path.c_str(), &found) == 0 && found.st_dev == file.device &&
-         found.st_ino == file.inode;
-}
 
 }  // namespace
 
@@ -55,11 +48,26 @@ EbpfRecorder::EbpfRecorder(const RecordOptions& options, EbpfPrograms programs)
 EbpfRecorder::~EbpfRecorder() { ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 Result<Recording> EbpfRecorder::record() {
-  Result<void> begun = options_.command.empty() ? attach() : launch();
+  Result<void> begun = begin();
   if (!begun) return propagate(begun);
   if (Result<void> watched = watch(); !watched) return propagate(watched);
   if (Result<void> finished = finish(); !finished) return propagate(finished);
   return std::move(recording_);
+}
+
+Result<void> EbpfRecorder::begin() {
+  if (!by_scope()) return options_.command.empty() ? attach() : launch();
+  if (Result<void> followed = programs_.follow_scope(); !followed) return followed;
+  if (Result<void> read = read_events(); !read) return read;
+  has_lived_ = programs_.living() != 0;
+  if (options_.host) {
+    add_note(recording_.evidence, kNoteHost);
+  } else if (has_lived_ && options_.container != ContainerStage::kNotBegun) {
+    add_note(recording_.evidence, kNoteAttachedCgroup);
+  }
+  if (!options_.command.empty()) return launch();
+  if (options_.on_armed) options_.on_armed();
+  return {};
 }
 
 Result<void> EbpfRecorder::launch() {
@@ -68,8 +76,10 @@ Result<void> EbpfRecorder::launch() {
   launch_ = std::move(*launch);
   if (!launch_) return {};
   command_ = launch_->pid();
-  if (Result<void> followed = programs_.follow_launched(launch_->pidfd()); !followed) {
-    return followed;
+  // One that starts what lives in the cgroups is none of them.
+  if (!by_scope()) {
+    Result<void> followed = programs_.follow_launched(launch_->pidfd());
+    if (!followed) return followed;
   }
   if (options_.on_armed) options_.on_armed();
   return launch_->release();
@@ -107,12 +117,7 @@ Result<void> EbpfRecorder::follow(pid_t pid) {
     Result<std::uint32_t> number = programs_.number_of(file.st_dev, file.st_ino);
     if (!number) return propagate(number);
     executable = *number;
-    ExecutableFile& known = files_[executable];
-    known.device = file.st_dev;
-    known.inode = file.st_ino;
-    std::error_code error;
-    known.path =
-        std::filesystem::read_symlink(fmt::format("/proc/{}/exe", process), error).string();
+    files_.add_running(executable, process, file.st_dev, file.st_ino);
   } else if (errno == ENOENT) {
     return fail(Errc::kNotFound, "process {} is a kernel thread or has ended: it makes no calls",
                 pid);
@@ -121,7 +126,7 @@ Result<void> EbpfRecorder::follow(pid_t pid) {
 }
 
 Result<void> EbpfRecorder::watch() {
-  while (command_ != 0 || programs_.living() != 0) {
+  while (programs_.living() != 0 || !may_end()) {
     if (stop_asked_) {
       recording_.detached = true;
       return {};
@@ -143,9 +148,21 @@ Result<void> EbpfRecorder::watch() {
     if (ready != 0) continue;
     Result<std::uint64_t> living = programs_.count_living();
     if (!living) return propagate(living);
-    if (*living == 0) break;
+    if (*living == 0 && (may_end() || cgroups_are_gone())) break;
   }
   return read_events();
+}
+
+bool EbpfRecorder::may_end() const {
+  if (options_.host || command_ != 0) return false;
+  return options_.cgroups.empty() || !options_.command.empty() || has_lived_;
+}
+
+bool EbpfRecorder::cgroups_are_gone() const {
+  const auto& all = options_.cgroups;
+  return !all.empty() && std::none_of(all.begin(), all.end(), [](const std::string& directory) {
+    return ::access(directory.c_str(), F_OK) == 0;
+  });
 }
 
 void EbpfRecorder::read_command() {
@@ -170,46 +187,23 @@ void EbpfRecorder::read_signals() {
 
 Result<void> EbpfRecorder::read_events() {
   bool filtered = false;
+  bool threads_moved = false;
   EbpfPrograms::Listener listener;
   listener.on_event = [&](const sysnare_event& event) {
     if (event.kind == SYSNARE_EVENT_FILTERED) filtered = true;
-    if (event.kind == SYSNARE_EVENT_EXECUTABLE) on_executable(event);
+    if (event.kind == SYSNARE_EVENT_EXECUTABLE) files_.add(event);
+    if (event.kind == SYSNARE_EVENT_THREADS) threads_moved = true;
+    if (event.kind == SYSNARE_EVENT_NOBODY_LEFT) has_lived_ = true;
   };
+  listener.on_cgroup = [&](const sysnare_cgroup_event& event) { files_.add(event); };
   listener.on_module = [&](const sysnare_module_event& event) { modules_.add(event); };
   programs_.take_events(listener);
+  if (threads_moved) {
+    if (Result<void> followed = programs_.follow_scope(); !followed) return followed;
+  }
   if (!filtered) return {};
   add_note(recording_.evidence, kNoteLateReturns);
   return programs_.attach_returns();
-}
-
-void EbpfRecorder::on_executable(const sysnare_event& event) {
-  ExecutableFile file;
-  file.device = makedev(event.device >> kMinorBits, event.device & ((1u << kMinorBits) - 1));
-  file.inode = event.inode;
-  if (event.path_bytes > 1) file.path.assign(event.path, event.path_bytes - 1);
-  // The name by which it was executed may be relative, cut, or one of another mount namespace.
-  // While the process lives /proc knows better.
-  if (!file.path.starts_with('/') || !is_file(file.path, file)) {
-    std::error_code error;
-    const auto link =
-        std::filesystem::read_symlink(fmt::format("/proc/{}/exe", event.process), error);
-    if (!error && is_file(fmt::format("/proc/{}/exe", event.process), file))
-      file.path = link.string();
-  }
-  files_[event.executable] = std::move(file);
-}
-
-const ProgramIdentity& EbpfRecorder::identity_of(ExecutableFile& file) {
-  // Once, and as early as it is asked for: a long recording saves itself now and then, and the file
-  // may be replaced meanwhile.
-  if (!file.identity) {
-    if (is_file(file.path, file)) {
-      file.identity = identify_program(file.path);
-    } else {
-      file.identity.emplace().path = file.path;
-    }
-  }
-  return *file.identity;
 }
 
 Result<Evidence> EbpfRecorder::so_far() {
@@ -221,9 +215,11 @@ Result<Evidence> EbpfRecorder::so_far() {
   evidence.runs_unfollowed = options_.follow ? 0 : 1;
   evidence.children_unfollowed = tables->unfollowed;
   if (options_.sites) add_sites(*tables, modules_, evidence);
-  std::map<std::uint32_t, ProgramIdentity> programs;
-  for (auto& [number, file] : files_) programs[number] = identity_of(file);
+  const auto programs = files_.all();
   add_executables(*tables, programs, evidence);
+  if (by_scope()) {
+    evidence.program = options_.host ? ProgramIdentity{} : first_program(*tables, programs);
+  }
   return evidence;
 }
 
@@ -231,7 +227,7 @@ Result<void> EbpfRecorder::finish() {
   Result<Evidence> evidence = so_far();
   if (!evidence) return propagate(evidence);
   recording_.evidence = std::move(*evidence);
-  if (recording_.detached) add_note(recording_.evidence, kNoteDetached);
+  if (recording_.detached && !options_.host) add_note(recording_.evidence, kNoteDetached);
   tell_exec_failure(launch_, recording_);
   return {};
 }

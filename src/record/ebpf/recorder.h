@@ -23,19 +23,12 @@
 #include "process/job_control.h"
 #include "process/launch.h"
 #include "process/waiter.h"
+#include "record/ebpf/executable_files.h"
 #include "record/ebpf/module_files.h"
 #include "record/ebpf/programs.h"
 #include "record/recorder.h"
 
 namespace sysnare {
-
-/// An executable as it was seen at its first exec.
-struct ExecutableFile {
-  std::string path;  ///< leads to the file itself, as far as we could tell
-  dev_t device = 0;
-  ino_t inode = 0;
-  std::optional<ProgramIdentity> identity;  ///< found out when first asked for
-};
 
 class EbpfRecorder {
  public:
@@ -47,17 +40,22 @@ class EbpfRecorder {
   Result<Recording> record();
 
  private:
+  Result<void> begin();
   Result<void> launch();
   Result<void> attach();
   Result<void> follow(pid_t pid);
   Result<void> watch();
+  /// Whether the recording is over once nobody lives.
+  [[nodiscard]] bool may_end() const;
+  /// Nobody can come into a cgroup whose directory is no more.
+  [[nodiscard]] bool cgroups_are_gone() const;
+  /// Whether cgroups or the host decide who is followed, and not who we started or were given.
+  [[nodiscard]] bool by_scope() const { return options_.host || !options_.cgroups.empty(); }
   void read_command();
   void read_signals();
   Result<void> read_events();
-  void on_executable(const sysnare_event& event);
   /// What was seen so far. At any time.
   Result<Evidence> so_far();
-  static const ProgramIdentity& identity_of(ExecutableFile& file);
   Result<void> finish();
 
   const RecordOptions& options_;
@@ -68,10 +66,11 @@ class EbpfRecorder {
   Fd children_;  ///< signalfd of SIGCHLD
   Recording recording_;
   std::optional<Launch> launch_;
-  std::map<std::uint32_t, ExecutableFile> files_;  ///< executables by number
+  ExecutableFiles files_;
   ModuleFiles modules_;
   pid_t command_ = 0;  ///< the launched process while it lives, else 0
   bool stop_asked_ = false;
+  bool has_lived_ = false;  ///< somebody in the cgroups
 };
 
 }  // namespace sysnare

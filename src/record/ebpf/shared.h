@@ -22,6 +22,8 @@
 #define SYSNARE_LAUNCHER 0
 /// The program that was launched, or what ran when we attached.
 #define SYSNARE_FIRST 1
+/// Beside the number: what a container's runtime did in it, under its filter; origin `runtime`.
+#define SYSNARE_RUNTIME (1U << 31)
 
 /// Entries of the maps. Preallocated, so that no allocation fails while a program runs.
 #define SYSNARE_MAX_TOTALS 32768
@@ -34,6 +36,12 @@
 #define SYSNARE_MAX_SITES 65536
 #define SYSNARE_MAX_MODULES 8192
 #define SYSNARE_RING_BYTES (256 * 1024)
+/// With `--host`, where hundreds of executables and cgroups are told at once, and have their calls.
+#define SYSNARE_HOST_RING_BYTES (8 * 1024 * 1024)
+#define SYSNARE_HOST_TOTALS 131072
+/// Cgroups to follow that one may name, and those that are told.
+#define SYSNARE_MAX_CGROUPS 64
+#define SYSNARE_MAX_CGROUPS_TOLD 4096
 
 /// One call as the kernel shows it: the number, x32's bit included, and below it where it came in.
 #define SYSNARE_CALL_COMPAT (1ULL << 32)  ///< i386, by TS_COMPAT
@@ -53,17 +61,27 @@ struct sysnare_error_slot {
   __u64 count;
 };
 
+/// What a task meets at its next call. A task that others decide about does what they decided
+/// there, by itself: its table stays its own.
+enum sysnare_gate {
+  SYSNARE_GATE_OPEN,
+  SYSNARE_GATE_LAUNCHING,  ///< our own code between clone and exec: the exec alone counts
+  SYSNARE_GATE_RUNTIME,    ///< a container's runtime before its exec: counts once it has a filter
+  SYSNARE_GATE_SWITCHING,  ///< goes on as `next_executable`
+  SYSNARE_GATE_LEAVING,    ///< has left the cgroups that are followed
+};
+
 /// A task's own table. Only the task itself writes to it, so nothing here is atomic.
 struct sysnare_task {
   __u64 call;  ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
   __u64 entered_ns;
   __u32 executable;
-  __u8 launching;  ///< our own code between clone and exec
-  __u8 attached;   ///< its next return may be that of a call that began before us
-  __u8 ended;      ///< is in the totals already
+  __u8 gate;      ///< enum sysnare_gate: what stands before its next call
+  __u8 attached;  ///< its next return may be that of a call that began before us
+  __u8 ended;     ///< is in the totals already
   __u8 unused;
-  __u32 space;  ///< its address space: threads share it, exec and fork make a new one
-  __u32 unused2;
+  __u32 space;            ///< its address space: threads share it, exec and fork make a new one
+  __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
   struct sysnare_row rows[SYSNARE_INDEXED];
   struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
 };
@@ -83,6 +101,15 @@ struct sysnare_error_key {
 struct sysnare_file_key {
   __u64 inode;
   __u32 device;  ///< the kernel's own encoding: major << 20 | minor
+  __u32 unused;
+};
+
+/// What has a number as an executable: a file, and where executables are told apart by cgroup too
+/// (`--host`) one of those.
+struct sysnare_executable_key {
+  __u64 inode;
+  __u64 cgroup;  ///< kernfs id, else 0
+  __u32 device;
   __u32 unused;
 };
 
@@ -130,11 +157,34 @@ struct sysnare_module_event {
   char names[SYSNARE_MAX_DEPTH][SYSNARE_MAX_NAME];
 };
 
+/// Which tasks are followed.
+enum sysnare_scope {
+  SYSNARE_SCOPE_TREE,     ///< those that were given storage, and their children
+  SYSNARE_SCOPE_CGROUPS,  ///< those in the given cgroups and below
+  SYSNARE_SCOPE_HOST,     ///< all but our own process
+};
+
+/// Levels of a cgroup that are looked at, and bytes of a name on the way with the final 0; a
+/// container's is "docker-", 64 digits, ".scope". NAME_MAX in cgroupfs is 255.
+#define SYSNARE_MAX_LEVELS 32
+#define SYSNARE_MAX_CGROUP_DEPTH 16
+#define SYSNARE_MAX_CGROUP_NAME 256
+
+/// The names on the way from a cgroup to the root of its hierarchy, its own first.
+struct sysnare_cgroup_event {
+  __u32 kind;
+  __u32 depth;
+  __u64 id;
+  char names[SYSNARE_MAX_CGROUP_DEPTH][SYSNARE_MAX_CGROUP_NAME];
+};
+
 enum sysnare_event_kind {
   SYSNARE_EVENT_EXECUTABLE = 1,  ///< one that was not seen before
   SYSNARE_EVENT_NOBODY_LEFT = 2,
   SYSNARE_EVENT_FILTERED = 3,  ///< a task has a seccomp filter, or asks for one
   SYSNARE_EVENT_MODULE = 4,    ///< a file that calls come from (sysnare_module_event)
+  SYSNARE_EVENT_CGROUP = 5,    ///< a cgroup that executables run in (sysnare_cgroup_event)
+  SYSNARE_EVENT_THREADS = 6,   ///< a process with threads changed its cgroup: look at them
 };
 
 struct sysnare_event {
@@ -145,6 +195,7 @@ struct sysnare_event {
   __u64 inode;
   __u32 device;
   __u32 path_bytes;  ///< with the final 0
+  __u64 cgroup;      ///< as in sysnare_executable_key
   char path[SYSNARE_MAX_PATH];
 };
 

@@ -60,6 +60,25 @@ static __always_inline struct sysnare_task* of_task(struct task_struct* task) {
   return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
+static __always_inline int send(__u32 kind) {
+  struct sysnare_event* event =
+      bpf_ringbuf_reserve(&events, __builtin_offsetof(struct sysnare_event, path), 0);
+  if (!event) {
+    lose(SYSNARE_LOST_EVENT, 1);
+    return 0;
+  }
+  event->kind = kind;
+  event->path_bytes = 0;
+  bpf_ringbuf_submit(event, 0);
+  return 0;
+}
+
+/// Somebody more, or one less, is followed and lives.
+static __always_inline void enter_life(void) { __sync_fetch_and_add(&living, 1); }
+static __always_inline void leave_life(void) {
+  if (__sync_fetch_and_add(&living, -1) == 1) send(SYSNARE_EVENT_NOBODY_LEFT);
+}
+
 static __always_inline _Bool is_compat(struct task_struct* task) {
 #if defined(__TARGET_ARCH_x86)
   return (task->thread_info.status & TS_COMPAT) != 0;
@@ -90,17 +109,4 @@ static __always_inline unsigned long first_argument(struct pt_regs* regs) {
 #else
   return regs->orig_x0;
 #endif
-}
-
-static __always_inline int send(__u32 kind) {
-  struct sysnare_event* event =
-      bpf_ringbuf_reserve(&events, __builtin_offsetof(struct sysnare_event, path), 0);
-  if (!event) {
-    lose(SYSNARE_LOST_EVENT, 1);
-    return 0;
-  }
-  event->kind = kind;
-  event->path_bytes = 0;
-  bpf_ringbuf_submit(event, 0);
-  return 0;
 }

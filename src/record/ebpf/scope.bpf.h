@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+// Who comes into a recording, and who leaves it?
+//
+// Being followed is having storage, so that a call of anybody else costs one failing lookup. The
+// living get it by a walk over all tasks, children at their fork, and who changes its cgroup when
+// it does. A table is its task's alone: what others decide about a task stands in its gate, and the
+// task does it at its next call.
+//
+// Source: kernel/cgroup/cgroup.c cgroup_attach_task(), cgroup_post_fork(), Linux 6.18.
+// Not modelled: calls of the other threads of a process between their change of cgroup and the
+// recorder's next walk.
+
+// include/linux/sched.h
+enum { kPfExiting = 0x4, kPfIoWorker = 0x10, kPfKthread = 0x200000 };
+
+// What comes into the cgroups from outside is a container's runtime until its exec.
+const volatile __u8 with_runtime = 0;
+
+__u8 walk_finds_runtime;  // so is what the walk finds
+__u32 own_process;        // as the kernel numbers it; our pid namespace may be another
+
+static __always_inline _Bool is_followable(struct task_struct* task) {
+  if (task->flags & (kPfKthread | kPfIoWorker | kPfExiting)) return 0;
+  return scope == SYSNARE_SCOPE_HOST ? (__u32)task->tgid != own_process : in_followed_cgroup(task);
+}
+
+/// A task that came into the scope otherwise than by the fork of one that was in it.
+static __noinline int follow_entering(struct task_struct* task, __u8 runtime) {
+  const __u32 number = number_of_running(task, SYSNARE_FIRST);
+  struct sysnare_task* its = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!its) {
+    lose(SYSNARE_LOST_TASK, 1);
+    return 0;
+  }
+  its->executable = runtime ? number | SYSNARE_RUNTIME : number;
+  its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
+  its->attached = 1;
+  struct sysnare_task* of_leader = task->group_leader ? of_task(task->group_leader) : 0;
+  its->space =
+      of_leader && of_leader != its ? of_leader->space : __sync_fetch_and_add(&spaces, 1) + 1;
+  enter_life();
+  return 1;
+}
+
+/// Makes what we do with a task what its cgroup now says.
+static __always_inline int look_again(struct task_struct* task, __u8 runtime) {
+  struct sysnare_task* its = of_task(task);
+  const _Bool followable = is_followable(task);
+  if (!its) return followable ? follow_entering(task, runtime) : 0;
+  if (its->ended) return 0;
+  if (!followable) {
+    if (its->gate == SYSNARE_GATE_LEAVING || task->flags & kPfExiting) return 0;
+    its->gate = SYSNARE_GATE_LEAVING;
+    leave_life();
+    return 0;
+  }
+  if (its->gate == SYSNARE_GATE_LEAVING) {  // and came back before its next call
+    its->gate = its->executable & SYSNARE_RUNTIME ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
+    enter_life();
+  }
+  if (by_cgroup) {
+    its->next_executable = number_of_running(task, its->executable);
+    if (its->next_executable != its->executable) its->gate = SYSNARE_GATE_SWITCHING;
+  }
+  return 0;
+}
+
+/// A child of anybody, where cgroups decide. 0 when it is not followed.
+static __always_inline struct sysnare_task* follow_child(struct task_struct* child,
+                                                         struct sysnare_task* of_parent) {
+  if (of_parent && (of_parent->ended || of_parent->gate == SYSNARE_GATE_LEAVING)) of_parent = 0;
+  if (!is_followable(child)) return 0;
+  const _Bool runtime = of_parent ? of_parent->gate == SYSNARE_GATE_RUNTIME : with_runtime;
+  __u32 number = of_parent ? of_parent->executable : 0;
+  if (!of_parent || by_cgroup) {
+    number = number_of_running(child, number);
+    if (runtime) number |= SYSNARE_RUNTIME;
+  }
+  struct sysnare_task* its = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!its) {
+    lose(SYSNARE_LOST_TASK, 1);
+    return 0;
+  }
+  its->executable = number;
+  its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
+  return its;
+}
+
+/// Whether the exec of a task of the runtime is that of the container's own program. A hook's is
+/// none: the parent of a hook waits for it, and is the runtime within the container too.
+static __always_inline _Bool begins_container(struct task_struct* task) {
+  struct task_struct* parent = task->real_parent;
+  struct sysnare_task* of_parent = parent ? of_task(parent) : 0;
+  return !of_parent || of_parent->gate != SYSNARE_GATE_RUNTIME;
+}
+
+/// What a task does before its next call. 0 when that call does not count.
+static __noinline int pass_gate(struct sysnare_task* self, struct task_struct* task, __u32 nr) {
+  switch (self->gate) {
+    case SYSNARE_GATE_LAUNCHING:
+      return nr == kNrExecve || nr == kNrExecveat;
+    case SYSNARE_GATE_RUNTIME:
+      if (task->seccomp.mode >= kSeccompModeFilter) return 1;
+      self->attached = 1;  // the return of this call is nobody's denial
+      return 0;
+    case SYSNARE_GATE_SWITCHING:
+      move_to_totals(self);
+      self->executable = self->next_executable;
+      self->gate = SYSNARE_GATE_OPEN;
+      return 1;
+    case SYSNARE_GATE_LEAVING:
+      self->ended = 1;
+      move_to_totals(self);
+      bpf_task_storage_delete(&tasks, task);
+      return 0;
+  }
+  return 1;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup_change, struct cgroup* to, const char* path, struct task_struct* task,
+             _Bool with_threads) {
+  look_again(task, with_runtime);
+  if (with_threads && task->signal->nr_threads > 1) send(SYSNARE_EVENT_THREADS);
+  return 0;
+}
+
+/// Follows all that live in the scope. Run by the recorder, whose own process stays out.
+SEC("iter/task")
+int look_at_all(struct bpf_iter__task* ctx) {
+  struct task_struct* task = ctx->task;
+  if (!task) return 0;
+  own_process = (__u32)(bpf_get_current_pid_tgid() >> 32);
+  look_again(task, walk_finds_runtime);
+  return 0;
+}

@@ -1,0 +1,109 @@
+#include "record/ebpf/scope.h"
+
+#include <bpf/btf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "base/text.h"
+#include "process/cgroup.h"
+
+namespace sysnare {
+namespace {
+
+struct BtfCloser {
+  void operator()(btf* types) const { btf__free(types); }
+};
+
+/// enum cgroup_subsys_id has what the kernel was configured with, so only the kernel itself knows
+/// the number. Errors: kUnsupported.
+Result<int> number_of_controller(const std::string& name) {
+  const std::unique_ptr<btf, BtfCloser> types(btf__load_vmlinux_btf());
+  const std::string wanted = name + "_cgrp_id";
+  const __s32 id =
+      types ? btf__find_by_name_kind(types.get(), "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
+  if (id > 0) {
+    const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
+    const struct btf_enum* const values = ::btf_enum(type);  // a type and a function
+    for (int i = 0; i < btf_vlen(type); ++i) {
+      if (wanted == btf__name_by_offset(types.get(), values[i].name_off)) return values[i].val;
+    }
+  }
+  return fail(Errc::kUnsupported,
+              "this kernel does not say how its cgroup controller {} is numbered, so the tasks of "
+              "a cgroup of it cannot be found",
+              printable(name));
+}
+
+/// Where processes are told apart on a whole host: v2 where it is mounted (runc and systemd use it
+/// on hybrid hosts too), else the controller that every container has.
+std::optional<std::string> controller_of_host() {
+  Result<std::vector<CgroupHierarchy>> all = cgroup_hierarchies();
+  if (!all || all->empty()) return std::nullopt;
+  const auto has = [&](std::string_view name) {
+    return std::any_of(all->begin(), all->end(),
+                       [&](const CgroupHierarchy& each) { return each.controller == name; });
+  };
+  if (has("")) return "";
+  return has("pids") ? "pids" : all->front().controller;
+}
+
+Result<EbpfScope> scope_of_host() {
+  EbpfScope scope;
+  scope.kind = SYSNARE_SCOPE_HOST;
+  const std::optional<std::string> controller = controller_of_host();
+  if (!controller) return scope;
+  if (!controller->empty()) {
+    Result<int> number = number_of_controller(*controller);
+    if (!number) return scope;
+    scope.controller = *number;
+  }
+  scope.by_cgroup = true;
+  return scope;
+}
+
+}  // namespace
+
+Result<EbpfScope> scope_of(const RecordOptions& options) {
+  if (options.host) return scope_of_host();
+  EbpfScope scope;
+  if (options.cgroups.empty()) return scope;
+  scope.kind = SYSNARE_SCOPE_CGROUPS;
+  scope.with_runtime = options.container != ContainerStage::kNone;
+  scope.walk_finds_runtime = options.container == ContainerStage::kNotBegun;
+  if (options.cgroups.size() > SYSNARE_MAX_CGROUPS) {
+    return fail(Errc::kUsage, "{} cgroups to follow, at most {} are; name one above them",
+                options.cgroups.size(), SYSNARE_MAX_CGROUPS);
+  }
+  std::optional<Cgroup> first;
+  for (const std::string& directory : options.cgroups) {
+    Result<Cgroup> cgroup = cgroup_at(directory);
+    if (!cgroup) return propagate(cgroup);
+    if (first && first->hierarchy.device != cgroup->hierarchy.device) {
+      return fail(Errc::kUsage,
+                  "the cgroups {} and {} are of different hierarchies; name those of one",
+                  printable(first->path), printable(directory));
+    }
+    scope.cgroups.push_back(cgroup->id);
+    if (!first) first = std::move(*cgroup);
+  }
+  if (first->hierarchy.controller.empty()) return scope;
+  Result<int> number = number_of_controller(first->hierarchy.controller);
+  if (!number) return propagate(number);
+  scope.controller = *number;
+  return scope;
+}
+
+std::string cgroup_path(const sysnare_cgroup_event& event) {
+  std::string path;
+  for (__u32 i = std::min<__u32>(event.depth, SYSNARE_MAX_CGROUP_DEPTH); i > 0; --i) {
+    const char* name = event.names[i - 1];
+    path += '/';
+    path.append(name, ::strnlen(name, SYSNARE_MAX_CGROUP_NAME));
+  }
+  return path.empty() ? "/" : path;
+}
+
+}  // namespace sysnare
