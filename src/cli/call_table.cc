@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "arch/io_uring.h"
 #include "arch/syscalls.h"
 #include "base/text.h"
 #include "evidence/saturation.h"
@@ -267,6 +268,13 @@ std::string call_notes(const Evidence& evidence) {
     }
     text += fmt::format("{}: {} of {} {} sysnare starting the program\n", call_label(each.call),
                         with_commas(each.count), with_commas(all), each.count == 1 ? "is" : "are");
+  }
+  if (!evidence.operations.empty()) {
+    std::vector<std::string> each;
+    for (const auto& [opcode, operation] : evidence.operations) {
+      each.push_back(fmt::format("{} {}", with_commas(operation.count), io_uring_label(opcode)));
+    }
+    text += fmt::format("io_uring, which no filter sees: {}\n", fmt::join(each, ", "));
   }
   if (evidence.unresolved_sites > 0) {
     text += fmt::format("the calling instruction of {} is not known\n",

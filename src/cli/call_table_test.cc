@@ -147,5 +147,14 @@ TEST(CallTable, ShowsNoControlBytesOfTheFile) {
   EXPECT_THAT(code_paths(evidence), HasSubstr("\\x1b]0;x"));
 }
 
+TEST(CallTable, NamesOperationsOfRingsUnderIt) {
+  Evidence evidence;
+  evidence.operations[0] = {1234, 1, 1};
+  evidence.operations[18] = {3, 1, 1};
+  EXPECT_EQ(call_notes(evidence),
+            "io_uring, which no filter sees: 1,234 IORING_OP_NOP, 3 IORING_OP_OPENAT\n");
+  EXPECT_EQ(call_total(evidence), "0 calls observed, 0 lost\n") << "they are no calls";
+}
+
 }  // namespace
 }  // namespace sysnare::cli

@@ -109,6 +109,19 @@ std::uint64_t merge_calls(std::vector<CallEvidence>& into, const std::vector<Cal
   return last_new_run;
 }
 
+void merge_operations(std::map<std::uint32_t, RingOperation>& into,
+                      const std::map<std::uint32_t, RingOperation>& more,
+                      std::uint64_t runs_before) {
+  for (const auto& [opcode, operation] : more) {
+    RingOperation& sum = into[opcode];
+    add(sum.count, operation.count);
+    add(sum.runs_seen, operation.runs_seen);
+    if (sum.first_run != 0) continue;
+    sum.first_run = operation.first_run;
+    add(sum.first_run, runs_before);
+  }
+}
+
 void merge_executables(Evidence& into, const Evidence& more) {
   for (const ExecutableEvidence& each : more.executables) {
     const auto at =
@@ -120,11 +133,13 @@ void merge_executables(Evidence& into, const Evidence& more) {
         std::tie(at->program, at->cgroup) != std::tie(each.program, each.cgroup)) {
       ExecutableEvidence fresh = each;
       for (CallEvidence& call : fresh.calls) add(call.first_run, into.runs);
+      for (auto& [opcode, operation] : fresh.operations) add(operation.first_run, into.runs);
       into.executables.insert(at, std::move(fresh));
       continue;
     }
     for (const auto& [path, times] : each.executed_by) add(at->executed_by[path], times);
     merge_calls(at->calls, each.calls, into.runs);
+    merge_operations(at->operations, each.operations, into.runs);
   }
 }
 
@@ -246,6 +261,7 @@ void merge_evidence(Evidence& into, const Evidence& more) {
   if (into.command.empty()) into.command = more.command;
   merge_recorders(into.recorder, more.recorder);
   into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));
+  merge_operations(into.operations, more.operations, into.runs);
   merge_executables(into, more);
   add(into.runs, more.runs);
   add(into.lost, more.lost);

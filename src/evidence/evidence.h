@@ -87,6 +87,13 @@ struct CallEvidence {
   [[nodiscard]] std::uint64_t error_count() const;
 };
 
+/// How often an operation of io_uring was taken from a ring. No call: no filter sees it.
+struct RingOperation {
+  std::uint64_t count = 0;
+  std::uint64_t runs_seen = 0;  ///< in how many of the runs it came
+  std::uint64_t first_run = 0;  ///< 1-based number of the run that showed it first
+};
+
 /// What one of several executables of a recording did: an exec starts a new one.
 struct ExecutableEvidence {
   ProgramIdentity program;
@@ -95,7 +102,8 @@ struct ExecutableEvidence {
   std::string cgroup;
   /// Path of the executable whose exec became this one -> how often; "" for our launcher.
   std::map<std::string, std::uint64_t> executed_by;
-  std::vector<CallEvidence> calls;  ///< as in Evidence, which has their sums
+  std::vector<CallEvidence> calls;                    ///< as in Evidence, which has their sums
+  std::map<std::uint32_t, RingOperation> operations;  ///< likewise
 };
 
 struct Evidence {
@@ -113,6 +121,8 @@ struct Evidence {
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"
   std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
+  /// Operations of io_uring by opcode (arch/io_uring.h); empty where the recorder sees none.
+  std::map<std::uint32_t, RingOperation> operations;
   /// Optional: the same by executable, sorted by program and cgroup; empty when there was but one,
   /// or the recorder does not tell them apart.
   std::vector<ExecutableEvidence> executables;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "arch/io_uring.h"
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -68,6 +69,19 @@ Json call_json(const CallEvidence& call) {
   return json;
 }
 
+/// Nothing where there are none: most programs use no io_uring.
+void put_operations(Json& json, const std::map<std::uint32_t, RingOperation>& operations) {
+  if (operations.empty()) return;
+  json["io_uring"] = Json::array();
+  for (const auto& [opcode, operation] : operations) {
+    json["io_uring"].push_back({{"opcode", opcode},
+                                {"name", io_uring_label(opcode)},
+                                {"count", number(operation.count)},
+                                {"runs_seen", number(operation.runs_seen)},
+                                {"first_run", number(operation.first_run)}});
+  }
+}
+
 Json executable_json(const ExecutableEvidence& executable) {
   Json json;
   json["program"] = program_json(executable.program);
@@ -78,6 +92,7 @@ Json executable_json(const ExecutableEvidence& executable) {
   }
   json["calls"] = Json::array();
   for (const CallEvidence& call : executable.calls) json["calls"].push_back(call_json(call));
+  put_operations(json, executable.operations);
   return json;
 }
 
@@ -259,6 +274,37 @@ Result<std::vector<CallEvidence>> read_calls(const Cursor& object, std::uint64_t
   return sorted;
 }
 
+Result<void> read_operations(const Cursor& object, std::uint64_t runs,
+                             std::map<std::uint32_t, RingOperation>& out) {
+  Result<std::vector<Cursor>> items = object.items_of("io_uring");
+  if (!items) return propagate(items);
+  for (const Cursor& item : *items) {
+    Result<Cursor> at = item.at("opcode");
+    if (!at) return propagate(at);
+    Result<std::uint64_t> opcode = at->u64(0, UINT8_MAX);  // struct io_uring_sqe has a byte for it
+    if (!opcode) return propagate(opcode);
+    const auto number = static_cast<std::uint32_t>(*opcode);
+    if (item.has("name")) {
+      std::string name;
+      if (Result<void> read = item.read("name", name); !read) return read;
+      const std::string_view known = io_uring_name(number);
+      if (!known.empty() && known != name) {
+        return item.at("name")->fail("operation {} is {}, not \"{}\"", number, known,
+                                     printable(name));
+      }
+    }
+    RingOperation operation;
+    Result<void> read = item.read("count", operation.count);
+    if (read) read = item.read("runs_seen", operation.runs_seen, runs);
+    if (read) read = item.read("first_run", operation.first_run, runs);
+    if (!read) return read;
+    if (!out.try_emplace(number, operation).second) {
+      return item.fail("operation {} stands twice", number);
+    }
+  }
+  return {};
+}
+
 Result<void> read_program(const Cursor& object, ProgramIdentity& out) {
   if (!object.has("program")) return {};
   const Cursor program = *object.at("program");
@@ -289,6 +335,8 @@ Result<void> read_executables(const Cursor& top, Evidence& evidence) {
     Result<std::vector<CallEvidence>> calls = read_calls(item, evidence.runs);
     if (!calls) return propagate(calls);
     executable.calls = std::move(*calls);
+    read = read_operations(item, evidence.runs, executable.operations);
+    if (!read) return read;
     const std::pair key(executable.program, executable.cgroup);
     if (!executables.try_emplace(key, std::move(executable)).second) {
       return item.fail("the executable {} stands twice", printable(key.first.path));
@@ -354,6 +402,7 @@ std::string write_evidence(const Evidence& evidence) {
   json["notes"] = evidence.notes;
   json["calls"] = Json::array();
   for (const CallEvidence& call : evidence.calls) json["calls"].push_back(call_json(call));
+  put_operations(json, evidence.operations);
   if (!evidence.executables.empty()) {
     json["executables"] = Json::array();
     for (const ExecutableEvidence& each : evidence.executables) {
@@ -387,6 +436,8 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   Result<std::vector<CallEvidence>> calls = read_calls(top, evidence.runs);
   if (!calls) return propagate(calls);
   evidence.calls = std::move(*calls);
+  read = read_operations(top, evidence.runs, evidence.operations);
+  if (!read) return propagate(read);
   if (read = read_executables(top, evidence); !read) return propagate(read);
   return evidence;
 }

@@ -349,6 +349,49 @@ TEST(EvidenceFile, KeepsOneExecutableInTwoCgroupsApart) {
   EXPECT_EQ(back->executables[1].calls.front().count, 2u);
 }
 
+TEST(EvidenceFile, KeepsOperationsOfRings) {
+  Evidence evidence = run_with_child({"read"});
+  evidence.operations[18] = {3, 1, 1};
+  evidence.executables.back().operations[18] = {3, 1, 1};
+  const std::string text = write_evidence(evidence);
+  EXPECT_THAT(text, HasSubstr("\"name\": \"IORING_OP_OPENAT\""));
+  Result<Evidence> back = parse_evidence(text, "x.json");
+  ASSERT_TRUE(back.has_value()) << back.error().message;
+  EXPECT_EQ(write_evidence(*back), text);
+
+  Evidence more = run_with_child({"read"});
+  more.operations[0] = {1, 1, 1};
+  more.operations[18] = {4, 1, 1};
+  merge_evidence(*back, more);
+  EXPECT_EQ(back->operations.at(0).first_run, 2u) << "numbered on";
+  EXPECT_EQ(back->operations.at(18).count, 7u);
+  EXPECT_EQ(back->operations.at(18).runs_seen, 2u);
+
+  struct Case {
+    const char* why;
+    const char* list;
+    const char* sentence;
+  };
+  constexpr Case kCases[] = {
+      {"another name", R"([{"opcode": 18, "name": "IORING_OP_NOP", "count": 1, "runs_seen": 1,
+                            "first_run": 1}])",
+       "operation 18 is IORING_OP_OPENAT, not \"IORING_OP_NOP\""},
+      {"no byte", R"([{"opcode": 256, "count": 1, "runs_seen": 1, "first_run": 1}])", "256"},
+      {"twice", R"([{"opcode": 1, "count": 1, "runs_seen": 1, "first_run": 1},
+                    {"opcode": 1, "count": 1, "runs_seen": 1, "first_run": 1}])",
+       "operation 1 stands twice"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const std::string bad = std::string(R"({"schema": 1, "runs": 1, "lost": 0, "calls": [],
+                                           "io_uring": )") +
+                            c.list + "}";
+    const Result<Evidence> refused = parse_evidence(bad, "x.json");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_THAT(refused.error().message, HasSubstr(c.sentence));
+  }
+}
+
 TEST(EvidenceFile, EveryCutIsRefusedInOneSentence) {
   Evidence evidence = run_of({"read"});
   evidence.calls[0].sites = {{Site{"m", "k", 1}, 1}};

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "arch/io_uring.h"
 #include "arch/syscalls.h"
 #include "base/text.h"
 #include "profile/fallbacks.h"
@@ -121,6 +122,7 @@ std::string because_of(Origin origin, const CallEvidence& call, std::uint64_t ru
 void add_observed(const Evidence& all, std::map<std::string, Found>& found,
                   std::vector<std::string>& notes) {
   std::set<std::string> uring;
+  for (const auto& [opcode, operation] : all.operations) uring.insert(io_uring_label(opcode));
   for (const CallEvidence& call : all.calls) {
     const std::string_view name = syscall_name(call.call);
     if (call.origin == Origin::kIoUring) {

@@ -220,6 +220,15 @@ TEST(Learn, OpensNothingForOperationsThatOnlyARingMade) {
   EXPECT_THAT(learned->notes, Contains(HasSubstr("openat")));
 }
 
+TEST(Learn, NamesOperationsOfRings) {
+  Evidence evidence = evidence_of({{"write"}});
+  evidence.operations[18] = {3, 1, 1};
+  const Result<Learned> learned = learn({evidence}, {}, {});
+  ASSERT_TRUE(learned.has_value());
+  EXPECT_THAT(learned->notes, Contains(HasSubstr("IORING_OP_OPENAT")));
+  EXPECT_EQ(entry_of(learned->profile, "openat"), nullptr);
+}
+
 TEST(Learn, SaysWhatANamelessCallWillGet) {
   Evidence evidence = evidence_of({{"write"}});
   CallEvidence& call = evidence.record({Abi::kX86_64, 4000}, Origin::kApplication);

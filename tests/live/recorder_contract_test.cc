@@ -135,6 +135,20 @@ TEST_P(RecorderContract, CountsWhatIsKnown) {
   }
 }
 
+TEST_P(RecorderContract, TenThousandForksOfOnePidAreTenThousandProcesses) {
+  const std::uint64_t forks = GetParam().is_tracer ? 500 : 10'000;
+  const Recorded recorded = run({victim("same_pid"), std::to_string(forks)});
+  expect_ended(recorded, 0);
+  // As root each child has the pid of the one before it.
+  if (is_root() && exists("/proc/sys/kernel/ns_last_pid")) {
+    EXPECT_EQ(recorded.out, "1\n");
+  }
+  EXPECT_EQ(recorded.recording.evidence.lost, 0u);
+  EXPECT_EQ(call(recorded, "fork").count, forks + 1);
+  EXPECT_EQ(call(recorded, "getppid").count, forks);
+  EXPECT_EQ(call(recorded, "exit_group").count, forks + 2);
+}
+
 TEST_P(RecorderContract, LosesNoneOfMillions) {
   // A tracer stops the program twice a call: it gets a share that it can do in the time.
   const std::uint64_t each = GetParam().is_tracer ? 2'500 : 1'250'000;

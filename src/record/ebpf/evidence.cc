@@ -28,6 +28,7 @@ constexpr LossRow kLosses[] = {
     {SYSNARE_LOST_EXECUTABLE, "execs of programs past the most that are told apart"},
     {SYSNARE_LOST_EDGE, "execs of which it is not known by whom"},
     {SYSNARE_LOST_SITE, "calls whose calling instruction found no room"},
+    {SYSNARE_LOST_OPERATION, "io_uring operations for which there was no room"},
     {SYSNARE_LOST_EVENT, "messages for which the ring buffer had no room"},
 };
 static_assert(std::size(kLosses) == SYSNARE_LOSSES);
@@ -78,6 +79,17 @@ void add_rows(const EbpfTables& tables, std::optional<std::uint32_t> executable,
   }
 }
 
+void add_operations(const EbpfTables& tables, std::optional<std::uint32_t> executable,
+                    std::map<std::uint32_t, RingOperation>& operations) {
+  for (const auto& [key, count] : tables.operations) {
+    if (executable && key.executable != *executable) continue;
+    RingOperation& operation = operations[key.opcode];
+    operation.count += count;
+    operation.runs_seen = 1;
+    operation.first_run = 1;
+  }
+}
+
 }  // namespace
 
 void add_tables(const EbpfTables& tables, Evidence& evidence) {
@@ -88,8 +100,10 @@ void add_tables(const EbpfTables& tables, Evidence& evidence) {
     lose(evidence, "calls of tasks that ended while they were read");
     add_note(evidence, kNoteMoved);
   }
+  add_operations(tables, std::nullopt, evidence.operations);
   for (const CallEvidence& call : evidence.calls) {
-    if (syscall_name(call.call) == "io_uring_setup" && call.count > call.error_count()) {
+    if (!tables.sees_operations && syscall_name(call.call) == "io_uring_setup" &&
+        call.count > call.error_count()) {
       add_note(evidence, kNoteIoUring);
     }
   }
@@ -134,6 +148,7 @@ void add_executables(const EbpfTables& tables,
     executable.program = known.program;
     executable.cgroup = known.cgroup;
     add_rows(tables, number, executable.calls);
+    add_operations(tables, number, executable.operations);
   }
   // A single one did all that is told already.
   if (numbers.size() < 2 && !in_cgroups) return;

@@ -150,5 +150,19 @@ TEST(EbpfEvidence, TheRuntimeIsNotTheProgramOfAContainer) {
   EXPECT_EQ(first_program(tables, {{kShell, runtime}, {kChild, program}}).path, "/hello");
 }
 
+TEST(EbpfEvidence, OperationsOfRingsAreSeenOrSaidToBeUnseen) {
+  for (const bool seen : {true, false}) {
+    SCOPED_TRACE(seen);
+    EbpfTables tables;
+    tables.sees_operations = seen;
+    tables.rows.push_back({key(native("io_uring_setup")), {1, 0, 0, 0}});
+    if (seen) tables.operations.push_back({{kShell, 18}, 3});
+    Evidence evidence;
+    add_tables(tables, evidence);
+    EXPECT_EQ(evidence.operations.size(), seen ? 1u : 0u);
+    EXPECT_EQ(evidence.notes.empty(), seen);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

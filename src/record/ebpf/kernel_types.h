@@ -86,6 +86,9 @@ struct file {
   struct inode* f_inode;
   struct path f_path;
 };
+struct io_kiocb {
+  __u8 opcode;
+};
 struct vm_area_struct {
   unsigned long vm_start;
   unsigned long vm_pgoff;

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "record/ebpf/kernel_btf.h"
 #include "record/ebpf/scope.h"
 
 namespace sysnare {
@@ -132,6 +133,7 @@ struct EbpfPrograms::State {
   bool at_entry = false;
   sysnare_scope scope = SYSNARE_SCOPE_TREE;
   bool returns_attached = false;
+  bool sees_operations = false;
   const Listener* listener = nullptr;  ///< while take_events() runs
 
   ~State() {
@@ -215,6 +217,16 @@ struct EbpfPrograms::State {
     return {};
   }
 
+  /// Not every kernel shows them; that is said where somebody uses io_uring, and no error.
+  void attach_rings() {
+    auto& links = skeleton->links;
+    links.on_ring_request = bpf_program__attach(skeleton->progs.on_ring_request);
+    if (links.on_ring_request == nullptr && tracepoint_takes("io_uring_submit_sqe", "io_kiocb")) {
+      links.on_ring_entry = bpf_program__attach(skeleton->progs.on_ring_entry);
+    }
+    sees_operations = links.on_ring_request != nullptr || links.on_ring_entry != nullptr;
+  }
+
   Result<void> tag(int pidfd, const sysnare_task& task) {
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.tasks), &pidfd, &task, BPF_NOEXIST) != 0) {
       return fail_errno(errno, "cannot follow the process by eBPF");
@@ -294,6 +306,7 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
 Result<void> EbpfPrograms::attach() {
   auto& programs = state_->skeleton->progs;
   auto& links = state_->skeleton->links;
+  state_->attach_rings();
   // Ends first: a task that is followed must not end unseen.
   const std::pair<bpf_program*, bpf_link**> all[] = {{programs.on_exit, &links.on_exit},
                                                      {programs.on_fork, &links.on_fork},
@@ -302,11 +315,12 @@ Result<void> EbpfPrograms::attach() {
   for (const auto& [program, link] : all) {
     if (Result<void> attached = state_->attach_one(program, link); !attached) return attached;
   }
-  if (state_->scope != SYSNARE_SCOPE_TREE) {
-    Result<void> attached = state_->attach_one(programs.on_cgroup_change, &links.on_cgroup_change);
-    if (!attached) return attached;
+  if (!state_->at_entry) {
+    if (Result<void> attached = attach_returns(); !attached) return attached;
   }
-  return state_->at_entry ? Result<void>() : attach_returns();
+  if (state_->scope == SYSNARE_SCOPE_TREE) return {};
+  // Last: whoever comes in from then on is seen whole.
+  return state_->attach_one(programs.on_cgroup_change, &links.on_cgroup_change);
 }
 
 Result<void> EbpfPrograms::follow_scope() {
@@ -397,6 +411,7 @@ Result<EbpfTables> EbpfPrograms::collect() {
     if (read) read = read_map(maps.errors, tables.errors);
     if (read) read = read_map(maps.edges, tables.edges);
     if (read) read = read_map(maps.sites, tables.sites);
+    if (read) read = read_map(maps.operations, tables.operations);
     if (!read) return propagate(read);
     if (state_->moves_begun() == before) break;
     if (round == kReadRounds) {
@@ -407,6 +422,7 @@ Result<EbpfTables> EbpfPrograms::collect() {
   for (std::size_t i = 0; i < SYSNARE_LOSSES; ++i) {
     tables.lost[i] = __atomic_load_n(&state_->skeleton->bss->lost[i], __ATOMIC_RELAXED);
   }
+  tables.sees_operations = state_->sees_operations;
   tables.unresolved_sites = __atomic_load_n(&state_->skeleton->bss->unresolved, __ATOMIC_RELAXED);
   tables.unfollowed = __atomic_load_n(&state_->skeleton->bss->unfollowed, __ATOMIC_RELAXED);
   bpf_program* program = nullptr;

@@ -25,6 +25,8 @@ struct EbpfTables {
   std::vector<std::pair<sysnare_error_key, std::uint64_t>> errors;
   std::vector<std::pair<sysnare_edge_key, std::uint64_t>> edges;
   std::vector<std::pair<sysnare_site_key, std::uint64_t>> sites;
+  std::vector<std::pair<sysnare_operation_key, std::uint64_t>> operations;  ///< of io_uring
+  bool sees_operations = false;
   std::uint64_t unresolved_sites = 0;
   std::uint64_t lost[SYSNARE_LOSSES] = {};
   std::uint64_t unfollowed = 0;  ///< child processes that were left alone

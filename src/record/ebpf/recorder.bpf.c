@@ -30,6 +30,8 @@
 #include "sites.bpf.h"
 
 #include "scope.bpf.h"
+
+#include "rings.bpf.h"
 // clang-format on
 
 // The kernel takes a program for GPL compatible by this string (include/linux/license.h).

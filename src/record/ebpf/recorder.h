@@ -6,7 +6,7 @@
 // end is that of the last follower, told by the ring buffer.
 //
 // Source: docs/adr/0021-ebpf-recorder.md.
-// Not modelled: code paths (the ptrace recorder has them), operations of io_uring (a note says so).
+// Not modelled: code paths (the ptrace recorder has them).
 // A calling instruction is looked up once for each address of an address space: code that another
 // file replaces there is taken for the first.
 

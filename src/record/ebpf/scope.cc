@@ -1,36 +1,20 @@
 #include "record/ebpf/scope.h"
 
-#include <bpf/btf.h>
-
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <optional>
 
 #include "base/text.h"
 #include "process/cgroup.h"
+#include "record/ebpf/kernel_btf.h"
 
 namespace sysnare {
 namespace {
 
-struct BtfCloser {
-  void operator()(btf* types) const { btf__free(types); }
-};
-
 /// enum cgroup_subsys_id has what the kernel was configured with, so only the kernel itself knows
 /// the number. Errors: kUnsupported.
 Result<int> number_of_controller(const std::string& name) {
-  const std::unique_ptr<btf, BtfCloser> types(btf__load_vmlinux_btf());
-  const std::string wanted = name + "_cgrp_id";
-  const __s32 id =
-      types ? btf__find_by_name_kind(types.get(), "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
-  if (id > 0) {
-    const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-    const struct btf_enum* const values = ::btf_enum(type);  // a type and a function
-    for (int i = 0; i < btf_vlen(type); ++i) {
-      if (wanted == btf__name_by_offset(types.get(), values[i].name_off)) return values[i].val;
-    }
-  }
+  if (const auto value = kernel_enum_value("cgroup_subsys_id", name + "_cgrp_id")) return *value;
   return fail(Errc::kUnsupported,
               "this kernel does not say how its cgroup controller {} is numbered, so the tasks of "
               "a cgroup of it cannot be found",

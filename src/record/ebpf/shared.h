@@ -39,6 +39,8 @@
 /// With `--host`, where hundreds of executables and cgroups are told at once, and have their calls.
 #define SYSNARE_HOST_RING_BYTES (8 * 1024 * 1024)
 #define SYSNARE_HOST_TOTALS 131072
+/// Pairs of an executable and an io_uring operation.
+#define SYSNARE_MAX_OPERATIONS 4096
 /// Cgroups to follow that one may name, and those that are told.
 #define SYSNARE_MAX_CGROUPS 64
 #define SYSNARE_MAX_CGROUPS_TOLD 4096
@@ -96,6 +98,11 @@ struct sysnare_error_key {
   __u64 call;  ///< number, SYSNARE_CALL_COMPAT, errno
   __u32 executable;
   __u32 unused;
+};
+
+struct sysnare_operation_key {
+  __u32 executable;
+  __u32 opcode;  ///< enum io_uring_op
 };
 
 struct sysnare_file_key {
@@ -209,5 +216,6 @@ enum sysnare_loss {
   SYSNARE_LOST_EDGE,        ///< who executed whom
   SYSNARE_LOST_EVENT,       ///< the ring buffer was full
   SYSNARE_LOST_SITE,        ///< calls whose calling instruction found no room
+  SYSNARE_LOST_OPERATION,   ///< io_uring operations that found no room
   SYSNARE_LOSSES,
 };
