@@ -56,6 +56,7 @@ struct task_struct {
   struct signal_struct* signal;
   struct mm_struct* mm;
   struct sigpending pending;
+  void* bpf_storage;
 };
 typedef struct {
   void* vdso;

@@ -57,6 +57,9 @@ static __always_inline void lose(enum sysnare_loss what, __u64 calls) {
 }
 
 static __always_inline struct sysnare_task* of_task(struct task_struct* task) {
+  // Without storage of anybody's it has none of ours: a load instead of a call, for every other
+  // task of the machine.
+  if (!task->bpf_storage) return 0;
   return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
