@@ -1,6 +1,6 @@
 // sysnare trace, as a user sees it: the program's own output, the table beside the real strace's,
-// files, statuses, attaching, and a terminal. What only the eBPF recorder does is in
-// trace_ebpf_test.cc.
+// files, statuses, attaching, and a terminal. Evidence is in trace_evidence_test.cc, what only the
+// eBPF recorder does in trace_ebpf_test.cc.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -256,62 +256,6 @@ TEST(Trace, SortsAsStraceDoes) {
   }
 }
 
-TEST(Trace, JsonIsTheEvidenceInPlaceOfTheTable) {
-  TempDir dir;
-  const Outcome outcome =
-      trace({"--json", "-o", dir / "e.json"}, {"sh", "-c", "cd /no/such; cd /"});
-  const Json json = Json::parse(outcome.err.substr(outcome.err.find('{')), nullptr, false);
-  ASSERT_TRUE(json.is_object()) << outcome.err;
-  EXPECT_EQ(json["schema"], 1);
-  EXPECT_EQ(json["lost"], 0);
-  EXPECT_EQ(json["command"][0], "sh");
-  EXPECT_EQ(json, Json::parse(slurp(dir / "e.json"), nullptr, false));
-  std::uint64_t observed = 0;
-  bool launched = false;
-  for (const Json& call : json["calls"]) {
-    observed += call["count"].get<std::uint64_t>();
-    if (call["name"] == "chdir") {
-      EXPECT_EQ(call["errors"], Json({{"ENOENT", 1}}));
-      EXPECT_EQ(call["count"], 2);
-      EXPECT_EQ(call["origin"], "application");
-    }
-    if (call["name"] == "execve") {
-      launched = true;
-      EXPECT_EQ(call["origin"], "launch");
-    }
-    EXPECT_FALSE(call.contains("sites"));
-  }
-  EXPECT_TRUE(launched);
-  EXPECT_EQ(json["observed"], observed);
-}
-
-TEST(Trace, SitesStandInTheEvidence) {
-  const Outcome outcome = trace({"--sites", "--json"}, {"true"});
-  const Json json = Json::parse(outcome.err, nullptr, false);
-  ASSERT_TRUE(json.is_object()) << outcome.err;
-  std::size_t sites = 0;
-  for (const Json& call : json["calls"]) {
-    if (call.contains("sites")) sites += call["sites"].size();
-  }
-  EXPECT_GT(sites, 5u) << outcome.err;
-}
-
-TEST(Trace, StacksShowTheCodePathOfEachCall) {
-  const Outcome outcome = trace({"--stacks"}, {victim("helloworld")});
-  EXPECT_EQ(outcome.out, "Hello World\n");
-  EXPECT_THAT(outcome.err, HasSubstr("main.main → fmt.Println → "));
-  EXPECT_THAT(outcome.err, HasSubstr(" → write\n"));
-  EXPECT_THAT(outcome.err, EndsWith(" observed, 0 lost\n"));
-}
-
-TEST(Trace, SavesEvidenceAndSaysWhatNext) {
-  TempDir dir;
-  const Outcome outcome = trace({"-o", dir / "e.json"}, {"true"});
-  EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.err, HasSubstr("sysnare profile " + (dir / "e.json") + " -o PROFILE.json"));
-  EXPECT_EQ(Json::parse(slurp(dir / "e.json"), nullptr, false)["runs"], 1);
-}
-
 TEST(Trace, RunsAddUpAndTheLastStatusCounts) {
   TempDir dir;
   const std::string script =
@@ -327,23 +271,6 @@ TEST(Trace, RunsAddUpAndTheLastStatusCounts) {
   EXPECT_EQ(table_of(outcome.err)["execve"].calls, 6u) << "sh and wc, three times";
 }
 
-TEST(Trace, AnInterruptKeepsTheRunsSoFar) {
-  TempDir dir;
-  Background tracer(
-      with_command({sysnare_path(), "trace", "--runs", "100000", "-o", dir / "e.json"},
-                   {"sh", "-c", "echo x >> " + (dir / "runs")}));
-  ASSERT_TRUE(eventually([&] { return slurp(dir / "runs").size() >= 6; }));
-  tracer.signal(SIGINT);
-  const Outcome outcome = tracer.wait();
-  ASSERT_FALSE(outcome.timed_out);
-  // In a run or between two.
-  EXPECT_THAT(outcome.status, AnyOf(0, 128 + SIGINT));
-  EXPECT_THAT(outcome.err, HasSubstr("ended by SIGINT in run "));
-  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
-  ASSERT_TRUE(json.is_object());
-  EXPECT_GE(json["runs"], 2);
-}
-
 TEST(Trace, FollowsChildrenUnlessToldNotTo) {
   const Words command = {"sh", "-c", "/bin/true; /bin/true; cd /"};
   EXPECT_EQ(table_of(trace({}, command).err)["execve"].calls, 3u);
@@ -351,30 +278,6 @@ TEST(Trace, FollowsChildrenUnlessToldNotTo) {
   const Table alone = table_of(trace({"--no-follow"}, command).err);
   EXPECT_EQ(alone.at("execve").calls, 1u);
   EXPECT_EQ(alone.at("chdir").calls, 1u);
-}
-
-/// A profile without the calls of the children stops them, so it is said from trace to profile.
-TEST(Trace, WhatNoFollowLeavesOutIsSaidToTheEnd) {
-  TempDir dir;
-  const Words command = {"sh", "-c", "/bin/true; /bin/true; cd /"};
-  const std::string said = "2 children were not followed (--no-follow): their calls are missing";
-  EXPECT_THAT(trace({"--no-follow", "-o", dir / "e.json"}, command).err, HasSubstr(said));
-  const Json evidence = Json::parse(slurp(dir / "e.json"), nullptr, false);
-  EXPECT_EQ(evidence["runs_unfollowed"], 1);
-  EXPECT_EQ(evidence["children_unfollowed"], 2);
-  const Outcome made = sysnare({"profile", dir / "e.json", "-o", dir / "p.json"});
-  EXPECT_EQ(made.status, 0) << made.err;
-  EXPECT_THAT(made.err, HasSubstr("note: " + said));
-  EXPECT_THAT(slurp(dir / "p.json.why.json"), HasSubstr(said));
-
-  // Merged with a run that followed them, some may still be missing.
-  ASSERT_EQ(trace({"-o", dir / "all.json"}, command).status, 0);
-  ASSERT_EQ(sysnare({"merge", dir / "all.json", dir / "e.json", "-o", dir / "both.json"}).status,
-            0);
-  EXPECT_THAT(sysnare({"profile", dir / "both.json", "-o", dir / "p.json"}).err,
-              HasSubstr("2 children were not followed (--no-follow, 1 of 2 runs)"));
-  // Nothing is missing of a program that starts none.
-  EXPECT_THAT(trace({"--no-follow"}, {"/bin/true"}).err, Not(HasSubstr("followed")));
 }
 
 TEST(Trace, EndsWithTheProgramsStatus) {
