@@ -30,8 +30,7 @@ def from_systemd():
             name = None  # the unlisted ones
         elif name and line.strip() and not line.strip().startswith("#"):
             groups[name].append(line.strip())
-    groups.pop("@known", None)  # all there are: no help to a reader, and new in every version
-    rows = [f"# Groups of `systemd-analyze syscall-filter`, {version.stdout.split(chr(10))[0]}; without @known.",
+    rows = [f"# Groups of `systemd-analyze syscall-filter`, {version.stdout.split(chr(10))[0]}.",
             "# name<TAB>members, calls and other groups"]
     rows += [f"{group}\t{' '.join(members)}" for group, members in sorted(groups.items())]
     TABLE.write_text("\n".join(rows) + "\n")

@@ -91,7 +91,10 @@ bool covers(const RulesByName& said, const std::set<std::string_view>& names,
 std::vector<std::string> with_groups(const RulesByName& said, std::set<std::string_view> names) {
   constexpr std::size_t kWorthwhile = 3;
   std::vector<const SystemdGroup*> groups;
-  for (const SystemdGroup& group : systemd_groups()) groups.push_back(&group);
+  for (const SystemdGroup& group : systemd_groups()) {
+    // @known is all there are: no help to a reader, and it grows with every version.
+    if (group.name != "@known") groups.push_back(&group);
+  }
   std::stable_sort(groups.begin(), groups.end(), [](const SystemdGroup* a, const SystemdGroup* b) {
     return a->calls.size() > b->calls.size();
   });

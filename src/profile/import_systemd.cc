@@ -35,7 +35,14 @@ bool is_off(std::string_view value) {
   return std::find(std::begin(kOff), std::end(kOff), value) != std::end(kOff);
 }
 
+/// The sections whose processes get a filter; an assignment in another one is ignored by systemd.
+bool has_processes(std::string_view section) {
+  static constexpr std::string_view kSections[] = {"[Service]", "[Socket]", "[Mount]", "[Swap]"};
+  return std::find(std::begin(kSections), std::end(kSections), section) != std::end(kSections);
+}
+
 struct Assignment {
+  std::string section;  ///< "[Service]"; empty above the first one
   std::string key;
   std::string value;
   std::uint32_t line = 0;
@@ -44,14 +51,17 @@ struct Assignment {
 /// The assignments of all sections; comments and continued lines as systemd.syntax(7) has them.
 std::vector<Assignment> assignments_of(std::string_view text) {
   std::vector<Assignment> all;
+  std::string section;
   std::string joined;
   std::uint32_t first = 0;
   std::uint32_t line_number = 0;
   const auto finish = [&] {
     const std::string_view line = trim(joined);
     const std::size_t equals = line.find('=');
-    if (equals != std::string_view::npos && !line.starts_with('[')) {
-      all.push_back({std::string(trim(line.substr(0, equals))),
+    if (line.starts_with('[')) {
+      section = line;
+    } else if (equals != std::string_view::npos) {
+      all.push_back({section, std::string(trim(line.substr(0, equals))),
                      std::string(trim(line.substr(equals + 1))), first});
     }
     joined.clear();
@@ -89,6 +99,12 @@ class Unit {
   Result<void> apply(const Assignment& assignment) {
     line_ = assignment.line;
     const std::string_view value = assignment.value;
+    // Above the first section stands what somebody typed in a hurry, and meant.
+    if (!assignment.section.empty() && !has_processes(assignment.section)) {
+      if (!assignment.key.starts_with("SystemCall")) return {};
+      return bad("{}=: systemd ignores it in {}; it belongs into [Service]", assignment.key,
+                 printable(assignment.section));
+    }
     if (assignment.key == "SystemCallFilter") return filter(value);
     if (assignment.key == "SystemCallErrorNumber") return error_number(value);
     if (assignment.key == "SystemCallArchitectures") return architectures(value);
