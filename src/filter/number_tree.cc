@@ -7,6 +7,9 @@
 // its size (Yeung 1991, for alphabetic codes): the one that is placed leftmost every time needs the
 // least room. So for each prefix of the runs the least room for each number of instructions says
 // all there is to know, and one pass from left to right finds the fewest instructions for D.
+//
+// The fewest instructions have long rows, and every number of a long run walks the whole of its
+// row. A row that many walk is then cut in two by a JGE: an instruction more and no path longer.
 
 #include "filter/number_tree.h"
 
@@ -30,6 +33,14 @@ constexpr std::size_t kMaxRow = 8;
 
 /// A step less on the longest path is bought with up to this many instructions.
 constexpr std::size_t kStepIsWorth = 1;
+
+/// A row is cut where the calls under it are this many tests better off together. The kernel takes
+/// every known number through a filter that is attached: a test costs it 2 ns, an instruction 105
+/// ns (docs/bench.md).
+constexpr std::uint64_t kCutIsWorth = 64;
+
+/// One row in so many instructions is cut, so that short filters stay as short as they can be.
+constexpr std::size_t kPerCut = 24;
 
 /// Neighbouring runs under one leaf.
 struct Leaf {
@@ -57,7 +68,7 @@ class Optimiser {
     begins_.push_back(leaves_.size());
   }
 
-  NodeId build(std::uint32_t slack) {
+  NodeId build(std::uint32_t slack, bool cuts) {
     // The least depth at which all fits, and what more depth saves.
     std::uint32_t depth = 0;
     for (const Leaf& leaf : leaves_) {
@@ -74,6 +85,7 @@ class Optimiser {
         chosen_depth = depth + more;
       }
     }
+    if (cuts) cut_rows(chosen, size / kPerCut);
     return tree(chosen, chosen_depth + slack);
   }
 
@@ -161,6 +173,85 @@ class Optimiser {
     prefixes.push_back(prefix);
   }
 
+  /// What a row tests for: the longest path first, as add_leaves() counts; of equals the most
+  /// frequent one.
+  [[nodiscard]] std::vector<Run> tested(const Leaf& leaf) const {
+    const NodeId otherwise = runs_[leaf.first].target;
+    std::vector<Run> others;
+    for (std::size_t run = leaf.first; run <= leaf.last; ++run) {
+      if (runs_[run].target != otherwise) others.push_back(runs_[run]);
+    }
+    std::stable_sort(others.begin(), others.end(), [&](const Run& a, const Run& b) {
+      return std::pair(graph_.height(a.target), a.weight) >
+             std::pair(graph_.height(b.target), b.weight);
+    });
+    return others;
+  }
+
+  /// The leaf of the runs from `first` to `last`, of which the first is its own.
+  [[nodiscard]] Leaf leaf_of(std::size_t first, std::size_t last) const {
+    Leaf leaf{first, last, 0, 0, 0};
+    for (std::size_t run = first; run <= last; ++run) leaf.weight += runs_[run].weight;
+    const std::vector<Run> others = tested(leaf);
+    leaf.tests = static_cast<std::uint32_t>(others.size());
+    leaf.height = leaf.tests + graph_.height(runs_[first].target);
+    for (std::uint32_t i = 0; i < leaf.tests; ++i) {
+      leaf.height = std::max(leaf.height, i + 1 + graph_.height(others[i].target));
+    }
+    return leaf;
+  }
+
+  /// Tests of its row that the calls of a leaf take together.
+  [[nodiscard]] std::uint64_t walked(const Leaf& leaf) const {
+    std::uint64_t left = leaf.weight;
+    std::uint64_t steps = 0;
+    for (const Run& each : tested(leaf)) {
+      steps += left;
+      left -= each.weight;
+    }
+    return steps;
+  }
+
+  struct Cut {
+    std::uint64_t gain = 0;  ///< tests that it saves
+    Leaf low;
+    Leaf high;
+  };
+
+  /// Where a row is cut best: in front of one of its own runs, so that no test is added but the
+  /// JGE, and where no path gets longer.
+  [[nodiscard]] Cut best_cut(const Leaf& leaf) const {
+    Cut best;
+    if (leaf.tests < 2) return best;
+    const std::uint64_t whole = walked(leaf);
+    for (std::size_t run = leaf.first + 1; run <= leaf.last; ++run) {
+      if (runs_[run].target != runs_[leaf.first].target) continue;
+      const Leaf low = leaf_of(leaf.first, run - 1);
+      const Leaf high = leaf_of(run, leaf.last);
+      if (1 + std::max(low.height, high.height) > leaf.height) continue;
+      const std::uint64_t parted = walked(low) + walked(high) + leaf.weight;
+      if (parted + best.gain < whole) best = {whole - parted, low, high};
+    }
+    return best;
+  }
+
+  /// Cuts at most `most` rows, the best first.
+  void cut_rows(std::vector<Leaf>& leaves, std::size_t most) const {
+    std::vector<Cut> cuts;
+    for (const Leaf& leaf : leaves) cuts.push_back(best_cut(leaf));
+    for (; most > 0; --most) {
+      const auto best = std::max_element(
+          cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) { return a.gain < b.gain; });
+      if (best == cuts.end() || best->gain < kCutIsWorth) return;
+      const Cut cut = *best;
+      const auto at = best - cuts.begin();
+      leaves[static_cast<std::size_t>(at)] = cut.low;
+      leaves.insert(leaves.begin() + at + 1, cut.high);
+      *best = best_cut(cut.low);
+      cuts.insert(cuts.begin() + at + 1, best_cut(cut.high));
+    }
+  }
+
   NodeId tree(std::span<const Leaf> leaves, std::uint32_t depth) {
     if (leaves.size() == 1) return row(leaves.front());
     // How many leaves fit in either half, and of these the split that halves the weight best.
@@ -199,17 +290,8 @@ class Optimiser {
   }
 
   NodeId row(const Leaf& leaf) {
-    const NodeId otherwise = runs_[leaf.first].target;
-    std::vector<Run> others;
-    for (std::size_t run = leaf.first; run <= leaf.last; ++run) {
-      if (runs_[run].target != otherwise) others.push_back(runs_[run]);
-    }
-    // The longest path first, as add_leaves() counts; of equals the most frequent one.
-    std::stable_sort(others.begin(), others.end(), [&](const Run& a, const Run& b) {
-      return std::pair(graph_.height(a.target), a.weight) >
-             std::pair(graph_.height(b.target), b.weight);
-    });
-    NodeId node = otherwise;
+    const std::vector<Run> others = tested(leaf);
+    NodeId node = runs_[leaf.first].target;
     for (auto each = others.rbegin(); each != others.rend(); ++each) {
       node = graph_.test(BPF_JEQ, each->first, each->target, node);
     }
@@ -239,14 +321,14 @@ std::vector<Run> join_runs(const std::vector<Run>& runs) {
   return joined;
 }
 
-NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack) {
+NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack, bool cut_rows) {
   // A test tells two of neighbouring runs apart, or three: past this no program is short enough.
   if (runs.size() > 2 * BPF_MAXINSNS) graph.give_up();
   if (graph.full()) return 0;
-  if (runs.size() <= kTogether) return Optimiser(graph, runs).build(slack);
+  if (runs.size() <= kTogether) return Optimiser(graph, runs).build(slack, cut_rows);
   const std::size_t half = runs.size() / 2;
-  const NodeId high = number_tree(graph, runs.subspan(half), slack);
-  const NodeId low = number_tree(graph, runs.first(half), slack);
+  const NodeId high = number_tree(graph, runs.subspan(half), slack, cut_rows);
+  const NodeId low = number_tree(graph, runs.first(half), slack, cut_rows);
   return graph.test(BPF_JGE, runs[half].first, high, low);
 }
 

@@ -26,7 +26,9 @@ struct Run {
 std::vector<Run> join_runs(const std::vector<Run>& runs);
 
 /// The tree over `runs`, which are joined and not empty; it expects the number in A. Its longest
-/// path may be `slack` steps longer than need be so that heavy runs have shorter ones.
-NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack = 0);
+/// path may be `slack` steps longer than need be so that heavy runs have shorter ones. With
+/// `cut_rows` it is an instruction longer for each long row that many calls would walk.
+NodeId number_tree(Graph& graph, std::span<const Run> runs, std::uint32_t slack = 0,
+                   bool cut_rows = false);
 
 }  // namespace sysnare

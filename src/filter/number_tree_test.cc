@@ -108,6 +108,38 @@ TEST(NumberTree, FrequentNumbersAreReachedInFewSteps) {
   EXPECT_LE(skewed, 4u);
 }
 
+TEST(NumberTree, ALongRowThatManyWalkIsCut) {
+  // One run of 200 calls with eight single numbers inside, beside runs enough to pay for the cut.
+  const auto built = [](std::uint64_t weight, bool cut_rows) {
+    Runs runs;
+    Graph graph;
+    for (std::uint32_t i = 0; i < 9; ++i) {
+      runs.push_back({20 * i, graph.ret(1), weight});
+      if (i < 8) runs.push_back({20 * i + 19, graph.ret(2), 1});
+    }
+    for (std::uint32_t i = 0; i < 20; ++i) runs.push_back({1000 + 10 * i, graph.ret(3 + i), 1});
+    const NodeId root = number_tree(graph, runs, 0, cut_rows);
+    return graph.layout(graph.load(kNrWord, root)).value();
+  };
+  const std::vector<sock_filter> short_one = built(20, false);
+  const std::vector<sock_filter> cut = built(20, true);
+  EXPECT_EQ(cut.size(), short_one.size() + 1);
+  EXPECT_EQ(built(1, true).size(), short_one.size()) << "few calls are not worth an instruction";
+  std::uint32_t before = 0;
+  std::uint32_t after = 0;
+  for (std::uint32_t nr = 0; nr < 180; ++nr) {
+    seccomp_data call{};
+    call.nr = static_cast<int>(nr);
+    const Outcome was = run_program(short_one, call);
+    const Outcome is = run_program(cut, call);
+    EXPECT_EQ(is.value, was.value) << nr;
+    before += was.steps;
+    after += is.steps;
+  }
+  EXPECT_LE(after + 180, before) << "a step a call at least";
+  EXPECT_LE(longest_path(cut), longest_path(short_one));
+}
+
 TEST(NumberTree, TooManyRunsAreNoProgram) {
   Runs runs;
   Graph graph;
