@@ -209,6 +209,10 @@ class Decompiler {
     Result<std::vector<Difference>> residue = differences(diagram_, meaning_, *again);
     if (!residue) return propagate(residue);
     made.residue = std::move(*residue);
+    // Of this machine's ABI first: it is what people look for.
+    std::stable_partition(made.residue.begin(), made.residue.end(), [](const Difference& each) {
+      return each.abi == std::optional<Abi>(native_abi());
+    });
     return made;
   }
 

@@ -21,7 +21,7 @@ struct Decompiled {
   Profile profile;          ///< plain OCI
   ActionValue foreign_abi;  ///< what calls of ABIs that it does not list get
   /// What the filter (before) decides otherwise than the profile (after): a profile cannot say it.
-  /// Empty when they are equivalent.
+  /// Empty when they are equivalent; this machine's ABI comes first.
   std::vector<Difference> residue;
   /// Calls in whose entries an argument stands twice, since nothing shorter says it: "and" by OCI,
   /// "or" to runc and crun.

@@ -3,8 +3,9 @@
 //   L7: ld   nr                               ; x86_64
 //       jge  #257 openat, L12
 //
-// A conditional jump names where it goes if so, and if not, where that is not the next line.
-// Jump targets get labels. What a constant means follows from what A holds, which is known where
+// A conditional jump names where it goes if so, and if not, where that is not the next line: a
+// label, or what is answered there (`jeq  #83 mkdir, errno EPERM`), since most jumps of most
+// filters lead to an answer. What a constant means follows from what A holds, which is known where
 // every way to an instruction agrees on it.
 
 #include <fmt/format.h>
@@ -65,6 +66,9 @@ std::string word_meaning(std::uint32_t index, const Known& known) {
   const bool high = ((index & 1) != 0) != big_endian;
   return fmt::format("{} half of {}", high ? "high" : "low", name);
 }
+
+/// A return whose jumps name it by what it answers.
+bool is_answer(const sock_filter& insn) { return insn.code == (BPF_RET | BPF_K); }
 
 std::string arch_name(std::uint32_t arch) {
   for (const Abi abi : all_abis()) {
@@ -165,10 +169,8 @@ class Text {
     if (BPF_OP(program_[pc].code) == BPF_JSET) return fmt::format("#{:#x}", k);
     if (parts_x32(pc)) return fmt::format("#{:#x}", k);
     const auto abi = abi_of(known.arch, k);
-    if (abi && !syscall_name({*abi, k}).empty()) {
-      number += fmt::format(" {}", syscall_name({*abi, k}));
-    }
-    return number;
+    if (!abi || syscall_name({*abi, k}).empty()) return number;
+    return fmt::format("{} {}{}", number, *abi == Abi::kX32 ? "x32 " : "", syscall_name({*abi, k}));
   }
 
   /// What a reader wants to know beside the instruction.
@@ -182,8 +184,11 @@ class Text {
     if (parts_x32(pc)) return "is it an x32 call?";
     if (known.word != kNrWord || !compares_with_constant(insn)) return {};
     if (insn.k == UINT32_MAX && BPF_OP(insn.code) == BPF_JEQ) return "-1: skipped by a tracer";
-    if (known.arch == AUDIT_ARCH_X86_64 && insn.k > kX32Bit && insn.k != UINT32_MAX) return "x32";
-    return {};
+    if (known.arch != 0 || BPF_OP(insn.code) == BPF_JSET) return {};
+    // Nothing asked for the architecture, or several lead here: then most read this machine's.
+    const auto abi = abi_of(audit_arch(native_abi()), insn.k);
+    const std::string_view name = abi ? syscall_name({*abi, insn.k}) : std::string_view();
+    return name.empty() ? std::string() : fmt::format("{} if {}", name, abi_name(*abi));
   }
 
   static bool compares_with_constant(const sock_filter& insn) {
@@ -206,6 +211,12 @@ class Text {
       default:
         return false;
     }
+  }
+
+  /// Where a conditional jump leads, in a word.
+  [[nodiscard]] std::string place(std::size_t pc) const {
+    if (is_answer(program_[pc])) return action_label(ActionValue{program_[pc].k});
+    return fmt::format("L{}", pc);
   }
 
   [[nodiscard]] std::string text(std::size_t pc) const {
@@ -234,11 +245,13 @@ class Text {
         return by_x ? fmt::format("{:<5}x", op) : fmt::format("{:<5}#{:#x}", op, insn.k);
       }
       case BPF_JMP: {
-        if (insn.code == (BPF_JMP | BPF_JA)) return fmt::format("{:<5}L{}", "ja", pc + 1 + insn.k);
+        if (insn.code == (BPF_JMP | BPF_JA)) {
+          return fmt::format("{:<5}{}", "ja", place(pc + 1 + insn.k));
+        }
         const std::string_view op = kJump[std::min<std::size_t>(BPF_OP(insn.code) >> 4, 4)];
         const std::string operand = by_x ? "x" : constant(pc);
-        std::string text = fmt::format("{:<5}{}, L{}", op, operand, pc + 1 + insn.jt);
-        if (insn.jf != 0) text += fmt::format(", L{}", pc + 1 + insn.jf);
+        std::string text = fmt::format("{:<5}{}, {}", op, operand, place(pc + 1 + insn.jt));
+        if (insn.jf != 0) text += fmt::format(", {}", place(pc + 1 + insn.jf));
         return text;
       }
       case BPF_RET:
@@ -266,7 +279,8 @@ Result<std::string> disassemble(std::span<const sock_filter> program) {
   if (!lines) return propagate(lines);
   std::string text;
   for (const DisassembledLine& line : *lines) {
-    const std::string label = line.is_target ? fmt::format("L{}:", line.pc) : "";
+    const bool labelled = line.is_target && !is_answer(line.insn);
+    const std::string label = labelled ? fmt::format("L{}:", line.pc) : "";
     const std::string comment = line.runs ? line.comment : "never runs";
     if (comment.empty()) {
       text += fmt::format("{:>6} {}\n", label, line.text);

@@ -355,6 +355,40 @@ TEST(Disassemble, IsReadable) {
   EXPECT_FALSE(disassemble({}).has_value());
 }
 
+TEST(Disassemble, JumpsNameTheAnswerThatTheyLeadTo) {
+  const std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 5),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 0x40000001, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x40000002, 1, 3),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 83, 0, 2),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const std::string text = disassemble(program).value();
+  for (const char* line :
+       {"jeq  #0xc000003e x86_64, L2, kill process\n", "jgt  #0x40000001 x32 write, L4, L5\n",
+        "jeq  #0x40000002 x32 open, errno EPERM, allow\n",
+        "  L5: jeq  #83 mkdir, errno EPERM, allow\n", "\n       ret  errno EPERM\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << " is missing in\n" << text;
+  }
+}
+
+TEST(Disassemble, WithoutAnArchitectureANumberIsWhatItIsHere) {
+  if (native_abi() != Abi::kX86_64) GTEST_SKIP() << "an x86_64 machine is needed";
+  const std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 83, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const std::string text = disassemble(program).value();
+  EXPECT_NE(text.find("jeq  #83, errno EPERM, allow"), std::string::npos) << text;
+  EXPECT_NE(text.find("; mkdir if x86_64\n"), std::string::npos) << text;
+}
+
 TEST(Disassemble, NamesAnArgumentWhereAllCallsThatComeThereHaveIt) {
   struct Case {
     const char* why;
