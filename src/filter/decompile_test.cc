@@ -189,6 +189,12 @@ TEST(RawFilter, BytesThatAreNoneAreSaid) {
   const Case kCases[] = {
       {"empty", "", "f: empty"},
       {"cut", bytes.substr(0, 12), "f: 12 bytes are no filter"},
+      {"a program",
+       std::string("\x7f"
+                   "ELF\2\1\1\0",
+                   8),
+       "f: a program, where a profile"},
+      {"JSON of an editor on Windows", std::string("\xff\xfe{\0", 4), "f: a text in UTF-16"},
       {"no return", bytes.substr(0, 8), "f: instruction 0: the last one is no return"},
       {"too long", std::string(8 * (BPF_MAXINSNS + 1), '\0'), "f: a filter of 4097 instructions"},
       {"a jump out of it", filter_bytes(std::vector<sock_filter>{jump(BPF_JEQ, 1, 9, 0), good[1]}),

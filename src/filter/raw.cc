@@ -14,6 +14,14 @@ bool looks_like_filter(std::string_view bytes) {
 
 Result<std::vector<sock_filter>> parse_filter(std::string_view bytes, std::string_view name) {
   const std::string file = printable(name);
+  // What else people have at hand; no instruction has such a code.
+  if (bytes.starts_with("\x7f"
+                        "ELF")) {
+    return fail(Errc::kBadInput, "{}: a program, where a profile or a filter is wanted", file);
+  }
+  if (bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff")) {
+    return fail(Errc::kBadInput, "{}: a text in UTF-16, where UTF-8 is wanted", file);
+  }
   if (bytes.empty()) return fail(Errc::kBadInput, "{}: empty, where a filter is wanted", file);
   if (bytes.size() % sizeof(sock_filter) != 0) {
     return fail(Errc::kBadInput,
