@@ -8,6 +8,7 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "learn/why.h"
+#include "profile/by_width.h"
 #include "profile/fallbacks.h"
 #include "profile/lint/lint.h"
 
@@ -152,6 +153,10 @@ TEST(Learn, LintIsCleanOnWhatIsGenerated) {
       ADD_FAILURE() << finding.rule << ": " << finding.message;
     }
     EXPECT_EQ(report->score, 100U);
+    // ADR 14: no condition is there whose meaning --int-args by-width would change.
+    const Result<Profile> narrow = by_width(learned->profile);
+    ASSERT_TRUE(narrow.has_value());
+    EXPECT_EQ(write_profile(*narrow), write_profile(learned->profile));
   }
 }
 
