@@ -16,6 +16,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kJsonSchema = 1;
+constexpr std::string_view kSarifSchema =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 constexpr std::size_t kWidth = 79;
 constexpr std::size_t kIndent = 8;
 
@@ -138,6 +140,15 @@ std::string_view sarif_level(Severity severity) {
   return severity == Severity::kInfo ? "note" : severity_name(severity);
 }
 
+/// What stands at a path, in the words that SARIF has for JSON (3.33.7).
+std::string_view sarif_kind(std::string_view path) {
+  if (!path.ends_with(']')) return "property";
+  const std::string_view list = path.substr(0, path.rfind('['));
+  const bool objects =
+      list.ends_with("syscalls") || list.ends_with("args") || list.ends_with("archMap");
+  return objects ? "object" : "value";
+}
+
 Json sarif_result(const LintedFile& file, const LintFinding& finding) {
   const auto rules = lint_rules();
   const LintRule* rule = lint_rule(finding.rule);
@@ -147,6 +158,7 @@ Json sarif_result(const LintedFile& file, const LintFinding& finding) {
   if (!finding.path.empty()) {
     Json logical = Json::object();
     logical["fullyQualifiedName"] = finding.path;
+    logical["kind"] = sarif_kind(finding.path);
     location["logicalLocations"] = Json::array({std::move(logical)});
   }
   Json result = {
@@ -212,8 +224,10 @@ std::string lint_sarif(const std::vector<LintedFile>& files) {
   tool["driver"] = std::move(driver);
   Json run = Json::object();
   run["tool"] = std::move(tool);
+  // Asked for as soon as there are results, with columns or not (3.14.27).
+  run["columnKind"] = "unicodeCodePoints";
   run["results"] = std::move(results);
-  Json log = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}};
+  Json log = {{"$schema", kSarifSchema}, {"version", "2.1.0"}};
   log["runs"] = Json::array({std::move(run)});
   return dumped(log);
 }

@@ -65,6 +65,10 @@ void expect_location(const Json& location) {
   if (!location.contains("logicalLocations")) return;
   for (const Json& logical : location["logicalLocations"]) {
     EXPECT_TRUE(logical["fullyQualifiedName"].is_string()) << logical.dump();
+    // The kinds of places in JSON (3.33.7).
+    const Json& kind = logical["kind"];
+    EXPECT_TRUE(kind == "object" || kind == "array" || kind == "property" || kind == "value")
+        << logical.dump();
   }
 }
 
@@ -104,10 +108,14 @@ TEST(Sarif, HasWhatTheStandardAsksFor) {
     ASSERT_TRUE(log.is_object());
     // sarifLog (3.13).
     EXPECT_EQ(log["version"], "2.1.0");
+    // $schema (3.13.3), which is the standard's own.
+    EXPECT_TRUE(log["$schema"].get<std::string>().ends_with("/sarif-schema-2.1.0.json"));
     ASSERT_TRUE(log["runs"].is_array());
     ASSERT_EQ(log["runs"].size(), 1U);
     // run (3.14): results are there even when there are none, since the scan was made.
     const Json& run = log["runs"][0];
+    // columnKind (3.14.27) "SHALL" be there when there are results.
+    EXPECT_TRUE(run["columnKind"] == "utf16CodeUnits" || run["columnKind"] == "unicodeCodePoints");
     ASSERT_TRUE(run["results"].is_array());
     EXPECT_EQ(!run["results"].empty(), c.finds);
     // tool (3.18), toolComponent (3.19): a name, and rules of which no two have one id.
