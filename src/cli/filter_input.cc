@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -24,15 +25,6 @@ Result<FilterInput> filter_input(std::string_view text, const std::string& name,
   FilterInput input;
   input.name = name;
   if (looks_like_filter(text)) {
-    if (text.starts_with("\x7f"
-                         "ELF")) {
-      return fail(Errc::kBadInput, "{}: a program, where a profile or a filter is wanted",
-                  printable(name));
-    }
-    if (machine.as) {
-      return fail(Errc::kUsage, "{}: --as goes with profiles, and this is a filter already",
-                  printable(name));
-    }
     Result<std::vector<sock_filter>> program = parse_filter(text, name);
     if (!program) return propagate(program);
     input.program = std::move(*program);
@@ -44,7 +36,8 @@ Result<FilterInput> filter_input(std::string_view text, const std::string& name,
   Result<RuntimeView> view = seen_by(machine, *profile);
   if (!view) return propagate(view);
   input.notes = std::move(imported->losses);
-  input.notes.insert(input.notes.end(), profile->warnings.begin(), profile->warnings.end());
+  const std::vector<std::string> warnings = warnings_of(*profile);
+  input.notes.insert(input.notes.end(), warnings.begin(), warnings.end());
   const auto unknown =
       machine.as ? unknown_names(*profile) : std::move(view->resolved.unknown_names);
   input.notes.insert(input.notes.end(), unknown.begin(), unknown.end());
@@ -69,14 +62,23 @@ Result<Imported> read_any_profile(const std::string& path, Abi arch, bool* is_js
   if (!text) return propagate(text);
   const std::string name = path == "-" ? "standard input" : path;
   if (looks_like_filter(*text)) {
+    if (const auto filter = parse_filter(*text, name); !filter) return Failure(filter.error());
     return fail(
         Errc::kBadInput,
-        "{}: no profile but bytes; if they are a filter, `sysnare disasm --decompile` makes "
-        "a profile of it",
+        "{}: a filter, where a profile is wanted; `sysnare disasm --decompile` makes one of "
+        "it",
         printable(name));
   }
   if (is_json != nullptr) *is_json = recognised_format(*text) == "oci";
   return import_as(*text, name, "", arch);
+}
+
+Result<void> runtime_reads_one(const Machine& machine, std::span<const FilterInput> inputs) {
+  const bool any = std::any_of(inputs.begin(), inputs.end(),
+                               [](const FilterInput& each) { return each.profile.has_value(); });
+  if (!machine.as || any || inputs.empty()) return {};
+  return fail(Errc::kUsage, "{}: --as goes with profiles, and this is a filter already",
+              printable(inputs.front().name));
 }
 
 bool reads_stdin_twice(const std::vector<std::string>& paths) {
@@ -98,7 +100,18 @@ Result<std::string> decompiled_text(std::span<const sock_filter> program,
                                     std::vector<std::string>& notes) {
   Result<Decompiled> made = decompile(program, options);
   if (!made) return propagate(made);
-  if (Result<void> said = judge_residue(*made, lossy, notes); !said) return propagate(said);
+  if (Result<void> said = judge_residue(*made, lossy, notes); !said) {
+    std::set<Abi> abis;
+    for (const Difference& each : made->residue) {
+      if (each.abi) abis.insert(*each.abi);
+    }
+    // A filter that does not ask for the architecture: one number is another call in each.
+    Error error = said.error();
+    if (options.abis.empty() && abis.size() > 1) {
+      error.message += fmt::format(", --abi {} looks at that ABI alone", abi_name(native_abi()));
+    }
+    return Failure(std::move(error));
+  }
   return write_profile(made->profile);
 }
 

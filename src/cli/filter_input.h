@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,15 @@ struct FilterInput {
 /// Reads `path` ("-" is standard input): a profile of any format, which is compiled, or a filter's
 /// bytes. What of another program's file is not read is in the notes.
 ///
-/// Errors: kBadInput and those of reading and compiling, with the name of the file; kUsage for a
-/// filter with a runtime.
+/// Errors: kBadInput and those of reading and compiling, with the name of the file.
 Result<FilterInput> read_filter_input(const std::string& path, const Machine& machine);
 /// The same of a text that is there already.
 Result<FilterInput> filter_input(std::string_view text, const std::string& name,
                                  const Machine& machine);
+
+/// A filter is what it is, whichever runtime `machine` names: kUsage where none of `inputs` is a
+/// profile, and naming one says nothing.
+Result<void> runtime_reads_one(const Machine& machine, std::span<const FilterInput> inputs);
 
 /// A profile of any format that import_as() (flow/formats.h) reads, and whether that is JSON; a
 /// filter's bytes are an Error.

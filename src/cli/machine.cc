@@ -171,11 +171,18 @@ Result<Machine> machine_of(const MachineWords& words) {
                   unknown_word("runtime", words.as, known_runtimes()),
                   fmt::join(known_runtimes(), ", "));
     }
-    if (*machine.as != Runtime::kKernel &&
-        (!words.int_args.empty() || !words.unlisted_abi.empty())) {
+    const bool is_runtime = *machine.as != Runtime::kKernel;
+    if (is_runtime && !words.int_args.empty()) {
       return fail(Errc::kUsage,
-                  "--int-args and --unlisted-abi are about filters that sysnare compiles; {} "
-                  "compares and kills in its own way, which --as shows",
+                  "--int-args is about filters that sysnare compiles, and {} compares in its own "
+                  "way, which --as shows; `sysnare convert --int-args by-width` writes a profile "
+                  "that it reads so",
+                  words.as);
+    }
+    if (is_runtime && !words.unlisted_abi.empty()) {
+      return fail(Errc::kUsage,
+                  "--unlisted-abi is about filters that sysnare compiles; {} kills in its own way, "
+                  "which --as shows",
                   words.as);
     }
   }

@@ -99,6 +99,9 @@ int merge_profiles(const std::vector<NamedText>& texts, const MergeWords& words,
   if (Result<void> done = join_inputs(texts, words, *machine, joined); !done) {
     return failed(kVerb, done.error());
   }
+  if (Result<void> done = runtime_reads_one(*machine, joined.inputs); !done) {
+    return failed(kVerb, done.error());
+  }
   for (const FilterInput& input : joined.inputs) complain_each(kVerb, input.notes);
   if (!words.check.empty()) return compare_with(joined, words, *machine);
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/filter_input.h"
 #include "cli/machine.h"
 #include "cli/verb.h"
 #include "flow/formats.h"
@@ -31,7 +32,7 @@ struct Wanted {
   bool lossy = false;
 
   /// Whether a filter is wanted, which says more than a profile.
-  [[nodiscard]] bool compiles() const { return to == "filter" || to == "c"; }
+  [[nodiscard]] bool compiles() const { return is_filter_format(to); }
   /// Whether one machine's flat profile is wanted, not a file for every machine.
   [[nodiscard]] bool resolves() const {
     return resolve || !machine.as.empty() || (to != "docker" && to != "podman");
@@ -75,36 +76,39 @@ bool usable(const Wanted& wanted) {
   return true;
 }
 
-/// The profile that is to be written; complains of what is left out, and of what is unusable.
-std::optional<Profile> converted(const Wanted& wanted, const Machine& machine,
-                                 const Profile& profile) {
+/// The text that is to be written; complains of what is left out, and of what is unusable.
+Result<Exported> exported(const Wanted& wanted, const Machine& machine, const Profile& profile) {
+  const std::string title = title_of(wanted.file);
   std::vector<std::string> notes;
-  Profile written = profile;
+  std::optional<Profile> written;
+  Exported filter;
   if (machine.as) {
     Result<RuntimeView> view = seen_by(machine, profile);
-    if (!view) {
-      complain(kVerb, view.error());
-      return std::nullopt;
-    }
+    if (!view) return propagate(view);
     notes = std::move(view->notes);
-    written = flat_profile(view->resolved, notes);
+    if (wanted.compiles()) {
+      // From the view itself: OCI has no words for all that a runtime does.
+      Result<std::string> text =
+          export_filter(view->resolved, wanted.to, printable(profile.source), title);
+      if (!text) return propagate(text);
+      filter = {std::move(*text), filter_losses(profile)};
+    } else {
+      written = flat_profile(view->resolved, notes);
+    }
   } else {
     // Resolved in any case: that is where both kinds of architectures show.
     Result<PlainProfile> plain = plain_profile(profile, machine.options);
-    if (!plain) {
-      complain(kVerb, plain.error());
-      return std::nullopt;
-    }
-    if (wanted.resolves()) {
-      notes = std::move(plain->notes);
-      written = std::move(plain->profile);
-    }
+    if (!plain) return propagate(plain);
+    if (wanted.resolves()) notes = std::move(plain->notes);
+    // Without --resolve the writer itself begins at the file, whose places it can name.
+    written = wanted.resolve ? std::move(plain->profile) : profile;
   }
-  complain_each(kVerb, profile.warnings);
+  complain_each(kVerb, warnings_of(profile));
   complain_each(kVerb, unknown_names(profile));
   complain_each(kVerb, notes);
-  for (Entry& entry : written.entries) entry.singular_name = false;
-  return written;
+  if (!written) return filter;
+  for (Entry& entry : written->entries) entry.singular_name = false;
+  return export_as(*written, wanted.to, machine.options, title);
 }
 
 /// Whether losses may pass: none, or --lossy, which lists them.
@@ -163,39 +167,30 @@ int verb_convert(const Words& words) {
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
   if (!usable(wanted)) return kUsageError;
-  const Result<Machine> machine = machine_of(wanted.machine);
-  if (!machine) {
-    complain(kVerb, machine.error());
-    return kUsageError;
-  }
-  const ResolveOptions& options = machine->options;
+  Result<bool> narrow = by_width_of_word(wanted.machine.int_args);
+  if (!narrow) return failed(kVerb, narrow.error());
+  // A file is written by width, and so is what a runtime is to read; a filter is compiled so.
+  const bool rewrites = *narrow && (!wanted.compiles() || !wanted.machine.as.empty());
+  MachineWords words_of_machine = wanted.machine;
+  if (rewrites) words_of_machine.int_args.clear();
+  const Result<Machine> machine = machine_of(words_of_machine);
+  if (!machine) return failed(kVerb, machine.error());
 
-  std::optional<Profile> profile = read_profile(wanted, options.arch);
+  std::optional<Profile> profile = read_profile(wanted, machine->options.arch);
   if (!profile) return kUnusableInput;
-  if (options.int_args_by_width && !wanted.compiles()) {
-    Result<Profile> narrow = by_width(*profile);
-    if (!narrow) {
-      complain(kVerb, narrow.error());
-      return kUnusableInput;
-    }
-    profile = std::move(*narrow);
+  if (rewrites) {
+    Result<Profile> rewritten = by_width(*profile);
+    if (!rewritten) return failed(kVerb, rewritten.error());
+    profile = std::move(*rewritten);
   }
-  const std::optional<Profile> flat = converted(wanted, *machine, *profile);
-  if (!flat) return kUnusableInput;
-  // With --as it is the runtime's view that is written, else the text's own resolving begins at the
-  // file, whose places it can name.
-  Result<Exported> exported = export_as(!machine->as && !wanted.resolve ? *profile : *flat,
-                                        wanted.to, options, title_of(wanted.file));
-  if (!exported) {
-    complain(kVerb, exported.error());
-    return kUnusableInput;
-  }
-  if (!accepted(wanted, exported->losses, wanted.to)) return kUnusableInput;
+  const Result<Exported> text = exported(wanted, *machine, *profile);
+  if (!text) return failed(kVerb, text.error());
+  if (!accepted(wanted, text->losses, wanted.to)) return kUnusableInput;
   if (wanted.to == "filter" && wanted.out == "-" && isatty(STDOUT_FILENO) != 0) {
     complain(kVerb, "a filter is bytes, which are not for a terminal; give -o FILE or redirect");
     return kUsageError;
   }
-  if (Result<void> done = write_file_atomic(wanted.out, exported->text); !done) {
+  if (Result<void> done = write_file_atomic(wanted.out, text->text); !done) {
     complain(kVerb, done.error());
     return kUnusableInput;
   }

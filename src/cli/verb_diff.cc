@@ -338,6 +338,11 @@ int verb_diff(const Words& words) {
     complain_each(kVerb, input->notes);
     inputs.push_back(std::move(*input));
   }
+  const std::span<const FilterInput> both = inputs;
+  // --as-b is about B alone, --as about whichever is a profile.
+  Result<void> read = second_words.as.empty() ? runtime_reads_one(*machine, both)
+                                              : runtime_reads_one(*second_machine, both.subspan(1));
+  if (!read) return failed(kVerb, read.error());
   Result<Compared> compared = compare(inputs[0], inputs[1]);
   if (!compared) return failed(kVerb, compared.error());
   const std::vector<Difference>& all = compared->differences;

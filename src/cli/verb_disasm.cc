@@ -83,6 +83,9 @@ int verb_disasm(const Words& words) {
   if (!machine) return failed(kVerb, machine.error());
   Result<FilterInput> input = read_filter_input(wanted.file, *machine);
   if (!input) return failed(kVerb, input.error());
+  if (Result<void> done = runtime_reads_one(*machine, {&*input, 1}); !done) {
+    return failed(kVerb, done.error());
+  }
   complain_each(kVerb, input->notes);
   Result<std::string> text = text_of(wanted, *input);
   if (!text) return failed(kVerb, text.error());

@@ -83,9 +83,9 @@ Result<Profile> fixed(const std::string& path, Profile profile, const LintOption
   Result<FixedProfile> fix = fix_profile(profile, options);
   if (!fix) return propagate(fix);
   if (fix->changes.empty()) return profile;
-  const bool had_unknown_keys = std::any_of(
-      profile.warnings.begin(), profile.warnings.end(),
-      [](const std::string& warning) { return warning.find("unknown key") != std::string::npos; });
+  const bool had_unknown_keys =
+      std::any_of(profile.oddities.begin(), profile.oddities.end(),
+                  [](const Oddity& each) { return each.kind == Oddity::Kind::kUnknownKey; });
   struct stat status {};
   const unsigned mode = ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0666U;
   if (Result<void> done = write_file_atomic(path, write_profile(fix->profile), mode); !done) {

@@ -309,6 +309,9 @@ int verb_simulate(const Words& words) {
   if (!rows) return failed(kVerb, rows.error());
   Result<FilterInput> input = read_filter_input(wanted.file, *machine);
   if (!input) return failed(kVerb, input.error());
+  if (Result<void> done = runtime_reads_one(*machine, {&*input, 1}); !done) {
+    return failed(kVerb, done.error());
+  }
   complain_each(kVerb, input->notes);
   std::size_t wrong = 0;
   for (Row& row : *rows) {

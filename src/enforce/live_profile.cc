@@ -107,7 +107,7 @@ Result<LiveProfile> load_live_profile(const LiveProfileOptions& options) {
   Result<Profile> profile = load_profile(options.path);
   if (!profile) return propagate(profile);
   live.profile = std::move(*profile);
-  live.warnings = live.profile.warnings;
+  live.warnings = warnings_of(live.profile);
   if (options.kill_process) raise_kills(live.profile);
 
   ResolveOptions resolve_options;

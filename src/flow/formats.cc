@@ -19,24 +19,6 @@ constexpr std::string_view kC = "c";
 /// Residues that are shown; a hostile filter has thousands.
 constexpr std::size_t kShownResidue = 16;
 
-Result<Exported> write_filter(const Profile& profile, std::string_view format,
-                              const ResolveOptions& options, std::string_view title) {
-  Result<ResolvedProfile> resolved = resolve(profile, options);
-  if (!resolved) return propagate(resolved);
-  Result<Filter> filter = compile(*resolved);
-  if (!filter) return propagate(filter, "{}", profile.source);
-  Exported exported;
-  if (!profile.flags.empty() || !profile.listener_path.empty()) {
-    exported.losses.push_back(
-        fmt::format("{}: flags, listenerPath: they belong to the loading of a filter, which does "
-                    "not hold them",
-                    profile.source));
-  }
-  exported.text =
-      format == kC ? filter_c_array(filter->program, title) : filter_bytes(filter->program);
-  return exported;
-}
-
 Result<Imported> read_filter(std::string_view bytes, std::string_view file_name) {
   Result<std::vector<sock_filter>> program = parse_filter(bytes, file_name);
   if (!program) return propagate(program);
@@ -82,6 +64,8 @@ std::vector<std::string_view> input_formats() {
   return all;
 }
 
+bool is_filter_format(std::string_view format) { return format == kFilter || format == kC; }
+
 bool is_output_format(std::string_view name) {
   const auto all = output_formats();
   return std::any_of(all.begin(), all.end(),
@@ -90,8 +74,27 @@ bool is_output_format(std::string_view name) {
 
 Result<Exported> export_as(const Profile& profile, std::string_view format,
                            const ResolveOptions& options, std::string_view title) {
-  if (format == kFilter || format == kC) return write_filter(profile, format, options, title);
-  return export_profile(profile, format, options, title);
+  if (!is_filter_format(format)) return export_profile(profile, format, options, title);
+  Result<ResolvedProfile> resolved = resolve(profile, options);
+  if (!resolved) return propagate(resolved);
+  Result<std::string> text = export_filter(*resolved, format, profile.source, title);
+  if (!text) return propagate(text);
+  return Exported{std::move(*text), filter_losses(profile)};
+}
+
+Result<std::string> export_filter(const ResolvedProfile& resolved, std::string_view format,
+                                  std::string_view source, std::string_view title) {
+  Result<Filter> filter = compile(resolved);
+  if (!filter) return propagate(filter, "{}", source);
+  return format == kC ? filter_c_array(filter->program, title) : filter_bytes(filter->program);
+}
+
+std::vector<std::string> filter_losses(const Profile& profile) {
+  if (profile.flags.empty() && profile.listener_path.empty()) return {};
+  return {
+      fmt::format("{}: flags, listenerPath: they belong to the loading of a filter, which does "
+                  "not hold them",
+                  profile.source)};
 }
 
 Result<Imported> import_as(std::string_view bytes, std::string_view file_name,

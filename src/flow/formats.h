@@ -24,6 +24,15 @@ bool is_output_format(std::string_view name);
 Result<Exported> export_as(const Profile& profile, std::string_view format,
                            const ResolveOptions& options, std::string_view title);
 
+/// Whether `format` is a compiled filter, which says more than a profile can.
+bool is_filter_format(std::string_view format);
+/// `resolved` in one of these formats, compiled and proven. `source` is the profile's file, for
+/// errors.
+Result<std::string> export_filter(const ResolvedProfile& resolved, std::string_view format,
+                                  std::string_view source, std::string_view title);
+/// What a filter does not hold of `profile`: its flags and its listener.
+std::vector<std::string> filter_losses(const Profile& profile);
+
 /// The profile in `bytes`, read as `format`; empty: by its content, JSON when it looks like
 /// nothing else. A filter is decompiled; what a profile cannot say of it is a loss.
 Result<Imported> import_as(std::string_view bytes, std::string_view file_name,

@@ -85,7 +85,7 @@ Result<Profile> Profile::parse(std::string_view json, std::string_view name) {
 Result<Profile> Profile::load(const std::string& path) { return wrap(load_profile(path)); }
 
 std::vector<std::string> Profile::warnings() const {
-  std::vector<std::string> all = impl_->model.warnings;
+  std::vector<std::string> all = warnings_of(impl_->model);
   for (std::string& name : unknown_names(impl_->model)) all.push_back(std::move(name));
   return all;
 }

@@ -61,8 +61,8 @@ Error lossy_error(std::string_view format, const std::vector<std::string>& losse
   const std::string more =
       losses.size() == 1 ? std::string() : fmt::format(" (and {} more)", losses.size() - 1);
   return {Errc::kBadInput,
-          fmt::format("{}{}; {} cannot say all of this profile, --lossy writes what it can and "
-                      "lists each such warning",
+          fmt::format("{}{}; {} cannot say all of this, --lossy writes what it can and "
+                      "lists each as a warning",
                       losses.front(), more, format),
           0};
 }

@@ -247,8 +247,8 @@ TEST(Export, WhatCouldOnlyBeLeftOutByAllowingMoreIsRefused) {
 
 TEST(Export, UnacceptedLossesAreOneSentence) {
   EXPECT_EQ(lossy_error("systemd", {"p.json: a"}).message,
-            "p.json: a; systemd cannot say all of this profile, --lossy writes what it can and "
-            "lists each such warning");
+            "p.json: a; systemd cannot say all of this, --lossy writes what it can and "
+            "lists each as a warning");
   EXPECT_THAT(lossy_error("systemd", {"a", "b", "c"}).message, HasSubstr("a (and 2 more); "));
 }
 

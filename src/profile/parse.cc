@@ -13,12 +13,14 @@
 #include "base/text.h"
 #include "profile/engine_arches.h"
 #include "profile/import_readers.h"
+#include "profile/oddities.h"
 #include "profile/profile.h"
 
 namespace sysnare {
 namespace {
 
 using json::Cursor;
+using enum Oddity::Kind;
 
 /// Largest text that is read as a profile. Docker's default has 18 kB and 10,000 entries have 1.5
 /// MB; a filter of all that the kernel loads comes from far less. Reading 4 MiB of the dearest JSON
@@ -50,18 +52,13 @@ Failure unknown(const Cursor& at, std::string_view what, std::string_view word,
 
 class Reader {
  public:
-  explicit Reader(Profile& profile) : profile_(profile) {}
+  explicit Reader(Profile& profile) : profile_(profile), odd_(profile) {}
 
-  /// Says how many warnings were too many.
-  void finish() {
-    if (unsaid_ == 0) return;
-    profile_.warnings.push_back(
-        fmt::format("{}: and {} more warnings like these", profile_.source, unsaid_));
-  }
+  void finish() { odd_.finish(); }
 
   Result<void> top(const Cursor& at) {
     if (Result<void> part = refuse_config(at); !part) return part;
-    if (Result<void> known = warn_of_unknown_keys(
+    if (Result<void> known = odd_.add_unknown_keys(
             at, {"defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap",
                  "flags", "listenerPath", "listenerMetadata", "syscalls"});
         !known) {
@@ -114,42 +111,6 @@ class Reader {
     }
     return at.fail(
         "this is a bundle's config.json, and it has no profile: there is no linux.seccomp");
-  }
-
-  /// Most warnings about one file: nobody reads on, and a hostile file has millions.
-  static constexpr std::size_t kMaxWarnings = 64;
-
-  [[nodiscard]] bool warns_on() const { return profile_.warnings.size() < kMaxWarnings; }
-
-  void warn(const Cursor& at, std::string_view text) {
-    if (!warns_on()) {
-      ++unsaid_;
-      return;
-    }
-    profile_.warnings.push_back(fmt::format("{}: {}", at.where(), text));
-  }
-
-  /// A word that no engine has: the entry waits for what never comes, or is never excluded.
-  void warn_of_word(const Cursor& at, std::string_view what, const std::string& word,
-                    std::string_view (*meant)(std::string_view)) {
-    // Looking for the word that was meant is what costs.
-    const std::string_view near = warns_on() ? meant(word) : std::string_view();
-    warn(at, fmt::format("no engine knows {} {} \"{}\"{}", what == "capability" ? "a" : "an", what,
-                         printable(word),
-                         near.empty() ? std::string() : fmt::format(", did you mean {}?", near)));
-  }
-
-  Result<void> warn_of_unknown_keys(const Cursor& at, std::vector<std::string_view> known) {
-    Result<std::vector<std::pair<std::string, Cursor>>> members = at.members();
-    if (!members) return propagate(members);
-    for (const auto& [key, value] : *members) {
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      // Looking for the key that was meant is what costs.
-      const std::string_view near = warns_on() ? nearest(key, known) : std::string_view();
-      warn(value, near.empty() ? std::string("unknown key, ignored")
-                               : fmt::format("unknown key, ignored; did you mean {}?", near));
-    }
-    return {};
   }
 
   static Result<void> read_text(const Cursor& at, std::string_view key, std::string& to) {
@@ -254,7 +215,7 @@ class Reader {
       Result<std::string> name = read_architecture(item);
       if (!name) return propagate(name);
       if (!seen.insert(*name).second) {
-        warn(item, fmt::format("{} is listed twice", *name));
+        odd_.add(item, kListedTwice, fmt::format("{} is listed twice", *name));
         continue;
       }
       profile_.architectures.push_back(std::move(*name));
@@ -273,7 +234,7 @@ class Reader {
     }
     std::set<std::string> seen;
     for (const Cursor& item : *items) {
-      if (Result<void> known = warn_of_unknown_keys(item, {"architecture", "subArchitectures"});
+      if (Result<void> known = odd_.add_unknown_keys(item, {"architecture", "subArchitectures"});
           !known) {
         return known;
       }
@@ -292,8 +253,8 @@ class Reader {
       }
       // Docker and Podman stop at the first that fits.
       if (!seen.insert(entry.architecture).second) {
-        warn(*architecture,
-             fmt::format("{} is listed twice, the first counts", entry.architecture));
+        odd_.add(*architecture, kListedTwice,
+                 fmt::format("{} is listed twice, the first counts", entry.architecture));
         continue;
       }
       profile_.arch_map.push_back(std::move(entry));
@@ -312,7 +273,7 @@ class Reader {
       }
       auto& flags = profile_.flags;
       if (std::find(flags.begin(), flags.end(), *flag) != flags.end()) {
-        warn(item, fmt::format("{} is listed twice", *flag));
+        odd_.add(item, kListedTwice, fmt::format("{} is listed twice", *flag));
         continue;
       }
       flags.push_back(std::move(*flag));
@@ -322,8 +283,8 @@ class Reader {
 
   Result<Entry> read_entry(const Cursor& at) {
     if (Result<void> known =
-            warn_of_unknown_keys(at, {"names", "name", "action", "errnoRet", "errno", "args",
-                                      "comment", "includes", "excludes"});
+            odd_.add_unknown_keys(at, {"names", "name", "action", "errnoRet", "errno", "args",
+                                       "comment", "includes", "excludes"});
         !known) {
       return propagate(known);
     }
@@ -383,13 +344,13 @@ class Reader {
     } else if (!at.has("names")) {
       return at.fail("\"names\" is missing");
     } else if (entry.names.empty()) {
-      warn(at, "`names` is empty, the entry says nothing");
+      odd_.add(at, kNoNames, "`names` is empty, the entry says nothing");
     }
     return {};
   }
 
   Result<ArgCondition> read_condition(const Cursor& at) {
-    if (Result<void> known = warn_of_unknown_keys(at, {"index", "value", "valueTwo", "op"});
+    if (Result<void> known = odd_.add_unknown_keys(at, {"index", "value", "valueTwo", "op"});
         !known) {
       return propagate(known);
     }
@@ -418,16 +379,16 @@ class Reader {
     if (!two) return propagate(two);
     condition.value_two = *two;
     if (*op != Op::kMaskedEq && *two != 0) {
-      warn(
-          *two_at,
+      odd_.add(
+          *two_at, kUnreadValue,
           fmt::format("valueTwo means something with SCMP_CMP_MASKED_EQ only, not with {}", *name));
     }
     if (*op == Op::kMaskedEq && (*two & ~condition.value) != 0) {
-      warn(*two_at,
-           fmt::format(
-               "{} has bits outside the mask {}: the condition never holds, but runc and crun "
-               "drop those bits",
-               hex(*two), hex(condition.value)));
+      odd_.add(*two_at, kBitsOutsideMask,
+               fmt::format(
+                   "{} has bits outside the mask {}: the condition never holds, but runc and crun "
+                   "drop those bits",
+                   hex(*two), hex(condition.value)));
     }
     return condition;
   }
@@ -437,7 +398,7 @@ class Reader {
     if (!parent.has(key)) return {};
     Result<Cursor> at = parent.at(key);
     if (!at) return propagate(at);
-    if (Result<void> known = warn_of_unknown_keys(*at, {"caps", "arches", "minKernel"}); !known) {
+    if (Result<void> known = odd_.add_unknown_keys(*at, {"caps", "arches", "minKernel"}); !known) {
       return known;
     }
     Result<std::vector<Cursor>> caps = items_of(*at, "caps");
@@ -445,7 +406,7 @@ class Reader {
     for (const Cursor& item : *caps) {
       Result<std::string> cap = item.string();
       if (!cap) return propagate(cap);
-      if (!is_capability(*cap)) warn_of_word(item, "capability", *cap, nearest_capability);
+      if (!is_capability(*cap)) odd_.add_word(item, kUnknownCapability, *cap, nearest_capability);
       condition.caps.push_back(std::move(*cap));
     }
     Result<std::vector<Cursor>> arches = items_of(*at, "arches");
@@ -453,7 +414,8 @@ class Reader {
     for (const Cursor& item : *arches) {
       Result<std::string> arch = item.string();
       if (!arch) return propagate(arch);
-      if (!is_engine_arch(*arch)) warn_of_word(item, "architecture", *arch, nearest_engine_arch);
+      if (!is_engine_arch(*arch))
+        odd_.add_word(item, kUnknownArchitecture, *arch, nearest_engine_arch);
       condition.arches.push_back(std::move(*arch));
     }
     if (!at->has("minKernel")) return {};
@@ -473,7 +435,7 @@ class Reader {
   }
 
   Profile& profile_;
-  std::size_t unsaid_ = 0;
+  OdditiesOf odd_;
 };
 
 }  // namespace

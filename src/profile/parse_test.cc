@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ctime>
@@ -213,8 +214,44 @@ TEST(ParseProfile, OddThingsAreSaidNotDropped) {
     SCOPED_TRACE(c.why);
     const Result<Profile> profile = parse_profile(c.text, "p.json");
     ASSERT_TRUE(profile.has_value()) << profile.error().message;
-    ASSERT_EQ(profile->warnings.size(), 1u);
-    EXPECT_NE(profile->warnings[0].find(c.says), std::string::npos) << profile->warnings[0];
+    const std::vector<std::string> warnings = warnings_of(*profile);
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_NE(warnings[0].find(c.says), std::string::npos) << warnings[0];
+  }
+}
+
+TEST(ParseProfile, AKeyThatGoReadsWhateverItsCaseIsRefused) {
+  // What the key holds counts for Docker, Podman and runc, and not for crun: what it says would be
+  // passed over here (a condition that keeps an entry off) or there.
+  struct Case {
+    const char* why;
+    const char* text;
+    const char* says;
+  };
+  const Case kCases[] = {
+      {"a condition that would be passed over", R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls":
+        [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "Includes": {"caps": ["CAP_BPF"]}}]})",
+       "p.json:2: syscalls[0].Includes: Docker, Podman and runc take this key for `includes`"},
+      {"a second default, which Go lets win",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "DEFAULTACTION": "SCMP_ACT_ALLOW"})",
+       "p.json:1: DEFAULTACTION: Docker, Podman and runc take this key for `defaultAction`"},
+      {"inside a condition", R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls":
+        [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW",
+          "args": [{"index": 0, "value": 1, "valuetwo": 1, "op": "SCMP_CMP_MASKED_EQ"}]}]})",
+       "args[0].valuetwo: Docker, Podman and runc take this key for `valueTwo`"},
+      {"the long s, which Go folds too",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "\u017fyscalls": []})",
+       "take this key for `syscalls`"},
+      {"the sign of Kelvin", R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls":
+        [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"min\u212aernel": "5.4"}}]})",
+       "take this key for `minKernel`"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const Result<Profile> profile = parse_profile(c.text, "p.json");
+    ASSERT_FALSE(profile.has_value());
+    EXPECT_EQ(profile.error().code, Errc::kBadInput);
+    EXPECT_THAT(profile.error().message, ::testing::HasSubstr(c.says));
   }
 }
 
@@ -227,8 +264,8 @@ TEST(ParseProfile, OfManyOddThingsTheFirstAreSaid) {
   const Result<Profile> profile = parse_profile(text + "}", "p.json");
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   ASSERT_TRUE(profile.has_value()) << profile.error().message;
-  EXPECT_LT(profile->warnings.size(), 100u);
-  EXPECT_EQ(profile->warnings.back(), "p.json: and 49936 more warnings like these");
+  EXPECT_LT(profile->oddities.size(), 100u);
+  EXPECT_EQ(warnings_of(*profile).back(), "p.json: and 49936 more warnings like these");
   EXPECT_LT(seconds, 5.0);
 }
 
@@ -262,7 +299,7 @@ TEST(ParseProfile, OfTwoEqualArchMapEntriesTheFirstCounts) {
   ASSERT_EQ(profile->arch_map.size(), 1u);
   EXPECT_EQ(profile->arch_map[0].sub_architectures, std::vector<std::string>{"SCMP_ARCH_X86"});
   EXPECT_EQ(
-      profile->warnings.front(),
+      warnings_of(*profile).front(),
       "p.json:2: archMap[1].architecture: SCMP_ARCH_X86_64 is listed twice, the first counts");
 }
 
@@ -285,7 +322,7 @@ TEST(ParseProfile, AllDialectsAreRead) {
     ]})",
                                                 "p.json");
   ASSERT_TRUE(profile.has_value()) << profile.error().message;
-  EXPECT_TRUE(profile->warnings.empty());
+  EXPECT_TRUE(profile->oddities.empty());
   EXPECT_EQ(profile->default_errno_ret, 38u);
   EXPECT_EQ(profile->arch_map.size(), 2u);
   EXPECT_EQ(profile->listener_path, "/run/l.sock");

@@ -96,6 +96,24 @@ struct ArchMapEntry {
   std::vector<std::string> sub_architectures;
 };
 
+/// What was accepted and is odd.
+struct Oddity {
+  enum class Kind : std::uint8_t {
+    kUnknownKey,
+    kUnknownCapability,    ///< in includes or excludes
+    kUnknownArchitecture,  ///< in includes or excludes
+    kUnreadValue,          ///< a valueTwo that its comparison does not look at
+    kListedTwice,          ///< an architecture or a flag
+    kNoNames,              ///< an entry that names no call
+    kBitsOutsideMask,      ///< so that a comparison never holds
+    kUncounted,            ///< of more than are kept, how many
+  };
+  Kind kind = Kind::kUnknownKey;
+  std::string path;        ///< "syscalls[2].includes.caps[0]"; empty: the file
+  std::uint32_t line = 0;  ///< 0 when not read from a file
+  std::string message;     ///< "no engine knows a capability …"
+};
+
 struct Profile {
   std::string source;  ///< file name, for messages
   Action default_action = Action::kErrno;
@@ -109,9 +127,11 @@ struct Profile {
   std::vector<Entry> entries;
   std::uint32_t default_action_line = 0;  ///< of `defaultAction`; 0 when not read from a file
   std::uint32_t architectures_line = 0;   ///< of `architectures` or `archMap`, the same
-  /// What was accepted and is odd: "FILE:LINE: PATH: …"; shown by the caller on stderr.
-  std::vector<std::string> warnings;
+  std::vector<Oddity> oddities;           ///< shown by the caller on stderr, by warnings_of()
 };
+
+/// What is odd about `profile`, each "FILE:LINE: PATH: …".
+std::vector<std::string> warnings_of(const Profile& profile);
 
 /// Reads OCI, Docker's (old and new) and Podman's JSON.
 ///

@@ -39,11 +39,11 @@ TEST(WriteProfile, WhatIsWrittenIsReadBackTheSame) {
     }
     const Result<Profile> profile = load_profile(path);
     ASSERT_TRUE(profile.has_value()) << profile.error().message;
-    EXPECT_TRUE(profile->warnings.empty()) << profile->warnings.front();
+    EXPECT_TRUE(profile->oddities.empty()) << profile->oddities.front().message;
     const std::string text = write_profile(*profile);
     const Result<Profile> again = parse_profile(text, "again");
     ASSERT_TRUE(again.has_value()) << again.error().message;
-    EXPECT_TRUE(again->warnings.empty());
+    EXPECT_TRUE(again->oddities.empty());
     EXPECT_EQ(write_profile(*again), text);
     ASSERT_EQ(again->entries.size(), profile->entries.size());
     for (std::size_t i = 0; i < again->entries.size(); ++i) {

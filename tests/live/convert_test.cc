@@ -88,6 +88,63 @@ TEST(ConvertVerb, BadInputIsOneSentenceAndOverwritesNothing) {
   EXPECT_EQ(sysnare({"convert", folder / "missing.json"}).status, 3);
 }
 
+TEST(ConvertVerb, AFilterOfARuntimeIsThatOfTheRuntime) {
+  TempDir folder;
+  const std::string in = folder.write("p.json", R"({"defaultAction": "SCMP_ACT_ERRNO",
+    "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+    {"names": ["read", "openat"], "action": "SCMP_ACT_ALLOW"},
+    {"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+     "args": [{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]}]})");
+  const std::string rows = folder.write("rows",
+                                        "i386 read -> kill thread\n"
+                                        "x32 read -> kill thread\n"
+                                        "x86_64 read -> allow\n"
+                                        "x86_64 mkdir -> errno EPERM\n"
+                                        "x86_64 socket 2 -> allow\n"
+                                        "x86_64 socket 0x100000002 -> errno EPERM\n");
+  const std::string newer = folder.write("newer", "x86_64 1000 -> errno ENOSYS\n");
+  const std::string filter = folder / "f.bpf";
+  for (const std::string runtime : {"runc", "crun"}) {
+    SCOPED_TRACE(runtime);
+    const Outcome made = sysnare({"convert", "--as", runtime, "--to", "filter", "-o", filter, in});
+    ASSERT_EQ(made.status, 0) << made.err;
+    const Outcome holds = sysnare({"simulate", filter, "--table", rows});
+    EXPECT_EQ(holds.status, 0) << holds.out;
+    // What is asked of the number alone has no word in OCI.
+    EXPECT_EQ(sysnare({"simulate", filter, "--table", newer}).status, runtime == "runc" ? 0 : 1);
+    const Outcome same = sysnare({"diff", "--as", runtime, filter, in});
+    EXPECT_EQ(same.status, 0) << same.out;
+    EXPECT_EQ(sysnare({"diff", "--as", runtime, in, filter}).status, 0);
+    EXPECT_EQ(sysnare({"diff", "--as-b", runtime, in, filter}).status, 2) << "B is a filter";
+    EXPECT_EQ(sysnare({"convert", "--as", runtime, "--to", "c", in}).status, 0);
+  }
+}
+
+TEST(ConvertVerb, ARuntimeReadsWhatIsWrittenByWidth) {
+  TempDir folder;
+  const std::string in = folder.write("p.json", R"({"defaultAction": "SCMP_ACT_ERRNO",
+    "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+    {"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+     "args": [{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]}]})");
+  const std::string rows = folder.write("rows", "x86_64 socket 0x100000002 -> allow\n");
+  for (const char* runtime : {"kernel", "runc", "crun", "docker", "podman"}) {
+    SCOPED_TRACE(runtime);
+    for (const char* format : {"oci", "filter"}) {
+      SCOPED_TRACE(format);
+      const std::string out = folder / format;
+      const Outcome made = sysnare(
+          {"convert", "--as", runtime, "--int-args", "by-width", "--to", format, "-o", out, in});
+      ASSERT_EQ(made.status, 0) << made.err;
+      EXPECT_EQ(sysnare({"simulate", out, "--table", rows}).status, 0);
+    }
+  }
+  EXPECT_EQ(sysnare({"simulate", "--as", "runc", in, "--table", rows}).status, 1);
+  const Outcome refused =
+      sysnare({"simulate", "--as", "runc", "--int-args", "by-width", in, "read"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("`sysnare convert --int-args by-width` writes a profile"));
+}
+
 TEST(ConvertVerb, UsageErrors) {
   const std::string in = source_file("tests/profiles/deny.json");
   EXPECT_EQ(sysnare({"convert"}).status, 2);

@@ -93,28 +93,49 @@ std::string clash(const Entry& entry) {
       printable(in.arches.front()), in.arches.size() > 1 ? " …" : "");
 }
 
-/// What parse_profile() found odd: "FILE:LINE: PATH: TEXT".
-void check_warnings(Checker& checker) {
-  const std::string prefix = checker.profile.source + ":";
-  for (const std::string& warning : checker.profile.warnings) {
-    std::string_view rest = warning;
-    std::uint32_t line = 0;
-    std::string path;
-    if (rest.starts_with(prefix)) rest.remove_prefix(prefix.size());
-    const std::size_t colon = rest.find(": ");
-    if (const auto number = parse_u64(rest.substr(0, colon)); number && colon != rest.npos) {
-      line = static_cast<std::uint32_t>(std::min<std::uint64_t>(*number, UINT32_MAX));
-      rest.remove_prefix(colon + 2);
-      if (const std::size_t end = rest.find(": "); end != rest.npos) {
-        path = rest.substr(0, end);
-        rest.remove_prefix(end + 2);
-      }
-    }
-    // These two are rules of their own.
-    if (rest.starts_with("`names` is empty") || rest.ends_with("the condition never holds"))
-      continue;
-    checker.report("unknown-key", path, line, std::string(trim(rest)),
-                   "correct or drop it: every reader passes over it");
+/// The rule about what parse_profile() found odd; empty for what other rules say.
+std::string_view rule_of(Oddity::Kind kind) {
+  using enum Oddity::Kind;
+  switch (kind) {
+    case kUnknownCapability:
+      return "unknown-capability";
+    case kUnknownArchitecture:
+      return "unknown-architecture";
+    case kUnreadValue:
+      return "unread-value";
+    case kListedTwice:
+      return "listed-twice";
+    case kNoNames:          // empty-entry
+    case kBitsOutsideMask:  // dead-rule
+      return {};
+    case kUnknownKey:
+    case kUncounted:
+      break;
+  }
+  return "unknown-key";
+}
+
+std::string_view fix_of(Oddity::Kind kind) {
+  using enum Oddity::Kind;
+  switch (kind) {
+    case kUnknownCapability:
+      return "name it as capabilities(7) does, CAP_ in front";
+    case kUnknownArchitecture:
+      return "name it as Go does: amd64, x86, arm64 …";
+    case kUnreadValue:
+      return "drop it, or compare with SCMP_CMP_MASKED_EQ";
+    case kListedTwice:
+      return "drop one of the two";
+    default:
+      return "correct or drop it: every reader passes over it";
+  }
+}
+
+void check_oddities(Checker& checker) {
+  for (const Oddity& each : checker.profile.oddities) {
+    const std::string_view rule = rule_of(each.kind);
+    if (rule.empty()) continue;
+    checker.report(rule, each.path, each.line, each.message, std::string(fix_of(each.kind)));
   }
 }
 
@@ -144,7 +165,7 @@ void check_names(Checker& checker) {
     }
     check_known(checker, i, suggested);
   }
-  check_warnings(checker);
+  check_oddities(checker);
 }
 
 }  // namespace sysnare::linting
