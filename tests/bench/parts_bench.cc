@@ -156,19 +156,19 @@ double attach_once(const std::vector<sock_filter>& program, std::int64_t* shared
 /// Microseconds of attaching each of `programs`, which take turns so that whatever else the machine
 /// does meets all of them; 0 for an empty one.
 std::vector<double> attach_us(const std::vector<std::vector<sock_filter>>& programs) {
-  std::vector<double> least(programs.size(), 0);
+  std::vector<double> best(programs.size(), 0);
   void* const page = ::mmap(nullptr, sizeof(std::int64_t), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return least;
+  if (page == MAP_FAILED) return best;
   for (int round = 0; round < kAttaches; ++round) {
     for (std::size_t i = 0; i < programs.size(); ++i) {
       if (programs[i].empty()) continue;
       const double us = attach_once(programs[i], static_cast<std::int64_t*>(page));
-      if (us > 0 && (least[i] == 0 || us < least[i])) least[i] = us;
+      if (us > 0 && (best[i] == 0 || us < best[i])) best[i] = us;
     }
   }
   ::munmap(page, sizeof(std::int64_t));
-  return least;
+  return best;
 }
 
 /// A program of `length` instructions, of which each call takes two: what copying, checking and
@@ -208,8 +208,6 @@ std::vector<Figures> measure_all(const ResolvedProfile& profile, int builds, boo
   return figures;
 }
 
-const char* met(bool holds) { return holds ? "met" : "missed"; }
-
 void print_row(std::string_view name, const Figures& figures, double tree_us) {
   if (figures.instructions == 0) {
     fmt::print("  {:<24}  no figure: it built no filter\n", name);
@@ -240,10 +238,10 @@ void print_docker(const char* title, const Profile& profile, bool sub_architectu
   fmt::print(
       "  target: at most {} instructions ({}), {} steps ({}), {} ms to build ({}), {:.0f} % of the "
       "tree to attach ({}: {:.1f} %)\n",
-      target.instructions, met(ours.instructions <= static_cast<double>(target.instructions)),
-      target.worst, met(ours.worst <= target.worst), kTargetBuildMs,
-      met(ours.build_ms <= kTargetBuildMs), 100 * kTargetAttachShare,
-      met(share <= kTargetAttachShare), 100 * share);
+      target.instructions, verdict(ours.instructions <= static_cast<double>(target.instructions)),
+      target.worst, verdict(ours.worst <= target.worst), kTargetBuildMs,
+      verdict(ours.build_ms <= kTargetBuildMs), 100 * kTargetAttachShare,
+      verdict(share <= kTargetAttachShare), 100 * share);
   fmt::print(
       "  attaching ours: {:.1f} us for any filter, {:.1f} for its length, {:.1f} for walking every "
       "known number; a filter of one instruction takes {:.0f} % of the tree's time\n",
@@ -298,8 +296,8 @@ void print_lists(std::size_t length) {
   fmt::print(
       "  target: of {} lists none larger than the tree ({}: {}), worst path shorter ({}: {}), mean "
       "shorter ({}: {})\n",
-      kLists, met(no_larger == kLists), no_larger, met(shorter == kLists), shorter,
-      met(shorter_mean == kLists), shorter_mean);
+      kLists, verdict(no_larger == kLists), no_larger, verdict(shorter == kLists), shorter,
+      verdict(shorter_mean == kLists), shorter_mean);
 }
 
 int run_bench() {
@@ -309,8 +307,8 @@ int run_bench() {
   fmt::print("  {:<24}{:>14}{:>12}{:>12}{:>12}{:>12}{:>13}\n", "", "instructions", "worst steps",
              "mean steps", "build ms", "attach us", "of the tree");
   // What attaching costs with nothing to copy, translate or look through.
-  const std::vector<sock_filter> least = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
-  print_row("one instruction", {1, 1, 1, 0, attach_us({least}).front()}, 0);
+  const std::vector<sock_filter> one = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+  print_row("one instruction", {1, 1, 1, 0, attach_us({one}).front()}, 0);
   const char* folder = std::getenv("SYSNARE_TEST_DATA");
   const std::string path = std::string(folder != nullptr ? folder : ".") + "/docker-default.json";
   if (const Result<Profile> docker = load_profile(path); docker) {
