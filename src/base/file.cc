@@ -8,15 +8,18 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/text.h"
+#include "base/writing.h"
 
 namespace sysnare {
 namespace {
 
-constexpr std::size_t kPiece = 64u << 10;
+constexpr std::size_t kPiece = 16u << 10;  // stands on the stack, which may be small (ulimit -s)
 
 struct DigestFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
@@ -59,7 +62,7 @@ ssize_t read_some(int fd, char* buffer, std::size_t size) {
 Result<bool> is_special(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return false;
-  if (S_ISDIR(info.st_mode)) return fail_errno(EISDIR, "cannot write {}", path);
+  if (S_ISDIR(info.st_mode)) return fail_errno(EISDIR, "cannot write {}", printable(path));
   return true;
 }
 
@@ -71,6 +74,17 @@ std::string target_of(const std::string& path) {
     ::free(real);
   }
   return target;
+}
+
+/// What may be done with the file that comes to stand at `path`: the same as with the one that
+/// stands there (somebody may have closed it to others), else `mode` by the umask.
+mode_t mode_for(const std::string& path, unsigned mode) {
+  constexpr mode_t kPermissions = 0777;  // no set-user-id for a text of ours
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) return info.st_mode & kPermissions;
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return mode & ~mask;
 }
 
 /// Text that is on the disk under a temporary name; removed unless commit() renames it.
@@ -92,14 +106,13 @@ class PendingFile {
     if (!file) {
       const int why = errno;
       pending.temporary_.clear();
-      return fail_errno(why, "cannot write {}", path);
+      return fail_errno(why, "cannot write {}", printable(path));
     }
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
     Result<void> done = write_all(file.get(), text);
-    if (done && ::fchmod(file.get(), mode & ~mask) != 0) done = fail_errno(errno, "fchmod");
+    const mode_t granted = mode_for(pending.target_, mode);
+    if (done && ::fchmod(file.get(), granted) != 0) done = fail_errno(errno, "fchmod");
     if (done && ::fsync(file.get()) != 0 && errno != EINVAL) done = fail_errno(errno, "fsync");
-    if (!done) return propagate(done, "cannot write {}", path);
+    if (!done) return propagate(done, "cannot write {}", printable(path));
     return pending;
   }
 
@@ -116,7 +129,7 @@ class PendingFile {
   Result<void> commit() {
     if (!temporary_.empty()) {
       if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
-        return fail_errno(errno, "cannot write {}: rename", path_);
+        return fail_errno(errno, "cannot write {}: rename", printable(path_));
       }
       temporary_.clear();
       return {};
@@ -127,9 +140,9 @@ class PendingFile {
       return {};
     }
     Fd file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (!file) return fail_errno(errno, "cannot write {}", path_);
+    if (!file) return fail_errno(errno, "cannot write {}", printable(path_));
     Result<void> done = write_all(file.get(), in_place_);
-    if (!done) return propagate(done, "{}", path_);
+    if (!done) return propagate(done, "{}", printable(path_));
     return {};
   }
 
@@ -147,7 +160,7 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const bool from_stdin = path == "-";
   Fd file(from_stdin ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                      : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  const std::string name = from_stdin ? "standard input" : path;
+  const std::string name = from_stdin ? "standard input" : printable(path);
   if (!file) return fail_errno(errno, "cannot open {}", name);
   std::string text;
   std::array<char, kPiece> buffer{};
@@ -163,6 +176,7 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 }
 
 Result<void> write_all(int fd, std::string_view text) {
+  const NoSignalOfWriting quiet;
   while (!text.empty()) {
     const ssize_t put = ::write(fd, text.data(), text.size());
     if (put < 0) {
@@ -199,14 +213,27 @@ Result<void> check_writable(const std::string& path) {
   if (Result<bool> special = is_special(path); !special || *special) {
     if (!special) return propagate(special);
     // Not opened: a FIFO would hold us until somebody reads it.
-    if (::access(path.c_str(), W_OK) != 0) return fail_errno(errno, "cannot write {}", path);
+    if (::access(path.c_str(), W_OK) != 0)
+      return fail_errno(errno, "cannot write {}", printable(path));
     return {};
   }
   std::string temporary = target_of(path) + ".XXXXXX";
   Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!file) return fail_errno(errno, "cannot write {}", path);
+  if (!file) return fail_errno(errno, "cannot write {}", printable(path));
   ::unlink(temporary.c_str());
   return {};
+}
+
+bool same_file_written(const std::string& a, const std::string& b) {
+  const auto standing = [](const std::string& path) {
+    std::error_code error;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  const auto replaced = [](const std::string& path) {
+    Result<bool> special = is_special(path);
+    return path != "-" && !path.empty() && special && !*special;
+  };
+  return replaced(a) && replaced(b) && standing(a) == standing(b);
 }
 
 std::string sha256_hex(std::string_view bytes) {
@@ -217,16 +244,16 @@ std::string sha256_hex(std::string_view bytes) {
 
 Result<std::string> sha256_file(const std::string& path) {
   Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!file) return fail_errno(errno, "cannot open {}", path);
+  if (!file) return fail_errno(errno, "cannot open {}", printable(path));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return fail(Errc::kBadInput, "{}: not a regular file", path);
+    return fail(Errc::kBadInput, "{}: not a regular file", printable(path));
   }
   Sha256 digest;
   std::array<char, kPiece> buffer{};
   for (;;) {
     const ssize_t got = read_some(file.get(), buffer.data(), buffer.size());
-    if (got < 0) return fail_errno(errno, "cannot read {}", path);
+    if (got < 0) return fail_errno(errno, "cannot read {}", printable(path));
     if (got == 0) return digest.hex();
     digest.add({buffer.data(), static_cast<std::size_t>(got)});
   }

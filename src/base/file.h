@@ -22,7 +22,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = kMaxT
 
 /// Writes `text` to a temporary file beside `path`, then renames it over `path`; on failure the
 /// old file is untouched. "-" writes to standard output. A path that exists and is no regular file
-/// (/dev/stdout, a FIFO) is written in place. `mode` is subject to the umask.
+/// (/dev/stdout, a FIFO) is written in place. A file that is replaced leaves its permissions to the
+/// new one; `mode`, by the umask, is that of a file where none was.
 Result<void> write_file_atomic(const std::string& path, std::string_view text,
                                unsigned mode = 0666);
 
@@ -30,6 +31,10 @@ Result<void> write_file_atomic(const std::string& path, std::string_view text,
 /// temporary file beside `path`. For work that takes long before there is something to write.
 /// Errors: as write_file_atomic, kUsage for an empty path.
 Result<void> check_writable(const std::string& path);
+
+/// Whether write_file_atomic(a) and write_file_atomic(b) write the same regular file, which may not
+/// be there yet. For outputs that would replace an input, or each other.
+bool same_file_written(const std::string& a, const std::string& b);
 
 struct FileText {
   std::string path;

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 namespace sysnare {
@@ -64,6 +66,64 @@ TEST_F(FileTest, TellsBeforehandWhetherAFileCanBeWritten) {
   ASSERT_TRUE(write_file_atomic(dir_ + "/old", "kept").has_value());
   EXPECT_TRUE(check_writable(dir_ + "/old").has_value());
   EXPECT_EQ(read_file(dir_ + "/old").value(), "kept");
+}
+
+TEST_F(FileTest, LeavesAFileAsClosedAsItWas) {
+  const auto mode_of = [](const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
+  };
+  const mode_t before = ::umask(022);
+  ASSERT_TRUE(write_file_atomic(dir_ + "/mine", "one").has_value());
+  EXPECT_EQ(mode_of(dir_ + "/mine"), 0644U);
+  ASSERT_EQ(::chmod((dir_ + "/mine").c_str(), 0600), 0);
+  ASSERT_TRUE(write_file_atomic(dir_ + "/mine", "two").has_value());
+  EXPECT_EQ(mode_of(dir_ + "/mine"), 0600U);
+  ASSERT_EQ(::chmod((dir_ + "/mine").c_str(), 04755), 0);
+  ASSERT_TRUE(write_file_atomic(dir_ + "/mine", "three").has_value());
+  EXPECT_EQ(mode_of(dir_ + "/mine"), 0755U);
+  ::umask(before);
+}
+
+TEST_F(FileTest, ALimitOnFileSizesIsAFailureAndNoSignal) {
+  ASSERT_TRUE(write_file_atomic(dir_ + "/old", "kept").has_value());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit nothing{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  const Result<void> written = write_file_atomic(dir_ + "/old", "new");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().sys_errno, EFBIG);
+  EXPECT_EQ(read_file(dir_ + "/old").value(), "kept");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_), {}), 1) << "nothing left over";
+}
+
+TEST_F(FileTest, KnowsWhenTwoNamesAreOneFile) {
+  ASSERT_TRUE(write_file_atomic(dir_ + "/a", "x").has_value());
+  ASSERT_EQ(::symlink("a", (dir_ + "/link").c_str()), 0);
+  const struct {
+    const char* why;
+    std::string a;
+    std::string b;
+    bool same;
+  } cases[] = {
+      {"itself", dir_ + "/a", dir_ + "/a", true},
+      {"another spelling", dir_ + "/a", dir_ + "/./none/../a", true},
+      {"by a link", dir_ + "/a", dir_ + "/link", true},
+      {"another file", dir_ + "/a", dir_ + "/b", false},
+      {"not there yet", dir_ + "/new", dir_ + "//new", true},
+      {"standard output", "-", "-", false},
+      {"no regular file: nothing is replaced", "/dev/null", "/dev/null", false},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_EQ(same_file_written(c.a, c.b), c.same);
+  }
+}
+
+TEST_F(FileTest, NamesAFileInWordsThatATerminalTakes) {
+  EXPECT_EQ(read_file(dir_ + "/\x1b[2J").error().message.find('\x1b'), std::string::npos);
 }
 
 TEST_F(FileTest, ReadsNoMoreThanItsLimit) {

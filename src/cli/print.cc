@@ -5,39 +5,23 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
+#include "base/writing.h"
 #include "cli/verb.h"
 
 namespace sysnare::cli {
 
 void say_text(std::FILE* to, std::string_view text) {
-  if (to != stderr) {
-    // A short count is kept by the stream itself, as its error flag.
-    static_cast<void>(std::fwrite(text.data(), 1, text.size(), to));
-    return;
-  }
-  // A message without a reader, or past a limit on file sizes, must not cost the command's status:
-  // SIGPIPE and SIGXFSZ are held off for this write and taken back. They go to the thread that
-  // wrote (pipe_write(), fs/pipe.c; generic_write_check_limits(), fs/read_write.c).
-  sigset_t pipe;
-  ::sigemptyset(&pipe);
-  ::sigaddset(&pipe, SIGPIPE);
-  ::sigaddset(&pipe, SIGXFSZ);
-  sigset_t before;
-  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  // A message without a reader, or past a limit on file sizes, must not cost the command's status.
+  // Of results a reader that went away (`| head`) ends us, as it ends all filters.
+  const NoSignalOfWriting quiet(to == stderr ? SIGPIPE : 0);
+  // A short count is kept by the stream itself, as its error flag.
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), to));
-  for (const int signal : {SIGPIPE, SIGXFSZ}) {
-    if (::sigismember(&before, signal) != 0) ::sigdelset(&pipe, signal);
-  }
-  constexpr timespec kNow = {};
-  while (::sigtimedwait(&pipe, nullptr, &kNow) > 0) {
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 int finish(std::string_view verb, int status, int lost) {
   const bool lost_before = std::ferror(stdout) != 0;
+  const NoSignalOfWriting quiet;
   const bool lost_now = std::fflush(stdout) != 0;
   if (!lost_before && !lost_now) return status;
   complain(verb, fmt::format("standard output: not everything could be written{}",
