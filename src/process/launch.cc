@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "process/launch_child.h"
 
@@ -110,6 +111,7 @@ Result<Launch> Launch::start(const LaunchSpec& spec) {
   if (spec.argv.empty()) return fail(Errc::kUsage, "no command to run");
   Result<std::string> path = find_executable(spec.argv.front());
   if (!path) return propagate(path);
+  if (Result<void> ours = check_proc(); !ours) return propagate(ours);
 
   auto state = std::make_unique<State>();
   state->path = *path;
@@ -166,7 +168,10 @@ Result<Launch> Launch::start(const LaunchSpec& spec) {
   if (!state->pidfd) return fail_errno(errno, "pidfd_open");
   if (spec.ptrace && ::ptrace(PTRACE_SEIZE, state->pid, nullptr,
                               reinterpret_cast<void*>(spec.ptrace_options)) != 0) {
-    return fail_errno(errno, "cannot trace {}", state->path);
+    // Not kNoPermission: that the file cannot be executed is another thing.
+    Failure failure = fail_errno(errno, "cannot trace {}", printable(state->path));
+    failure.value().code = Errc::kUnsupported;
+    return failure;
   }
   return Launch(std::move(state));
 }
@@ -239,7 +244,10 @@ Result<std::string> find_executable(const std::string& name) {
     const int error = usable(name);
     if (error == 0) return name;
     if (error == EISDIR) return fail(Errc::kNoPermission, "{}: is a directory", printable(name));
-    return fail_errno(error, "{}", printable(name));
+    Failure failure = fail_errno(error, "{}", printable(name));
+    // A path that leads nowhere (a loop of links, a file in place of a folder) is 126, as in bash.
+    if (failure.value().code == Errc::kSystem) failure.value().code = Errc::kNoPermission;
+    return failure;
   }
   const char* path = std::getenv("PATH");
   int refused = 0;

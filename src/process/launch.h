@@ -63,7 +63,8 @@ class Launch {
  public:
   /// Makes the child, which waits for release(); with `ptrace` it is already seized.
   /// Errors: kNotFound when no such program is in PATH (exit status 127), kNoPermission when it is
-  /// there and cannot be executed (126), else as the failing system call.
+  /// there and cannot be executed (126), kUnsupported when it cannot be traced, as check_proc(),
+  /// else as the failing system call.
   static Result<Launch> start(const LaunchSpec& spec);
 
   Launch(Launch&&) noexcept;

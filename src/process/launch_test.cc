@@ -199,6 +199,8 @@ TEST(Launch, SaysWhatCannotBeRun) {
       {"a folder", "/tmp", Errc::kNoPermission},
       {"not executable", "/etc/passwd", Errc::kNoPermission},
       {"empty", "", Errc::kNotFound},
+      {"a file where a folder is needed", "/etc/passwd/program", Errc::kNoPermission},
+      {"too long a name", "/" + std::string(5000, 'x'), Errc::kNoPermission},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);

@@ -1,5 +1,6 @@
 #include "record/recorder.h"
 
+#include "base/proc.h"
 #include "record/ebpf/recorder.h"
 
 namespace sysnare {
@@ -34,7 +35,8 @@ Result<void> check_subject(const RecordOptions& options) {
                 "one of a command to run, processes to attach to, cgroups and the host is recorded "
                 "at a time, not several");
   }
-  return {};
+  // Whom a number names. For a command the launch looks.
+  return options.attach.empty() ? Result<void>() : check_proc();
 }
 
 Result<Recording> record_ebpf(const RecordOptions& options) {
