@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/writing.h"
 #include "cli/call_counts.h"
 #include "cli/exec_evidence.h"
 #include "cli/load_failure.h"
@@ -48,8 +48,7 @@ struct Options {
 
 /// To standard error, unless nobody reads it: a full pipe must not stop the wire.
 void say(const std::string& message) {
-  pollfd wait{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&wait, 1, 0) > 0 && (wait.revents & POLLOUT) != 0) complain(kVerb, message);
+  if (takes_writing(STDERR_FILENO, 0)) complain(kVerb, message);
 }
 
 Result<Grade> grade_of(std::string_view option, std::string_view name) {

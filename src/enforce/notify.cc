@@ -1,5 +1,6 @@
 #include "enforce/notify.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -11,8 +12,6 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/text.h"
 
 namespace sysnare {
 namespace {
@@ -38,14 +37,19 @@ Result<void> answer(int listener, const seccomp_notif_resp& response) {
   return {};
 }
 
-pid_t process_of(pid_t thread) {
-  const Result<std::string> status = read_file(fmt::format("/proc/{}/status", thread));
-  if (!status) return thread;
-  for (std::string_view line : split(*status, '\n')) {
-    if (!line.starts_with("Tgid:")) continue;
-    return static_cast<pid_t>(parse_u64(trim(line.substr(5))).value_or(0));
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL  // include/uapi/linux/pidfd.h, Linux 6.9
+#endif
+
+/// A descriptor of the process that `thread` belongs to, or of the thread, which serves as well: a
+/// deadly signal takes the process. Not by way of /proc, which may be another PID namespace's, or
+/// take a descriptor more. Invalid where there is none to be had.
+Fd pin(pid_t thread) {
+  for (const unsigned flags : {0u, static_cast<unsigned>(PIDFD_THREAD)}) {
+    Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, thread, flags)));
+    if (fd) return fd;
   }
-  return thread;
+  return {};
 }
 
 }  // namespace
@@ -78,13 +82,21 @@ Result<void> refuse_call(int listener, const seccomp_notif& notification, int er
 }
 
 Result<bool> kill_caller(int listener, const seccomp_notif& notification) {
+  const auto thread = static_cast<pid_t>(notification.pid);
+  // In no PID namespace that we see; and kill(2) takes 0 for our own process group.
+  if (thread <= 0) return false;
   // In this order: the descriptor pins a process, then the kernel says that the caller is still the
   // one that waits, so the number cannot have come to mean another.
-  const Fd process(static_cast<int>(
-      ::syscall(SYS_pidfd_open, process_of(static_cast<pid_t>(notification.pid)), 0)));
+  const Fd pinned = pin(thread);
   std::uint64_t id = notification.id;
-  if (!process || ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return false;
-  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
+  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return false;
+  // Without (Linux before 6.9 for a thread that is not the first; no descriptors left) by number,
+  // which takes a thread's for its process (kernel/signal.c kill_pid_info_type(), v6.18). The
+  // thread waits for us: within this line it would have to be killed by another and its number
+  // given anew.
+  const long done = pinned ? ::syscall(SYS_pidfd_send_signal, pinned.get(), SIGKILL, nullptr, 0)
+                           : ::kill(thread, SIGKILL);
+  if (done != 0) {
     if (errno == ESRCH) return false;
     return fail_errno(errno, "cannot kill process {}", notification.pid);
   }

@@ -9,6 +9,8 @@ namespace sysnare {
 namespace {
 
 constexpr ActionValue kNotify{SECCOMP_RET_USER_NOTIF};
+/// prlimit64(pid, resource, new limit or null, old limit or null).
+constexpr const char* kLimiting = "prlimit64";
 /// Stands in for the default action, so that evaluate() shows whether a rule decided. No rule has
 /// it: ALLOW carries no data in any profile.
 constexpr ActionValue kNoRule{SECCOMP_RET_ALLOW | 0xfff1};
@@ -54,6 +56,11 @@ Call call_of(const seccomp_data& data) {
   return {abi_of(data.arch, nr).value_or(native_abi()), nr};
 }
 
+bool limits_process(const seccomp_data& data, pid_t process) {
+  return process != 0 && syscall_name(call_of(data)) == kLimiting &&
+         static_cast<pid_t>(data.args[0]) == process && data.args[2] != 0;
+}
+
 ResolvedProfile watch_profile(const ResolvedProfile& profile, const WatchPolicy& policy) {
   const bool default_allows = profile.default_action.action() == SECCOMP_RET_ALLOW;
   const bool kill_denied = policy.response(Grade::kDenied) == Response::kKill;
@@ -77,6 +84,13 @@ ResolvedProfile watch_profile(const ResolvedProfile& profile, const WatchPolicy&
     for (const char* name : {"execve", "execveat"}) {
       const auto nr = syscall_nr(abi, name);
       if (nr) watched.rules[{abi, *nr}] = {ResolvedRule{{}, kNotify, 0}};
+    }
+    const auto limiting = syscall_nr(abi, kLimiting);
+    if (limiting && policy.supervisor != 0) {
+      // The kernel reads 32 bits of the number.
+      const auto number = static_cast<std::uint32_t>(policy.supervisor);
+      watched.rules[{abi, *limiting}].push_back(
+          {{{0, UINT32_MAX, number, Op::kMaskedEq}, {2, 0, 0, Op::kNe}}, kNotify, 0});
     }
   }
   return watched;
@@ -120,6 +134,13 @@ Judgement Judge::outside(Grade grade, ActionValue action, bool keep_action) cons
 }
 
 Judgement Judge::judge(const seccomp_data& data, bool exec_is_known) const {
+  const Judgement judgement = judge_by_profile(data, exec_is_known);
+  const bool goes_on = judgement.answer == Judgement::Answer::kContinue;
+  if (!goes_on || !limits_process(data, policy_.supervisor)) return judgement;
+  return outside(Grade::kDenied, ActionValue{SECCOMP_RET_ERRNO | EPERM}, true);
+}
+
+Judgement Judge::judge_by_profile(const seccomp_data& data, bool exec_is_known) const {
   const Call call = call_of(data);
   const Ruling ruling = rule(data);
   if (ruling.by_rule) {

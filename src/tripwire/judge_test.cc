@@ -387,5 +387,66 @@ TEST(WatchProfile, HandsOverWhatTheSupervisorMustSee) {
   }
 }
 
+constexpr pid_t kSupervisor = 4242;
+
+/// prlimit64 of `process`, with a new limit unless `limit` is 0.
+seccomp_data limiting(pid_t process, std::uint64_t limit, Abi abi = Abi::kX86_64) {
+  seccomp_data data = data_of(named("prlimit64", abi), static_cast<std::uint32_t>(process));
+  data.args[2] = limit;
+  return data;
+}
+
+WatchPolicy guarding(WatchPolicy policy = {}) {
+  policy.supervisor = kSupervisor;
+  return policy;
+}
+
+TEST(Judge, LetsNobodyLimitTheSupervisor) {
+  const ResolvedProfile tight = profile_of(error(EPERM), {{"prlimit64", kAllow}});
+  const ResolvedProfile open = profile_of(kAllow, {});
+  const ResolvedProfile closed = profile_of(kKillProcess, {});
+  const Judgement refused{true, Grade::kDenied, Answer::kErrno, EPERM};
+  const Judgement goes_on{false, Grade::kUnknown, Answer::kContinue, 0};
+  seccomp_data wide = limiting(kSupervisor, 0x1000);
+  wide.args[0] |= 0xffffffff00000000;
+  const struct {
+    const char* why;
+    const ResolvedProfile& profile;
+    WatchPolicy policy;
+    seccomp_data data;
+    Judgement expected;
+  } cases[] = {
+      {"allowed by the profile", tight, guarding(), limiting(kSupervisor, 0x1000), refused},
+      {"default ALLOW", open, guarding(), limiting(kSupervisor, 0x1000), refused},
+      {"outside the profile, which alone would be let go on", closed, guarding(),
+       limiting(kSupervisor, 0x1000), refused},
+      {"an ABI that is not listed", open, guarding(), limiting(kSupervisor, 0x1000, Abi::kI386),
+       refused},
+      {"the kernel reads 32 bits of the number", tight, guarding(), wide, refused},
+      {"killed, where denied calls kill",
+       tight,
+       guarding(on(Grade::kDenied, Response::kKill)),
+       limiting(kSupervisor, 0x1000),
+       {true, Grade::kDenied, Answer::kKill, 0}},
+      {"no --on opens it", tight, guarding(on(Grade::kDenied, Response::kAlert)),
+       limiting(kSupervisor, 0x1000), refused},
+      {"a default that kills is enforced",
+       closed,
+       guarding(enforcing()),
+       limiting(kSupervisor, 0x1000),
+       {true, Grade::kUnknown, Answer::kKill, 0}},
+      {"only asked for", tight, guarding(), limiting(kSupervisor, 0), goes_on},
+      {"its own", tight, guarding(), limiting(0, 0x1000), goes_on},
+      {"another process's", tight, guarding(), limiting(kSupervisor + 1, 0x1000), goes_on},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_EQ(Judge(c.profile, c.policy).judge(c.data, false), c.expected);
+    const ActionValue loaded = evaluate(watch_profile(c.profile, c.policy), c.data);
+    const bool held = loaded == kNotify;
+    EXPECT_EQ(held, c.expected.alert) << "what is not judged does not leave the kernel";
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

@@ -81,8 +81,8 @@ std::string_view reason(Grade grade, bool exec) {
 
 class Tripwire : public EnforceHandler {
  public:
-  Tripwire(const WatchSpec& spec, AlertSink& sink)
-      : spec_(spec), sink_(sink), judge_(spec.profile, spec.policy) {}
+  Tripwire(const WatchSpec& spec, const WatchPolicy& policy, AlertSink& sink)
+      : spec_(spec), sink_(sink), judge_(spec.profile, policy), supervisor_(policy.supervisor) {}
 
   Result<void> on_start(const Launch& launch) override {
     program_ = launch.pid();
@@ -130,7 +130,7 @@ class Tripwire : public EnforceHandler {
     set_site(alert, kill.place);
     alert.action = "kill by filter";
     alert.path = path_text(kill.thread, kill.data);
-    alert.output = sentence(alert, call_text(kill.thread, kill.data));
+    alert.output = sentence(alert, call_text(kill.thread, kill.data), kill.data);
     raise(std::move(alert), kill.process);
   }
 
@@ -278,7 +278,7 @@ class Tripwire : public EnforceHandler {
     set_path(alert, kind);
     std::string text = call_text(thread, call.data);
     if (!still_held(listener, call)) text = call_text(0, call.data);
-    alert.output = sentence(alert, text);
+    alert.output = sentence(alert, text, call.data);
     if (alert.other_paths) {
       alert.output += "; further paths of this call from this place are counted together";
     }
@@ -350,9 +350,13 @@ class Tripwire : public EnforceHandler {
     alert.other_paths = kind.other_paths;
   }
 
-  static std::string sentence(const Alert& alert, const std::string& call) {
-    std::string text = fmt::format("{} (pid {}) called {}, {}", printable(alert.proc_name),
-                                   alert.pid, call, reason(alert.grade, is_exec(alert.call)));
+  [[nodiscard]] std::string sentence(const Alert& alert, const std::string& call,
+                                     const seccomp_data& data) const {
+    const std::string_view why = limits_process(data, supervisor_)
+                                     ? "which would set a limit on sysnare itself"
+                                     : reason(alert.grade, is_exec(alert.call));
+    std::string text =
+        fmt::format("{} (pid {}) called {}, {}", printable(alert.proc_name), alert.pid, call, why);
     if (!alert.site_module.empty()) {
       Place place;
       place.module = alert.site_module;
@@ -402,6 +406,7 @@ class Tripwire : public EnforceHandler {
   const WatchSpec& spec_;
   AlertSink& sink_;
   Judge judge_;
+  pid_t supervisor_;
   Ledger ledger_;
   Places places_;
   std::map<pid_t, Known> known_;  ///< by process
@@ -419,8 +424,10 @@ class Tripwire : public EnforceHandler {
 }  // namespace
 
 Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
+  WatchPolicy policy = spec.policy;
+  policy.supervisor = ::getpid();
   Result<Filter> filter =
-      compile(watch_profile(spec.profile, spec.policy), spec.counts, caches_allows());
+      compile(watch_profile(spec.profile, policy), spec.counts, caches_allows());
   if (!filter) return propagate(filter);
   EnforceSpec run;
   run.argv = spec.argv;
@@ -435,7 +442,7 @@ Result<WatchOutcome> watch(const WatchSpec& spec, AlertSink& sink) {
   // another file run.
   run.end_with_us = spec.trace && !spec.allowed_execs.empty();
   run.after_end = EnforceSpec::AfterEnd::kServe;
-  Tripwire tripwire(spec, sink);
+  Tripwire tripwire(spec, policy, sink);
   Result<EnforceOutcome> ended = enforce(run, tripwire);
   if (!ended) return propagate(ended);
   WatchOutcome outcome;

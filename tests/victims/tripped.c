@@ -16,6 +16,8 @@
 //   daemon PATH         a child that outlives its parent makes PATH when its standard input ends
 //   pid N               its process id, N ignored
 //   open-of-parent F    open of /proc/PARENT/F for reading and writing
+//   limit-parent N      sets its parent's resource limit N to what it is, by prlimit64
+//   limit-self N        the same for itself
 //   wait PATH           waits until PATH exists, by access(2)
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +164,13 @@ int main(int argc, char** argv) {
       char path[128];
       snprintf(path, sizeof path, "/proc/%d/%.64s", getppid(), word);
       say(step, open(path, O_RDWR) >= 0 ? 0 : errno);
+    } else if (!strcmp(step, "limit-parent") || !strcmp(step, "limit-self")) {
+      const pid_t process = !strcmp(step, "limit-self") ? 0 : getppid();
+      unsigned long long limit[2];
+      // One that is only read is the program's own business, its parent's too.
+      const long read = syscall(SYS_prlimit64, process, atoi(word), NULL, limit);
+      say("limit-read", read == 0 ? 0 : errno);
+      say(step, syscall(SYS_prlimit64, process, atoi(word), limit, NULL) == 0 ? 0 : errno);
     } else if (!strcmp(step, "wait")) {
       struct timespec pause = {0, 2000000};
       while (access(word, F_OK) != 0) nanosleep(&pause, NULL);
