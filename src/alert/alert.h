@@ -90,7 +90,8 @@ inline constexpr std::size_t kMaxHeldBytes = 16u << 20;
 /// does not fit is held.
 std::unique_ptr<AlertSink> make_fd_sink(int fd, std::string hostname);
 /// Appends to `path` (mode 0600 when it is made). When `path` comes to name another file (log
-/// rotation) that one is opened, and made when missing. Errors: as open(2).
+/// rotation) that one is opened, and made when missing; a link that comes to stand there is not
+/// followed, the older file is written on. Errors: as open(2).
 Result<std::unique_ptr<AlertSink>> make_file_sink(const std::string& path, std::string hostname);
 
 }  // namespace sysnare

@@ -183,6 +183,27 @@ TEST(FileSink, FollowsItsNameWhenLogsAreRotated) {
   EXPECT_EQ(lines_of(folder / "b"), 1U);
 }
 
+TEST(FileSink, FollowsNoLinkThatSomebodyPutsInItsPlace) {
+  const TempFolder folder;
+  auto sink = make_file_sink(folder / "a", "host");
+  ASSERT_TRUE(sink.has_value());
+  ASSERT_EQ(std::rename((folder / "a").c_str(), (folder / "b").c_str()), 0);
+  ASSERT_EQ(::symlink("victim", (folder / "a").c_str()), 0);
+  EXPECT_TRUE((*sink)->write(sample()).has_value());
+  EXPECT_NE(::access((folder / "victim").c_str(), F_OK), 0);
+  EXPECT_EQ(lines_of(folder / "b"), 1U) << "what is there is better than nothing";
+}
+
+TEST(FileSink, FollowsTheLinkThatItIsGiven) {
+  const TempFolder folder;
+  ASSERT_EQ(::symlink("real", (folder / "a").c_str()), 0);
+  auto sink = make_file_sink(folder / "a", "host");
+  ASSERT_TRUE(sink.has_value());
+  ASSERT_EQ(std::rename((folder / "real").c_str(), (folder / "old").c_str()), 0);
+  EXPECT_TRUE((*sink)->write(sample()).has_value());
+  EXPECT_EQ(lines_of(folder / "real"), 1U);
+}
+
 TEST(FileSink, SaysWhatItCannotOpen) {
   const struct {
     const char* why;

@@ -3,7 +3,6 @@
 // nothing.
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "alert/alert.h"
 #include "base/fd.h"
+#include "base/writing.h"
 
 namespace sysnare {
 namespace {
@@ -67,9 +67,8 @@ class QueueSink : public AlertSink {
           fd < 0 ? -1 : put(fd, line.data() + first_done_, line.size() - first_done_);
       if (done < 0 && errno == EINTR) continue;
       if (done < 0 && errno == EAGAIN && patient_) {
-        pollfd wait{fd, POLLOUT, 0};
         // One wait for a row of failures: a reader that is stuck must not slow every alert down.
-        patient_ = ::poll(&wait, 1, kPatienceMs) > 0;
+        patient_ = takes_writing(fd, kPatienceMs);
         if (patient_) continue;
         errno = EAGAIN;
       }
@@ -114,10 +113,8 @@ class FdSink : public QueueSink {
     if (is_socket_) return ::send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (!own_) {
       // A pipe of another user cannot be opened anew; PIPE_BUF bytes go in where poll says so.
-      pollfd wait{fd, POLLOUT, 0};
-      // Nor where poll fails (a limit of 0 descriptors, set on us by prlimit): to wait here would
-      // be to keep the program waiting.
-      if (::poll(&wait, 1, 0) < 1) {
+      // To wait here would be to keep the program waiting.
+      if (!takes_writing(fd, 0)) {
         errno = EAGAIN;
         return -1;
       }
@@ -140,8 +137,17 @@ class FileSink : public QueueSink {
   FileSink(std::string path, std::string hostname)
       : QueueSink(std::move(hostname)), path_(std::move(path)) {}
 
+  /// For the first time: a link that the user names is followed then, and afterwards too.
+  Result<void> begin() {
+    struct stat info {};
+    const bool link = ::lstat(path_.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+    if (!link) no_link_ = O_NOFOLLOW;
+    return open();
+  }
+
   Result<void> open() {
-    Fd fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+    Fd fd(::open(path_.c_str(),
+                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | no_link_,
                  0600));
     if (!fd) return fail_errno(errno, "cannot open {} for alerts", path_);
     struct stat info {};
@@ -167,6 +173,9 @@ class FileSink : public QueueSink {
 
  private:
   std::string path_;
+  /// Who may write to the folder (the watched program, as another user than ours) could put a link
+  /// in the place of the file, and have us write where it leads.
+  int no_link_ = 0;
   Fd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
@@ -180,7 +189,7 @@ std::unique_ptr<AlertSink> make_fd_sink(int fd, std::string hostname) {
 
 Result<std::unique_ptr<AlertSink>> make_file_sink(const std::string& path, std::string hostname) {
   auto sink = std::make_unique<FileSink>(path, std::move(hostname));
-  Result<void> opened = sink->open();
+  Result<void> opened = sink->begin();
   if (!opened) return propagate(opened);
   return std::unique_ptr<AlertSink>(std::move(sink));
 }
