@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "arch/syscalls.h"
@@ -153,6 +154,28 @@ Result<Request> checked(const Typed& typed, const Words& command) {
   if (!recorder) return propagate(recorder);
   request.repeat.recorder = std::move(*recorder);
   return request;
+}
+
+/// Refuses outputs that would replace the evidence that is read, or each other: evidence may be of
+/// runs that nobody can repeat.
+Result<void> check_outputs(const Typed& typed, bool side_file) {
+  std::vector<std::pair<std::string_view, std::string>> outputs = {{"-o", typed.output}};
+  if (side_file) outputs.emplace_back("the side file of -o", why_path(typed.output));
+  if (!typed.evidence_output.empty()) outputs.emplace_back("--evidence", typed.evidence_output);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [option, path] = outputs[i];
+    for (const std::string& input : typed.evidence) {
+      if (!same_file_written(path, input)) continue;
+      return fail(Errc::kUsage, "{}: {} is evidence that is read, and would be replaced", option,
+                  printable(path));
+    }
+    for (std::size_t other = 0; other < i; ++other) {
+      if (!same_file_written(path, outputs[other].second)) continue;
+      return fail(Errc::kUsage, "{}: {} is the file of {} too, and one would replace the other",
+                  option, printable(path), outputs[other].first);
+    }
+  }
+  return {};
 }
 
 /// The command that uses the profile, for each place it was made for.
@@ -329,6 +352,8 @@ int verb_profile(const Words& words) {
   const Words& command = parsed.command;
   Result<Request> request = checked(typed, command);
   if (!request) return failed(request.error());
+  const bool side_file = request->dialect && has_side_file(typed.output);
+  if (Result<void> apart = check_outputs(typed, side_file); !apart) return failed(apart.error());
 
   // All that can fail without the command is tried before it runs.
   std::vector<Evidence> evidence;

@@ -180,18 +180,25 @@ class RunHandler : public EnforceHandler {
   std::set<std::pair<std::uint32_t, int>> answered_;
 };
 
+/// What would let the program start.
+std::string what_to_allow(const LiveProfile& profile) {
+  const std::vector<Abi>& abis = profile.resolved.abis;
+  if (std::find(abis.begin(), abis.end(), native_abi()) != abis.end()) {
+    return "allow execve in the profile and what the program needs besides";
+  }
+  return fmt::format("add {} to its architectures", abi_oci_name(native_abi()));
+}
+
 int refused_exec(const Options& options, const LiveProfile& profile, const std::string& path,
                  int error) {
   const ActionValue action = evaluate(profile.resolved, own_execve());
   const bool by_filter = action.action() != SECCOMP_RET_ALLOW && action.action() != SECCOMP_RET_LOG;
   if (by_filter) {
-    complain(
-        kVerb,
-        fmt::format("{} was not started: execve is refused with {} ({}); allow execve in the "
-                    "profile and what the program needs besides, or let `sysnare profile -o FILE "
-                    "-- {}` make one",
-                    printable(path), errno_text(error), deciding_rule(profile, own_execve()),
-                    shell_words(options.command)));
+    complain(kVerb,
+             fmt::format("{} was not started: execve is refused with {} ({}); {}, or let `sysnare "
+                         "profile -o FILE -- {}` make one",
+                         printable(path), errno_text(error), deciding_rule(profile, own_execve()),
+                         what_to_allow(profile), shell_words(options.command)));
     return kCannotExecute;
   }
   complain(kVerb, exec_failure_sentence(path, error));
@@ -346,11 +353,9 @@ int run_under(const Options& options, const LiveProfile& profile) {
       return refused_exec(options, profile, outcome->path, outcome->exec.sys_errno);
     case ExecOutcome::Kind::kKilled:
       if (WIFSIGNALED(outcome->wait_status) && WTERMSIG(outcome->wait_status) == SIGSYS) {
-        complain(
-            kVerb,
-            fmt::format("{} was not started: execve is killed ({}); allow execve in the profile "
-                        "and what the program needs besides",
-                        printable(outcome->path), deciding_rule(profile, own_execve())));
+        complain(kVerb, fmt::format("{} was not started: execve is killed ({}); {}",
+                                    printable(outcome->path), deciding_rule(profile, own_execve()),
+                                    what_to_allow(profile)));
       }
       break;
     case ExecOutcome::Kind::kRunning:

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <new>
 
 #include "cli/print.h"
 #include "cli/verb.h"
@@ -65,8 +66,14 @@ int run(const Words& words) {
   }
   const bool launches =
       found->run == verb_trace || found->run == verb_run || found->run == verb_watch;
-  const int status = found->run(Words(words.begin() + 1, words.end()));
-  return finish(first, status, launches ? kLaunchFailed : kUnusableInput);
+  const int failed = launches ? kLaunchFailed : kUnusableInput;
+  try {
+    const int status = found->run(Words(words.begin() + 1, words.end()));
+    return finish(first, status, failed);
+  } catch (const std::bad_alloc&) {
+    complain(first, "out of memory");
+    return failed;
+  }
 }
 
 }  // namespace sysnare::cli

@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 
 #include "arch/syscalls.h"
 #include "base/file.h"
@@ -378,6 +382,19 @@ TEST(Why, RefusesAFileThatCannotBeTrusted) {
     EXPECT_EQ(why.error().code, Errc::kBadInput);
     EXPECT_THAT(why.error().message, HasSubstr(c.says));
   }
+}
+
+TEST(Why, IsNoFifo) {
+  // It is looked for beside every profile; to wait for a writer would be to hang.
+  std::string folder = "/tmp/sysnare-why-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/p.json.why.json";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const Result<Why> why = load_why(path);
+  ::unlink(path.c_str());
+  ::rmdir(folder.c_str());
+  ASSERT_FALSE(why.has_value());
+  EXPECT_THAT(why.error().message, HasSubstr("not a regular file"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "learn/why.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -179,6 +180,11 @@ Result<Why> parse_why(std::string_view text, std::string_view file_name) {
 }
 
 Result<Why> load_why(const std::string& path) {
+  // Nobody may have asked for it: to wait for the writer of a FIFO would be to hang.
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return fail(Errc::kBadInput, "{}: not a regular file", printable(path));
+  }
   Result<std::string> text = read_file(path);
   if (!text) return propagate(text);
   return parse_why(*text, path);

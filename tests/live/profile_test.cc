@@ -245,5 +245,25 @@ TEST(ProfileVerb, SaysInOneSentenceWhatIsWrongAndOverwritesNothing) {
   EXPECT_THAT(forced.err, HasSubstr("7 calls were lost"));
 }
 
+TEST(ProfileVerb, ReplacesNoEvidenceByAProfile) {
+  TempDir dir;
+  const std::string evidence = record(dir, "e.json", {"true"});
+  const std::string before = slurp(evidence);
+  const std::string out = dir / "p.json";
+  expect_sentences(
+      {"profile"},
+      {
+          {"the evidence that is read", {evidence, "-o", evidence}, 2, "evidence that is read"},
+          {"by another name", {evidence, "-o", dir / "./e.json"}, 2, "evidence that is read"},
+          {"and the new one", {"-o", out, "--evidence", out, "--", "true"}, 2, "the file of -o"},
+          {"where the side file comes to stand",
+           {"-o", out, "--evidence", out + ".why.json", "--", "true"},
+           2,
+           "the side file of -o"},
+      });
+  EXPECT_EQ(slurp(evidence), before);
+  EXPECT_FALSE(exists(out));
+}
+
 }  // namespace
 }  // namespace sysnare::live

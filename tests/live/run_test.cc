@@ -403,6 +403,13 @@ TEST(Run, CallsOfAnAbiThatTheProfileDoesNotListAreKilled) {
   EXPECT_EQ(x32.status, 159);
   EXPECT_THAT(x32.err, AllOf(HasSubstr("x32 getpid()"), HasSubstr("lists no x32 calls")));
 
+  const std::string others =
+      dir.write("others.json",
+                R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_AARCH64"]})");
+  const Outcome not_ours = run_under(others, {"true"});
+  EXPECT_EQ(not_ours.status, 159);
+  EXPECT_THAT(not_ours.err, HasSubstr("add SCMP_ARCH_X86_64 to its architectures"));
+
   if (run({victim("run_foreign_abi")}).out != "answered\n") {
     GTEST_SKIP() << "the i386 half needs a kernel that runs i386 calls";
   }

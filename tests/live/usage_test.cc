@@ -198,5 +198,105 @@ TEST(Usage, WhatCannotBeExecutedIsSaidInTheSameWordsByEveryVerb) {
   }
 }
 
+TEST(Usage, RefusesAProcOfAnotherPidNamespace) {
+  // What /proc/2 says is then about kthreadd, and not about the program that is process 2 here.
+  const std::vector<std::string> apart = {"unshare", "--map-root-user", "--pid", "--fork"};
+  std::vector<std::string> probe = apart;
+  probe.emplace_back("true");
+  if (run(probe).status != 0) GTEST_SKIP() << "needs a PID namespace (unshare)";
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", kAllowAll);
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{"trace"},
+                                               {"trace", "--recorder", "ptrace"},
+                                               {"run", "--profile", profile},
+                                               {"watch", "--profile", profile}}) {
+    SCOPED_TRACE(verb.front());
+    std::vector<std::string> argv = apart;
+    argv.push_back(sysnare_path());
+    argv.insert(argv.end(), verb.begin(), verb.end());
+    argv.insert(argv.end(), {"--", "true"});
+    const Outcome outcome = run(argv);
+    EXPECT_EQ(outcome.status, 125);
+    expect_one_sentence(outcome, verb.front());
+    EXPECT_THAT(outcome.err, HasSubstr("/proc is that of another PID namespace"));
+    argv.insert(argv.begin() + 1, "--mount-proc");
+    EXPECT_EQ(run(argv).status, 0);
+  }
+  std::vector<std::string> attach = apart;
+  attach.insert(attach.end(), {sysnare_path(), "trace", "--recorder", "ptrace", "-p", "2"});
+  const Outcome outcome = run(attach);
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_THAT(outcome.err, HasSubstr("/proc is that of another PID namespace"));
+}
+
+TEST(Usage, WhatCannotBeTracedIsNotCalledWhatCannotBeExecuted) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", kAllowAll);
+  const Outcome outcome = sysnare({"run", "--profile", profile, "--", sysnare_path(), "trace",
+                                   "--recorder", "ptrace", "--", "true"});
+  EXPECT_EQ(outcome.status, 125);
+  expect_one_sentence(outcome, "trace");
+  EXPECT_THAT(outcome.err, HasSubstr("cannot trace"));
+}
+
+TEST(Usage, ASmallStackIsEnough) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", kAllowAll);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"trace", "true"},
+                                                {"run", "--profile", profile, "true"},
+                                                {"watch", "--profile", profile, "true"}}) {
+    SCOPED_TRACE(words.front());
+    std::vector<std::string> argv = {"bash", "-c", "ulimit -s 64; exec \"$@\"", "bash",
+                                     sysnare_path()};
+    argv.insert(argv.end(), words.begin(), words.end());
+    EXPECT_EQ(run(argv).status, 0);
+  }
+}
+
+TEST(Usage, NarrowLimitsAreSaid) {
+  const TempDir dir;
+  const std::string profile = dir.write("p.json", kAllowAll);
+  const struct {
+    const char* why;
+    const char* limit;
+    std::vector<std::string> words;
+    int status;
+    const char* says;
+  } cases[] = {
+      {"no further process",
+       "-u 1",
+       {"trace", "--recorder", "ptrace", "true"},
+       125,
+       "cannot start"},
+      {"no further process, run",
+       "-u 1",
+       {"run", "--profile", profile, "true"},
+       125,
+       "cannot start"},
+      {"no file sizes", "-f 0", {"trace", "-o", dir / "e.json", "true"}, 125, "File too large"},
+      {"no file sizes, profile",
+       "-f 0",
+       {"profile", "-o", dir / "p2.json", "--", "true"},
+       3,
+       "File too large"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.why);
+    if (is_root() && std::string(c.limit) == "-u 1") continue;  // root has no such limit
+    // Through a pipe: the file that our output goes to has the limit as well.
+    std::vector<std::string> argv = {
+        "bash", "-c",
+        "(ulimit " + std::string(c.limit) +
+            "; exec \"$@\") 2>&1 >/dev/null | cat >&2; exit ${PIPESTATUS[0]}",
+        "bash", sysnare_path()};
+    argv.insert(argv.end(), c.words.begin(), c.words.end());
+    const Outcome outcome = run(argv);
+    EXPECT_EQ(outcome.status, c.status);
+    EXPECT_THAT(outcome.err, HasSubstr(c.says));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("terminate")));
+  }
+  EXPECT_FALSE(exists(dir / "e.json"));
+}
+
 }  // namespace
 }  // namespace sysnare::live

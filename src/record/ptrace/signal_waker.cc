@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <initializer_list>
+#include <system_error>
 #include <vector>
 
 #include "process/waiter.h"
@@ -62,7 +63,12 @@ Result<SignalWaker> SignalWaker::start(int signals, int timer) {
   if (!rearm || !stop) return fail_errno(errno, "eventfd");
   SignalWaker waker(std::move(rearm), std::move(stop));
   // Its descriptor is made now: later the program may have taken our limit away.
-  waker.thread_ = std::thread(run, signals, timer, waker.rearm_.get(), waker.stop_.get(), Waiter());
+  try {
+    waker.thread_ =
+        std::thread(run, signals, timer, waker.rearm_.get(), waker.stop_.get(), Waiter());
+  } catch (const std::system_error& error) {
+    return fail_errno(error.code().value(), "cannot start a thread (ulimit -u bounds them)");
+  }
   return waker;
 }
 
