@@ -23,7 +23,8 @@ constexpr std::size_t kMaxMessages = 64;
 }  // namespace
 
 void complain(std::string_view verb, std::string_view message) {
-  say(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, message);
+  // The one door of all sentences: a file's name may hold anything, also what a terminal obeys.
+  say(stderr, "sysnare{}{}: {}\n", verb.empty() ? "" : " ", verb, printable(message));
 }
 
 void complain(std::string_view verb, const Error& error) { complain(verb, error.message); }

@@ -229,6 +229,28 @@ TEST(Usage, RefusesAProcOfAnotherPidNamespace) {
   EXPECT_THAT(outcome.err, HasSubstr("/proc is that of another PID namespace"));
 }
 
+TEST(Usage, NoNameOfAFileReachesTheTerminalAsItIs) {
+  const TempDir dir;
+  const std::string odd = dir.write("p\x1b[31m.json", kAllowAll);
+  const std::string deny =
+      dir.write("d\x1b[31m.json", R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []})");
+  const std::string cut = dir.write("c\x1b[31m.json", "{");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"run", "--profile", cut, "true"},
+        {"run", "--profile", deny, "true"},
+        {"watch", "--profile", odd, "--evidence", cut, "true"},
+        {"profile", cut},
+        {"profile", dir / "none\x1b"},
+        {"lint", cut},
+        {"convert", cut}}) {
+    SCOPED_TRACE(words.front());
+    const Outcome outcome = sysnare(words);
+    EXPECT_NE(outcome.status, 0);
+    EXPECT_EQ((outcome.out + outcome.err).find('\x1b'), std::string::npos) << outcome.err;
+    EXPECT_THAT(outcome.out + outcome.err, HasSubstr("\\x1b"));
+  }
+}
+
 TEST(Usage, WhatCannotBeTracedIsNotCalledWhatCannotBeExecuted) {
   const TempDir dir;
   const std::string profile = dir.write("p.json", kAllowAll);
