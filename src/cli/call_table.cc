@@ -209,6 +209,17 @@ std::string path_text(const Stack& stack, std::string_view call) {
   return text + std::string(call);
 }
 
+/// "ready after 0.21 s: first accept4"; of several runs from when to when.
+std::string ready_text(const Evidence& evidence, const std::string& by, const ReadyMark& mark) {
+  const double from = static_cast<double>(mark.min_ns) / kNsPerSecond;
+  const double to = static_cast<double>(mark.max_ns) / kNsPerSecond;
+  std::string when = fmt::format("{:.2f}", from);
+  if (fmt::format("{:.2f}", to) != when) when += fmt::format(" to {:.2f}", to);
+  const std::string runs =
+      evidence.runs > 1 ? fmt::format(" in {} of {} runs", mark.runs, evidence.runs) : "";
+  return fmt::format("ready after {} s{}: {}\n", when, runs, printable(by));
+}
+
 }  // namespace
 
 std::optional<SortBy> sort_by_name(std::string_view typed) {
@@ -260,6 +271,7 @@ std::string call_notes(const Evidence& evidence) {
   if (const std::string unfollowed = unfollowed_text(evidence); !unfollowed.empty()) {
     text += fmt::format("note: {}\n", unfollowed);
   }
+  for (const auto& [by, mark] : evidence.ready) text += ready_text(evidence, by, mark);
   for (const CallEvidence& each : evidence.calls) {
     if (each.origin != Origin::kLaunch || each.count == 0) continue;
     std::uint64_t all = each.count;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "cli/argument_table.h"
 
 namespace sysnare::cli {
 namespace {
@@ -55,6 +56,22 @@ TEST(CallTable, LooksAsPinned) {
 }
 
 TEST(CallTable, CodePathsLookAsPinned) { expect_golden("stacks.txt", code_paths(load("stacks"))); }
+
+TEST(CallTable, ArgumentsLookAsPinned) {
+  expect_golden("arguments.txt", argument_table(load("arguments")));
+  EXPECT_THAT(argument_table(load("hello")), HasSubstr("no argument was recorded"));
+}
+
+TEST(CallTable, SaysWhenTheProgramWasReady) {
+  Evidence evidence;
+  evidence.ready = {{"first accept4", {1, 214'000'000, 214'000'000}}};
+  EXPECT_EQ(call_notes(evidence), "ready after 0.21 s: first accept4\n");
+  evidence.runs = 4;
+  evidence.last_new_run = 4;
+  evidence.ready = {{"SIGUSR1", {3, 1'004'000'000, 2'500'000'000}}};
+  EXPECT_THAT(call_notes(evidence),
+              HasSubstr("ready after 1.00 to 2.50 s in 3 of 4 runs: SIGUSR1\n"));
+}
 
 TEST(CallTable, SortsAsAsked) {
   struct Case {

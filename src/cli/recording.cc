@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <memory>
 
@@ -19,6 +20,8 @@ namespace sysnare::cli {
 namespace {
 
 constexpr std::chrono::seconds kProgressStep{1};
+/// A month: a slip of a finger is refused.
+constexpr std::uint64_t kMaxReadySeconds = 31ull * 24 * 60 * 60;
 
 bool plain_in_shell(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -54,6 +57,30 @@ Result<void> read_runs(const std::string& runs, const std::string& until_saturat
   }
   options.until_saturated = *quiet;
   return {};
+}
+
+Result<ReadyOptions> ready_options(std::string_view after, std::string_view when) {
+  ReadyOptions ready;
+  if (!after.empty() && !when.empty()) {
+    return fail(Errc::kUsage, "--ready-after and --ready-when: one ready mark is enough");
+  }
+  if (!after.empty()) {
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), seconds,
+                                              std::chars_format::fixed);
+    if (error != std::errc() || end != after.data() + after.size() || !(seconds >= 0) ||
+        seconds > kMaxReadySeconds) {
+      return fail(Errc::kUsage, "--ready-after: \"{}\" is not allowed, seconds from 0 to {} are",
+                  printable(after), with_commas(kMaxReadySeconds));
+    }
+    constexpr double kMsPerSecond = 1000;
+    ready.after = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * kMsPerSecond));
+  }
+  if (when.find_first_of("\r\n") != std::string_view::npos) {
+    return fail(Errc::kUsage, "--ready-when: a part of one line, without a line break");
+  }
+  ready.text = when;
+  return ready;
 }
 
 Result<std::function<Result<Recording>(const RecordOptions&)>> recorder_named(

@@ -23,6 +23,10 @@ Result<void> read_runs(const std::string& runs, const std::string& until_saturat
 /// A program that shows new calls in the thousandth run has no end of them.
 inline constexpr std::uint64_t kMostUntilSaturated = 1000;
 
+/// When the steady phase begins, by --ready-after and --ready-when; empty ones were not given.
+/// Errors: kUsage.
+Result<ReadyOptions> ready_options(std::string_view after, std::string_view when);
+
 /// What records, by the word of --recorder. Errors: kUsage with what is allowed.
 Result<std::function<Result<Recording>(const RecordOptions&)>> recorder_named(
     std::string_view name);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/argument_table.h"
 #include "cli/call_table.h"
 #include "cli/executable_table.h"
 #include "cli/print.h"
@@ -30,6 +31,7 @@ struct Options {
   SortBy sort_by = SortBy::kTime;
   std::string output;
   bool json = false;
+  bool args = false;  ///< print them; they are kept in any case
 };
 
 /// The options as they were typed.
@@ -40,6 +42,8 @@ struct Typed {
   std::string until_saturated;
   std::string save_every;
   std::string recorder = "auto";
+  std::string ready_after;
+  std::string ready_when;
   bool no_follow = false;
   bool counts = false;
   bool no_time = false;
@@ -85,6 +89,15 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   }
   if (typed.no_time) record.detail = RecordDetail::kErrors;
   if (typed.counts) record.detail = RecordDetail::kCounts;
+  Result<ReadyOptions> ready = ready_options(typed.ready_after, typed.ready_when);
+  if (!ready) return propagate(ready);
+  record.ready = std::move(*ready);
+  if (!record.ready.text.empty() && command.empty()) {
+    return fail(Errc::kUsage, "--ready-when is about a command's output, and -p has none");
+  }
+  if (options.args && typed.counts) {
+    return fail(Errc::kUsage, "--args: --counts keeps no arguments; leave one of the two out");
+  }
   const std::optional<SortBy> sort_by = sort_by_name(typed.sort_by);
   if (!sort_by) {
     return fail(Errc::kUsage, "-S: {}; allowed: {}",
@@ -115,6 +128,7 @@ void print_report(const Options& options, const Evidence& evidence, std::string_
   const bool timed = options.repeat.record.detail == RecordDetail::kTime;
   say(to, "{}", call_table(evidence, options.sort_by, subject, timed));
   if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
+  if (options.args) say(to, "{}", argument_table(evidence));
   if (options.repeat.record.host || !options.repeat.record.cgroups.empty()) {
     say(to, "{}", executable_table(evidence));
   }
@@ -175,12 +189,21 @@ int verb_trace(const Words& words) {
   app.add_flag("--stacks", options.repeat.record.stacks, "the code paths that made each call");
   app.add_flag("--sites", options.repeat.record.sites,
                "keep the calling instruction of each call in the evidence");
+  app.add_flag("--args", options.args,
+               "the values of arguments that say what a call is: flags, commands, families");
   CLI::Option* no_follow =
       app.add_flag("--no-follow", typed.no_follow, "the process alone, not its children");
   app.add_flag("-f,--follow", follow, "children too; this is the default")->excludes(no_follow);
   CLI::Option* counts =
       app.add_flag("--counts", typed.counts, "counts alone, no errors and no time: the cheapest");
   app.add_flag("--no-time", typed.no_time, "counts and errors, no time")->excludes(counts);
+  app.add_option("--ready-after", typed.ready_after,
+                 "the program's steady phase begins this long after its start (default: at its "
+                 "first accept, or wait for events after a listen)")
+      ->type_name("SECONDS");
+  app.add_option("--ready-when", typed.ready_when,
+                 "the steady phase begins when a line of the program's output contains TEXT")
+      ->type_name("TEXT");
   app.add_option("--recorder", typed.recorder,
                  "what watches: ebpf, ptrace or auto (default: eBPF where it can)")
       ->type_name("NAME");

@@ -192,6 +192,15 @@ std::optional<GoTable::Function> GoTable::find(std::uint64_t vaddr) const {
   return function;
 }
 
+std::optional<std::uint64_t> GoTable::address_of(std::string_view name) const {
+  for (std::uint64_t i = 0; i < count_; ++i) {
+    const std::uint64_t row = functions_ + word(functions_ + 8 * i + 4, 4);
+    if (row + function_size_ > bytes_.size()) continue;
+    if (name_at(word(row + kNameOffset, 4)) == name) return text_ + word(row + kEntryOffset, 4);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::int32_t> GoTable::value_at(const Function& function, std::uint64_t table,
                                               std::uint64_t vaddr) const {
   if (table == 0 || pc_tables_ + table >= bytes_.size()) return std::nullopt;

@@ -40,6 +40,8 @@ class GoTable {
   /// Link-time address of the first function.
   [[nodiscard]] std::uint64_t text() const { return text_; }
   [[nodiscard]] std::optional<Function> find(std::uint64_t vaddr) const;
+  /// Where the function `name` starts. Cost: a walk over all functions.
+  [[nodiscard]] std::optional<std::uint64_t> address_of(std::string_view name) const;
   /// Bytes between the stack pointer and the return address, at `vaddr` in `function`.
   [[nodiscard]] std::optional<std::uint64_t> frame_size(const Function& function,
                                                         std::uint64_t vaddr) const;

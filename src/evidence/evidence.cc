@@ -42,23 +42,13 @@ void merge_stacks(std::vector<Stack>& into, const std::vector<Stack>& more) {
 }
 
 /// A set of values is worth something only when it is closed: an index that one side has no set for
-/// (not recorded, or too many values) has none in the sum.
+/// (not recorded) has none in the sum. Many on one side are many in the sum.
 void merge_args(CallEvidence& into, const CallEvidence& more) {
-  for (auto entry = into.args.begin(); entry != into.args.end();) {
-    const auto other = more.args.find(entry->first);
-    if (other == more.args.end()) {
-      entry = into.args.erase(entry);
-      continue;
-    }
-    std::vector<std::uint64_t> both;
-    std::set_union(entry->second.begin(), entry->second.end(), other->second.begin(),
-                   other->second.end(), std::back_inserter(both));
-    if (both.size() > kMaxArgValues) {
-      entry = into.args.erase(entry);
-      continue;
-    }
-    entry->second = std::move(both);
-    ++entry;
+  for (const unsigned index : more.args_many) into.set_many(index);
+  std::erase_if(into.args, [&](const auto& entry) { return !more.args.contains(entry.first); });
+  for (const auto& [index, values] : more.args) {
+    if (!into.args.contains(index)) continue;
+    for (const std::uint64_t value : values) into.add_arg(index, value);
   }
 }
 
@@ -72,6 +62,35 @@ void merge_min(CallEvidence& into, const CallEvidence& more) {
   }
 }
 
+/// What one side does not know, the sum does not either: no phases at all, or load as a part of
+/// start.
+void merge_phases(CallEvidence& into, const CallEvidence& more) {
+  if (!into.phases || !more.phases) {
+    into.phases.reset();
+    return;
+  }
+  PhaseCounts& sum = *into.phases;
+  add(sum.start, more.phases->start);
+  add(sum.steady, more.phases->steady);
+  if (sum.load && more.phases->load) {
+    add(*sum.load, *more.phases->load);
+  } else {
+    add(sum.start, sum.load.value_or(0));
+    add(sum.start, more.phases->load.value_or(0));
+    sum.load.reset();
+  }
+}
+
+void merge_ready(Evidence& into, const Evidence& more) {
+  for (const auto& [by, mark] : more.ready) {
+    ReadyMark& sum =
+        into.ready.try_emplace(by, ReadyMark{0, mark.min_ns, mark.max_ns}).first->second;
+    add(sum.runs, mark.runs);
+    sum.min_ns = std::min(sum.min_ns, mark.min_ns);
+    sum.max_ns = std::max(sum.max_ns, mark.max_ns);
+  }
+}
+
 void merge_call(CallEvidence& into, const CallEvidence& more) {
   add(into.count, more.count);
   for (const auto& [name, count] : more.errors) add(into.errors[name], count);
@@ -82,6 +101,9 @@ void merge_call(CallEvidence& into, const CallEvidence& more) {
   for (const auto& [site, count] : more.sites) add(into.sites[site], count);
   merge_stacks(into.stacks, more.stacks);
   merge_args(into, more);
+  merge_phases(into, more);
+  if (more.first_seen_ns) into.seen_at(*more.first_seen_ns);
+  if (more.last_seen_ns) into.seen_at(*more.last_seen_ns);
 }
 
 /// Both are sorted, and so is the sum, without moving what is there for each that comes between.
@@ -191,6 +213,34 @@ std::uint64_t CallEvidence::error_count() const {
   return sum;
 }
 
+void add_arg_value(std::map<unsigned, std::vector<std::uint64_t>>& args,
+                   std::set<unsigned>& args_many, unsigned index, std::uint64_t value) {
+  if (args_many.contains(index)) return;
+  std::vector<std::uint64_t>& values = args[index];
+  const auto at = std::lower_bound(values.begin(), values.end(), value);
+  if (at != values.end() && *at == value) return;
+  if (values.size() == kMaxArgValues) {
+    args.erase(index);
+    args_many.insert(index);
+  } else {
+    values.insert(at, value);
+  }
+}
+
+void CallEvidence::add_arg(unsigned index, std::uint64_t value) {
+  add_arg_value(args, args_many, index, value);
+}
+
+void CallEvidence::seen_at(std::uint64_t unix_ns) {
+  first_seen_ns = std::min(first_seen_ns.value_or(unix_ns), unix_ns);
+  last_seen_ns = std::max(last_seen_ns.value_or(unix_ns), unix_ns);
+}
+
+void CallEvidence::set_many(unsigned index) {
+  args.erase(index);
+  args_many.insert(index);
+}
+
 CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin origin) {
   const std::pair key(call, origin);
   auto at = std::lower_bound(calls.begin(), calls.end(), key, before);
@@ -201,6 +251,12 @@ CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin orig
     at = calls.insert(at, std::move(fresh));
   }
   return *at;
+}
+
+CallEvidence* find_in(std::vector<CallEvidence>& calls, Call call, Origin origin) {
+  const auto at = std::lower_bound(calls.begin(), calls.end(), std::pair(call, origin), before);
+  if (at == calls.end() || at->call != call || at->origin != origin) return nullptr;
+  return &*at;
 }
 
 CallEvidence& Evidence::record(Call call, Origin origin) { return record_in(calls, call, origin); }
@@ -263,6 +319,7 @@ void merge_evidence(Evidence& into, const Evidence& more) {
   into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));
   merge_operations(into.operations, more.operations, into.runs);
   merge_executables(into, more);
+  merge_ready(into, more);
   add(into.runs, more.runs);
   add(into.lost, more.lost);
   for (const auto& [what, count] : more.losses) add(into.losses[what], count);

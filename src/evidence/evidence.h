@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -23,7 +24,7 @@ inline constexpr std::uint64_t kEvidenceSchema = 1;
 /// Most code paths kept for one call, the frequent ones first: enough to read, and a recursive
 /// program has no end of them.
 inline constexpr std::size_t kMaxStacks = 32;
-/// Most values of one argument that still count as a set; past it the index is absent.
+/// Most values of one argument that still count as a set; past it there are "many".
 inline constexpr std::size_t kMaxArgValues = 64;
 /// Most notes in one file: each is a kind of trouble, and there are few kinds.
 inline constexpr std::size_t kMaxNotes = 64;
@@ -67,6 +68,23 @@ struct Stack {
   auto operator<=>(const Stack&) const = default;
 };
 
+/// How many of the calls were made in which phase of their program.
+struct PhaseCounts {
+  /// Before main; absent where that is not told apart, and in `start` then.
+  std::optional<std::uint64_t> load;
+  std::uint64_t start = 0;   ///< until the ready mark
+  std::uint64_t steady = 0;  ///< after it
+  bool operator==(const PhaseCounts&) const = default;
+};
+
+/// By what, in how many runs, and how long after their start programs were ready.
+struct ReadyMark {
+  std::uint64_t runs = 0;
+  std::uint64_t min_ns = 0;
+  std::uint64_t max_ns = 0;
+  bool operator==(const ReadyMark&) const = default;
+};
+
 /// All that is known about one (ABI, number, origin).
 struct CallEvidence {
   Call call;
@@ -81,10 +99,21 @@ struct CallEvidence {
   std::uint64_t first_run = 0;          ///< 1-based number of the run that showed it first
   std::map<Site, std::uint64_t> sites;  ///< optional: calling instruction -> how often
   std::vector<Stack> stacks;            ///< optional: sorted by count, then frames
-  /// Optional: argument index -> values seen; an index that took too many values is absent.
+  /// Optional: argument index -> the values seen, sorted. Closed: there was no other.
   std::map<unsigned, std::vector<std::uint64_t>> args;
+  std::set<unsigned> args_many;       ///< arguments that took more than kMaxArgValues
+  std::optional<PhaseCounts> phases;  ///< absent where it is not known
+  /// Nanoseconds since 1970, to the millisecond in the file; absent where it is not known.
+  std::optional<std::uint64_t> first_seen_ns;
+  std::optional<std::uint64_t> last_seen_ns;
 
   [[nodiscard]] std::uint64_t error_count() const;
+  /// Adds to the values of argument `index`; the one past kMaxArgValues makes them many.
+  void add_arg(unsigned index, std::uint64_t value);
+  /// It was seen at this moment, nanoseconds since 1970.
+  void seen_at(std::uint64_t unix_ns);
+  /// Argument `index` took more values than are kept.
+  void set_many(unsigned index);
 };
 
 /// How often an operation of io_uring was taken from a ring. No call: no filter sees it.
@@ -120,6 +149,7 @@ struct Evidence {
   std::uint64_t unresolved_sites = 0;
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"
+  std::map<std::string, ReadyMark> ready;  ///< what the ready mark was -> when; optional
   std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
   /// Operations of io_uring by opcode (arch/io_uring.h); empty where the recorder sees none.
   std::map<std::uint32_t, RingOperation> operations;
@@ -134,8 +164,15 @@ struct Evidence {
   [[nodiscard]] std::uint64_t observed() const;  ///< sum of all counts
 };
 
+/// CallEvidence::add_arg on its two members, for who counts before there is a record.
+void add_arg_value(std::map<unsigned, std::vector<std::uint64_t>>& args,
+                   std::set<unsigned>& args_many, unsigned index, std::uint64_t value);
+
 /// The record of (call, origin) in `calls`, made when missing; keeps them sorted.
 CallEvidence& record_in(std::vector<CallEvidence>& calls, Call call, Origin origin);
+
+/// The record of (call, origin) in sorted `calls`, or null.
+CallEvidence* find_in(std::vector<CallEvidence>& calls, Call call, Origin origin);
 
 /// Appends `note` unless it is there already.
 void add_note(Evidence& evidence, std::string note);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "evidence/evidence.h"
 
 namespace sysnare {
@@ -20,6 +21,7 @@ using Json = nlohmann::ordered_json;
 /// The largest integer that a double holds exactly together with all below it.
 constexpr std::uint64_t kMaxPlain = (1ull << 53) - 1;
 constexpr unsigned kArgCount = 6;
+constexpr unsigned kTimeDigits = 3;  // of a second: what the recorders know
 
 Json number(std::uint64_t value) { return value <= kMaxPlain ? Json(value) : Json(hex(value)); }
 
@@ -41,6 +43,8 @@ Json call_json(const CallEvidence& call) {
   if (call.min_ns) json["min_ns"] = number(*call.min_ns);
   json["runs_seen"] = number(call.runs_seen);
   json["first_run"] = number(call.first_run);
+  if (call.first_seen_ns) json["first_seen"] = timestamp_text(*call.first_seen_ns, kTimeDigits);
+  if (call.last_seen_ns) json["last_seen"] = timestamp_text(*call.last_seen_ns, kTimeDigits);
   if (!call.sites.empty()) {
     json["sites"] = Json::array();
     for (const auto& [site, count] : call.sites) {
@@ -66,6 +70,13 @@ Json call_json(const CallEvidence& call) {
       json["args"][std::to_string(index)] = std::move(list);
     }
   }
+  if (call.phases) {
+    Json& phases = json["phases"] = Json::object();
+    if (call.phases->load) phases["load"] = number(*call.phases->load);
+    phases["start"] = number(call.phases->start);
+    phases["steady"] = number(call.phases->steady);
+  }
+  if (!call.args_many.empty()) json["args_many"] = call.args_many;
   return json;
 }
 
@@ -184,6 +195,55 @@ Result<void> read_args(const Cursor& object, CallEvidence& out) {
   return {};
 }
 
+Result<void> read_args_many(const Cursor& object, CallEvidence& out) {
+  Result<std::vector<Cursor>> items = object.items_of("args_many");
+  if (!items) return propagate(items);
+  for (const Cursor& item : *items) {
+    Result<std::uint64_t> index = item.u64(0, kArgCount - 1);
+    if (!index) return propagate(index);
+    if (out.args.contains(static_cast<unsigned>(*index))) {
+      return item.fail("argument {} has a set in \"args\" too", *index);
+    }
+    out.args_many.insert(static_cast<unsigned>(*index));
+  }
+  return {};
+}
+
+Result<void> read_phases(const Cursor& object, CallEvidence& out) {
+  if (!object.has("phases")) return {};
+  const Cursor at = *object.at("phases");
+  if (!at.is_object()) return at.fail("an object is needed here");
+  PhaseCounts& phases = out.phases.emplace();
+  Result<void> read = at.read("start", phases.start);
+  if (read) read = at.read("steady", phases.steady);
+  if (read && at.has("load")) read = at.read("load", phases.load.emplace());
+  if (!read) return read;
+  std::uint64_t sum = phases.start;
+  if (__builtin_add_overflow(sum, phases.steady, &sum) ||
+      __builtin_add_overflow(sum, phases.load.value_or(0), &sum) || sum > out.count) {
+    return at.fail("more than the {} there were", plural(out.count, "call"));
+  }
+  return {};
+}
+
+Result<void> read_seen(const Cursor& object, CallEvidence& out) {
+  for (const auto& [key, moment] :
+       {std::pair("first_seen", &out.first_seen_ns), std::pair("last_seen", &out.last_seen_ns)}) {
+    if (!object.has(key)) continue;
+    std::string text;
+    if (Result<void> read = object.read(key, text); !read) return read;
+    *moment = timestamp_of(text);
+    if (!*moment) {
+      return object.at(key)->fail("\"{}\" is no time such as 2026-11-27T20:30:12.345Z",
+                                  printable(text));
+    }
+  }
+  if (out.first_seen_ns && out.last_seen_ns && *out.first_seen_ns > *out.last_seen_ns) {
+    return object.fail("last_seen is before first_seen");
+  }
+  return {};
+}
+
 /// ABI and number, held against the name where there is one: a file that contradicts itself would
 /// otherwise allow a call that its reader never saw in it.
 Result<Call> read_call(const Cursor& object) {
@@ -242,6 +302,9 @@ Result<CallEvidence> read_entry(const Cursor& object, std::uint64_t runs) {
   if (read) read = read_sites(object, entry);
   if (read) read = read_stacks(object, entry);
   if (read) read = read_args(object, entry);
+  if (read) read = read_args_many(object, entry);
+  if (read) read = read_phases(object, entry);
+  if (read) read = read_seen(object, entry);
   if (!read) return propagate(read);
   if (entry.error_count() > entry.count) {
     return object.fail("errors: {} of {}, more than there were", entry.error_count(),
@@ -346,6 +409,21 @@ Result<void> read_executables(const Cursor& top, Evidence& evidence) {
   return {};
 }
 
+Result<void> read_ready(const Cursor& top, Evidence& evidence) {
+  auto members = top.members_of("ready");
+  if (!members) return propagate(members);
+  for (const auto& [by, at] : *members) {
+    if (!at.is_object()) return at.fail("an object is needed here");
+    ReadyMark mark;
+    Result<void> read = at.read("runs", mark.runs, evidence.runs);
+    if (read) read = at.read("min_ns", mark.min_ns);
+    if (read) read = at.read("max_ns", mark.max_ns);
+    if (!read) return read;
+    evidence.ready[by] = mark;
+  }
+  return {};
+}
+
 Result<void> read_schema(const Cursor& top) {
   Result<Cursor> at = top.at("schema");
   if (!at) return propagate(at, "no evidence file");
@@ -400,6 +478,11 @@ std::string write_evidence(const Evidence& evidence) {
   json["children_unfollowed"] = number(evidence.children_unfollowed);
   json["unresolved_sites"] = number(evidence.unresolved_sites);
   json["notes"] = evidence.notes;
+  for (const auto& [by, mark] : evidence.ready) {
+    json["ready"][by] = {{"runs", number(mark.runs)},
+                         {"min_ns", number(mark.min_ns)},
+                         {"max_ns", number(mark.max_ns)}};
+  }
   json["calls"] = Json::array();
   for (const CallEvidence& call : evidence.calls) json["calls"].push_back(call_json(call));
   put_operations(json, evidence.operations);
@@ -430,6 +513,7 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (read) read = top.read("children_unfollowed", evidence.children_unfollowed);
   if (read) read = top.read("unresolved_sites", evidence.unresolved_sites);
   if (read) read = top.read("notes", evidence.notes);
+  if (read) read = read_ready(top, evidence);
   if (!read) return propagate(read);
   // What is numbered and merged by runs needs one.
   if (evidence.runs == 0) return top.at("runs")->fail("0 runs, at least 1 is needed");

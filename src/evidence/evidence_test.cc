@@ -87,8 +87,10 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   right.sites = {{Site{"libc", "", 16}, 1}, {Site{"libc", "", 8}, 1}};
   left.stacks = {{{"open", "main"}, 1, false}};
   right.stacks = {{{"open", "f"}, 2, false}, {{"open", "main"}, 2, false}};
-  left.args = {{0, {1, 2}}, {1, {5}}, {2, {1}}};
+  left.args = {{0, {1, 2}}, {1, {5}}, {2, {1}}, {4, {1}}};
+  left.args_many = {3};
   right.args = {{0, {2, 3}}, {2, {}}};
+  right.args_many = {4, 5};
   for (std::uint64_t value = 100; value < 100 + kMaxArgValues; ++value) {
     right.args[2].push_back(value);
   }
@@ -112,6 +114,7 @@ TEST(Evidence, MergeAddsWhatHangsOnACall) {
   EXPECT_EQ(sum.stacks[0].count, 3u);
   ASSERT_EQ(sum.args.size(), 1u) << "a set missing on one side or grown too large is no set";
   EXPECT_THAT(sum.args.at(0), ElementsAre(1, 2, 3));
+  EXPECT_THAT(sum.args_many, ElementsAre(2, 3, 4, 5)) << "grown too large, or many on either side";
   EXPECT_EQ(a.lost, 3u);
   EXPECT_EQ(a.runs_unfollowed, 2u);
   EXPECT_EQ(a.children_unfollowed, 5u);
@@ -193,6 +196,73 @@ TEST(Evidence, WhatWasLostIsNamedFromTheFileOn) {
   EXPECT_THAT(refused.error().message, HasSubstr("more than the 1,199 of `lost`"));
 }
 
+TEST(Evidence, ValuesOfAnArgumentTurnToManyPastTheLimit) {
+  CallEvidence call;
+  for (std::uint64_t value = kMaxArgValues; value > 0; --value) {
+    call.add_arg(1, value);
+    call.add_arg(1, value);
+  }
+  ASSERT_EQ(call.args.at(1).size(), kMaxArgValues);
+  EXPECT_TRUE(std::is_sorted(call.args.at(1).begin(), call.args.at(1).end()));
+  EXPECT_TRUE(call.args_many.empty());
+  call.add_arg(1, 0);
+  EXPECT_FALSE(call.args.contains(1));
+  EXPECT_THAT(call.args_many, ElementsAre(1));
+  call.add_arg(1, 7);
+  EXPECT_FALSE(call.args.contains(1)) << "many stay many";
+}
+
+TEST(Evidence, MergeAddsPhasesWhereBothKnowThem) {
+  using Phases = std::optional<PhaseCounts>;
+  struct Case {
+    const char* why;
+    Phases left, right, sum;
+  };
+  const Case cases[] = {
+      {"each by itself", PhaseCounts{1, 2, 3}, PhaseCounts{10, 20, 30}, PhaseCounts{11, 22, 33}},
+      {"load is in start on the right", PhaseCounts{1, 2, 3}, PhaseCounts{{}, 20, 30},
+       PhaseCounts{{}, 23, 33}},
+      {"load is in start on the left", PhaseCounts{{}, 2, 3}, PhaseCounts{10, 20, 30},
+       PhaseCounts{{}, 32, 33}},
+      {"not known on one side", PhaseCounts{1, 2, 3}, {}, {}},
+      {"not known on the other", {}, PhaseCounts{1, 2, 3}, {}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Evidence a = run_of({"read"});
+    Evidence b = run_of({"read"});
+    a.calls[0].phases = c.left;
+    b.calls[0].phases = c.right;
+    merge_evidence(a, b);
+    EXPECT_TRUE(a.calls[0].phases == c.sum);
+  }
+}
+
+TEST(Evidence, MergeKeepsTheFirstAndTheLastMoment) {
+  Evidence a = run_of({"read", "write"});
+  Evidence b = run_of({"read", "write"});
+  a.calls[0].seen_at(500);
+  b.calls[0].seen_at(700);
+  b.calls[0].seen_at(300);
+  b.calls[1].seen_at(9);
+  merge_evidence(a, b);
+  EXPECT_EQ(a.calls[0].first_seen_ns, 300u);
+  EXPECT_EQ(a.calls[0].last_seen_ns, 700u);
+  EXPECT_EQ(a.calls[1].first_seen_ns, 9u) << "known on one side";
+}
+
+TEST(Evidence, MergeKeepsWhenProgramsWereReady) {
+  Evidence a = run_of({"read"});
+  Evidence b = run_of({"read"});
+  a.ready = {{"first accept", {1, 50, 50}}};
+  b.ready = {{"first accept", {1, 20, 20}}, {"SIGUSR1", {1, 9, 9}}};
+  merge_evidence(a, b);
+  merge_evidence(a, run_of({"read"}));
+  const std::map<std::string, ReadyMark> both = {{"first accept", {2, 20, 50}},
+                                                 {"SIGUSR1", {1, 9, 9}}};
+  EXPECT_TRUE(a.ready == both);
+}
+
 TEST(Evidence, MergeKeepsTheShortestTimeWhereBothKnowIt) {
   struct Case {
     const char* why;
@@ -265,9 +335,15 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   call.sites = {{Site{"/lib/libc.so.6", "ab", 0xfffffffffffffff0}, 7}, {Site{"[anon]", "", 1}, 1}};
   call.stacks = {{{"write", "main"}, 2, true}, {{"f"}, 1, false}};
   call.args = {{0, {0, UINT64_MAX}}, {5, {}}};
+  call.args_many = {2, 3};
+  call.phases = PhaseCounts{1, 1ull << 52, 0};
+  call.first_seen_ns = 1'795'811'412'345'000'000;
+  call.last_seen_ns = 1'795'811'412'346'000'000;
+  evidence.ready = {{"first accept", {2, 20, 1ull << 60}}};
   const CallEvidence expected = call;
   evidence.record({Abi::kI386, 5000}, Origin::kScan).count = 1;  // moves what `call` refers to
   const std::string text = write_evidence(evidence);
+  EXPECT_THAT(text, HasSubstr("\"first_seen\": \"2026-11-27T20:30:12.345Z\","));
   EXPECT_THAT(text, HasSubstr("\"lost\": 9007199254740991,"));
   EXPECT_THAT(text, HasSubstr("\"count\": \"0x20000000000000\""));
   EXPECT_THAT(text, HasSubstr("\"name\": \"syscall_0x1388\""));
@@ -285,6 +361,11 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   EXPECT_EQ(got->sites, expected.sites);
   EXPECT_EQ(got->stacks, expected.stacks);
   EXPECT_EQ(got->args, expected.args);
+  EXPECT_EQ(got->args_many, expected.args_many);
+  EXPECT_TRUE(got->phases == expected.phases);
+  EXPECT_EQ(got->first_seen_ns, expected.first_seen_ns);
+  EXPECT_EQ(got->last_seen_ns, expected.last_seen_ns);
+  EXPECT_TRUE(back->ready == evidence.ready);
   EXPECT_EQ(back->command, evidence.command);
   EXPECT_EQ(back->program, evidence.program);
 }
@@ -472,6 +553,27 @@ TEST(EvidenceFile, NamesTheMistake) {
       {"argument value", with(read + R"(, "args": {"0": ["x"]}})"), "calls[0].args.0[0]: a whole"},
       {"argument twice under two spellings", with(read + R"(, "args": {"0": [], "0x0": []}})"),
        "argument 0 stands twice"},
+      {"no time", with(read + R"(, "first_seen": "yesterday"})"),
+       "\"yesterday\" is no time such as"},
+      {"last before first",
+       with(read +
+            R"(, "first_seen": "2026-01-01T00:00:00Z", "last_seen": "2025-01-01T00:00:00Z"})"),
+       "calls[0]: last_seen is before first_seen"},
+      {"phases is a number", with(read + R"(, "phases": 1})"), "calls[0].phases: an object"},
+      {"more in phases than there were",
+       with(read + R"(, "count": 5, "phases": {"load": 3, "start": 2, "steady": 1}})"),
+       "calls[0].phases: more than the 5 calls there were"},
+      {"phases whose sum does not fit",
+       with(read + R"(, "count": 5, "phases": {"start": "0xffffffffffffffff", "steady": 2}})"),
+       "more than the 5 calls"},
+      {"ready is a list", R"({"schema": 1, "lost": 0, "ready": [], "calls": []})",
+       "f:1: ready: an object"},
+      {"ready in more runs than there were",
+       R"({"schema": 1, "lost": 0, "runs": 1, "ready": {"x": {"runs": 2}}, "calls": []})",
+       "f:1: ready.x.runs: 2 is above 1"},
+      {"many of argument 6", with(read + R"(, "args_many": [6]})"), "calls[0].args_many[0]: a whole number from 0 to 5"},
+      {"a set and many", with(read + R"(, "args": {"1": []}, "args_many": [1]})"),
+       "argument 1 has a set in \"args\" too"},
       {"site without module", with(read + R"(, "sites": [{}]})"), "calls[0].sites[0]: \"module\""},
       {"site twice", with(read + R"(, "sites": [{"module": "m"}, {"module": "m"}]})"),
        "sites[1]: the site stands twice"},

@@ -196,6 +196,19 @@ TEST(Learn, GivesTheSameProfileWhateverTheOrderOfTheEvidence) {
   EXPECT_EQ(forth->profile.architectures, back->profile.architectures);
 }
 
+TEST(Learn, AllowsNoLessForTheArgumentsThatAreKnown) {
+  Evidence plain = evidence_of({{"socket"}, {"ioctl"}});
+  Evidence with_args = plain;
+  for (CallEvidence& call : with_args.calls) {
+    call.add_arg(1, 7);
+    call.set_many(2);
+  }
+  const Result<Learned> without = learn({plain}, {}, {});
+  const Result<Learned> with = learn({with_args}, {}, {});
+  ASSERT_TRUE(without && with);
+  EXPECT_EQ(text_of(with->profile), text_of(without->profile));
+}
+
 TEST(Learn, LabelsALayerAndCountsNoCallTwice) {
   const std::vector<Layer> layers = {{"runtime: runc", "measured", {"fstatfs", "write"}}};
   const Result<Learned> learned = learn({evidence_of({{"write"}})}, layers, {});

@@ -87,4 +87,9 @@ std::string exec_failure_sentence(const std::string& path, int sys_errno) {
   return fmt::format("{}: cannot be executed: {}", printable(path), why);
 }
 
+std::string script_interpreter(const std::string& path) {
+  const std::string start = start_of(path);
+  return start.starts_with("#!") ? interpreter_in(start) : std::string();
+}
+
 }  // namespace sysnare

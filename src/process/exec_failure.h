@@ -12,4 +12,7 @@ namespace sysnare {
 /// that is missing. `sys_errno` is what execve gave.
 std::string exec_failure_sentence(const std::string& path, int sys_errno);
 
+/// The interpreter that the #! line of the file `path` names; empty for what is no script.
+std::string script_interpreter(const std::string& path);
+
 }  // namespace sysnare

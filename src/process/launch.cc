@@ -143,6 +143,8 @@ Result<Launch> Launch::start(const LaunchSpec& spec) {
   plan.listener = spec.listener;
   plan.no_new_privs = spec.no_new_privs;
   plan.filter_flags = spec.filter_flags;
+  plan.out = spec.out;
+  plan.err = spec.err;
   for (int number = 1; number <= kLastSignal; ++number) {
     if (spec.signals.ignored[static_cast<std::size_t>(number)]) {
       plan.ignored_signals |= 1ull << (number - 1);

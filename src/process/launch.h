@@ -42,6 +42,8 @@ struct LaunchSpec {
   bool no_new_privs = true;                       ///< false needs CAP_SYS_ADMIN
   bool ptrace = false;                            ///< seize the child before it goes on
   std::uint64_t ptrace_options = 0;               ///< PTRACE_O_*
+  int out = -1;  ///< what the program gets as descriptor 1; -1: ours. Without `listener` alone
+  int err = -1;  ///< as descriptor 2
   SignalState signals = SignalState::now();  ///< what the program starts with (JobControl::before)
 };
 

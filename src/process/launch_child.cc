@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -77,6 +78,15 @@ void restore_signals(const ChildPlan& plan) {
   }
 }
 
+/// The table of descriptors is the parent's too: a copy of our own first.
+void take_output(const ChildPlan& plan, ChildTells& tells) {
+  if (plan.out < 0 && plan.err < 0) return;
+  const long unshared = raw_syscall(SYS_unshare, CLONE_FILES);
+  if (unshared < 0) stop_with(tells, kStepExecFailed, unshared);
+  if (plan.out >= 0) raw_syscall(SYS_dup3, plan.out, 1, 0);
+  if (plan.err >= 0) raw_syscall(SYS_dup3, plan.err, 2, 0);
+}
+
 }  // namespace
 
 void run_child(const ChildPlan& plan) {
@@ -84,6 +94,7 @@ void run_child(const ChildPlan& plan) {
   wait_for_release(plan);
   tells.step.store(kStepLoading);
   restore_signals(plan);
+  take_output(plan, tells);
   // Until exec gives us an address space of its own (and resets this): no core dump of a failed
   // launch, and no other process of this user reading our copy of the parent's memory.
   raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0);

@@ -37,6 +37,8 @@ struct ChildPlan {
   unsigned filter_count;
   bool listener;
   bool no_new_privs;
+  int out;  ///< to become descriptor 1, -1 for none
+  int err;  ///< to become descriptor 2
   std::uint64_t filter_flags;
   std::uint64_t ignored_signals;  ///< bit N-1 for signal N
   std::uint64_t signal_mask;      ///< the kernel's sigset

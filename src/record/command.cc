@@ -51,20 +51,34 @@ void tell_exec_failure(const std::optional<Launch>& launch, Recording& recording
   recording.exit_code_of_failure = kNotExecutable;
 }
 
-bool take_ending_signals(const JobControl& jobs, pid_t command, Recording& recording) {
-  bool end = false;
+Result<std::optional<OutputTap>> tap_output(const RecordOptions& options, LaunchSpec& spec,
+                                            std::function<void()> on_text) {
+  if (options.ready.text.empty()) return std::optional<OutputTap>();
+  Result<OutputTap> tap = OutputTap::open(options.ready.text, std::move(on_text));
+  if (!tap) return propagate(tap);
+  spec.out = tap->out();
+  spec.err = tap->err();
+  return std::optional<OutputTap>(std::move(*tap));
+}
+
+TakenSignals take_signals(const JobControl& jobs, pid_t command, Recording& recording) {
+  TakenSignals taken;
   signalfd_siginfo info{};
   while (::read(jobs.fd(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGUSR1) {
+      taken.ready = true;
+      continue;
+    }
     recording.interrupted_by = static_cast<int>(info.ssi_signo);
     // Nobody else to hand it to: processes that we attached to, or that outlive the command, did
     // not ask for it.
     if (command == 0) {
-      end = true;
+      taken.end = true;
     } else if (info.ssi_code != SI_KERNEL) {  // the terminal's has reached the command already
       ::kill(command, static_cast<int>(info.ssi_signo));
     }
   }
-  return end;
+  return taken;
 }
 
 }  // namespace sysnare

@@ -4,11 +4,13 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 
 #include "base/result.h"
 #include "process/job_control.h"
 #include "process/launch.h"
+#include "process/output_tap.h"
 #include "record/recorder.h"
 
 namespace sysnare {
@@ -24,8 +26,16 @@ Result<std::optional<Launch>> start_command(const LaunchSpec& spec, Recording& r
 /// What became of the exec of `launch`, once the recording has ended.
 void tell_exec_failure(const std::optional<Launch>& launch, Recording& recording);
 
-/// Takes the signals that came to us: hands them on to `command` while it lives. True when the
-/// recording shall end, since there is nobody to hand them to.
-bool take_ending_signals(const JobControl& jobs, pid_t command, Recording& recording);
+/// Puts a tap into the output of the command of `spec`, where the options ask for a line of it; the
+/// first calls `on_text`, in a thread of its own.
+Result<std::optional<OutputTap>> tap_output(const RecordOptions& options, LaunchSpec& spec,
+                                            std::function<void()> on_text);
+
+struct TakenSignals {
+  bool end = false;    ///< the recording shall end: there is nobody to hand them to
+  bool ready = false;  ///< SIGUSR1: the ready mark
+};
+/// Takes the signals that came to us: hands them on to `command` while it lives.
+TakenSignals take_signals(const JobControl& jobs, pid_t command, Recording& recording);
 
 }  // namespace sysnare

@@ -19,5 +19,7 @@ inline constexpr const char* kNoteHost =
     "those of sysnare itself";
 /// What was lost, in the plural, for lose().
 inline constexpr const char* kLostOdd = "calls of nonsense numbers past the most that are kept";
+inline constexpr const char* kNoteNotReady =
+    "the ready mark that was asked for did not come: no call is in phase steady";
 
 }  // namespace sysnare

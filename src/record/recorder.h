@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "evidence/evidence.h"
+#include "record/ready.h"
 #include "record/saver.h"
 
 namespace sysnare {
@@ -49,6 +50,9 @@ struct RecordOptions {
   bool sites = false;   ///< keep the calling instruction of each call
   bool follow = true;   ///< children too
   RecordDetail detail = RecordDetail::kTime;
+  /// When the steady phase begins; SIGUSR1 to us says it in any case. Without a command only a time
+  /// and the signal do.
+  ReadyOptions ready;
   /// Called once, when everything asked for is watched (and a command is about to be executed).
   std::function<void()> on_armed;
   /// Gets the evidence so far whenever it is due; may be null.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
@@ -292,6 +293,39 @@ TEST_P(RecorderContract, MeasuresWallTime) {
   EXPECT_GT(sum, sleep.total_ns);
 }
 
+TEST_P(RecorderContract, SaysWhenACallCameFirstAndLast) {
+  constexpr std::uint64_t kMs = 1'000'000;
+  // A jiffy is 10 ms at most, CONFIG_HZ=100; what is in a recording came while it went on.
+  constexpr std::uint64_t kPrecision = 25 * kMs;
+  for (const RecordDetail detail : {RecordDetail::kTime, RecordDetail::kErrors}) {
+    SCOPED_TRACE(static_cast<int>(detail));
+    RecordOptions options;
+    options.command = {"sh", "-c",
+                       "mkdir /proc/x 2>/dev/null; sleep 0.3; rmdir /proc/x 2>/dev/null; exit 0"};
+    options.detail = detail;
+    const auto clock = [] {
+      return static_cast<std::uint64_t>(
+          std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+    };
+    const std::uint64_t before = clock();
+    const Recorded recorded = record(GetParam().record, options);
+    const std::uint64_t after = clock();
+    expect_ended(recorded, 0);
+    for (const CallEvidence& each : recorded.recording.evidence.calls) {
+      SCOPED_TRACE(call_label(each.call));
+      ASSERT_TRUE(each.first_seen_ns && each.last_seen_ns);
+      EXPECT_GE(*each.first_seen_ns + kPrecision, before);
+      EXPECT_LE(*each.first_seen_ns, *each.last_seen_ns);
+      EXPECT_LE(*each.last_seen_ns, after + kPrecision);
+    }
+    const CallEvidence mkdir = call(recorded, "mkdir");
+    const CallEvidence rmdir = call(recorded, "rmdir");
+    EXPECT_GE(rmdir.first_seen_ns.value() + kPrecision, mkdir.last_seen_ns.value() + 300 * kMs);
+    const CallEvidence execve = call(recorded, "execve");
+    EXPECT_GE(execve.last_seen_ns.value() + kPrecision, execve.first_seen_ns.value() + 300 * kMs);
+  }
+}
+
 TEST_P(RecorderContract, SaysWhichProgramAndHow) {
   const Recorded recorded = run({"sh", "-c", "exit 7"});
   expect_ended(recorded, 7);
@@ -400,6 +434,47 @@ TEST_P(RecorderContract, FollowsChildrenOnlyWhenAsked) {
   EXPECT_EQ(recorded.recording.evidence.runs_unfollowed, 1u);
   EXPECT_EQ(recorded.recording.evidence.children_unfollowed, 9u);
   EXPECT_EQ(run({victim("births")}).recording.evidence.runs_unfollowed, 0u);
+}
+
+using Values = std::vector<std::uint64_t>;
+using Args = std::map<unsigned, Values>;
+
+TEST_P(RecorderContract, KeepsTheValuesOfArgumentsThatSayWhatACallIs) {
+  const Recorded recorded = run({victim("arguments")});
+  expect_ended(recorded, 0);
+  EXPECT_EQ(recorded.recording.evidence.lost, 0u);
+  EXPECT_EQ(call(recorded, "socket").args,
+            (Args{{0, {1, 12345}}, {1, {1, 0x80002}}, {2, {0, 77}}}));
+  EXPECT_EQ(call(recorded, "futex").args, (Args{{1, {129}}}));
+  EXPECT_EQ(call(recorded, "ioctl").args, (Args{{1, {0x10000, 0x10001, 0x10002}}}));
+  EXPECT_EQ(call(recorded, "kill").args, (Args{{1, {0, SIGCONT}}}));
+  EXPECT_EQ(call(recorded, "personality").args, (Args{{0, {0xffffffff}}}));
+  for (const CallEvidence& each : recorded.recording.evidence.calls) {
+    EXPECT_THAT(each.args_many, IsEmpty()) << call_label(each.call);
+  }
+  EXPECT_THAT(call(recorded, "getpid").args, IsEmpty());
+}
+
+TEST_P(RecorderContract, ValuesOfAnArgumentTurnToManyPastTheLimit) {
+  for (const unsigned values : {64u, 65u, 1000u}) {
+    SCOPED_TRACE(values);
+    const Recorded recorded = run({victim("arguments"), std::to_string(values)});
+    expect_ended(recorded, 0);
+    const CallEvidence ioctl = call(recorded, "ioctl");
+    EXPECT_EQ(ioctl.count, values);
+    EXPECT_EQ(ioctl.args.contains(1), values <= kMaxArgValues);
+    EXPECT_EQ(ioctl.args_many,
+              values <= kMaxArgValues ? std::set<unsigned>{} : std::set<unsigned>{1});
+  }
+}
+
+TEST_P(RecorderContract, ArgumentsOfDeniedCallsCountAsWell) {
+  const Recorded recorded = run({victim("denied_arguments")});
+  expect_ended(recorded, 0);
+  EXPECT_EQ(call(recorded, "socket").args, (Args{{0, {2, 10}}, {1, {1, 3}}, {2, {0, 6}}}));
+  EXPECT_EQ(call(recorded, "ioctl").args, (Args{{1, {0x11}}}));
+  EXPECT_EQ(call(recorded, "kill").args, (Args{{1, {33}}}));
+  EXPECT_EQ(call(recorded, "personality").args, (Args{{0, {0x55}}}));
 }
 
 TEST_P(RecorderContract, KnowsTheCallingInstruction) {

@@ -39,6 +39,13 @@ static __always_inline void raise(__u64* at, __u64 value) {
   }
 }
 
+static __always_inline void raise_tick(__u32* at, __u32 value) {
+  for (int i = 0; i < kSwapTries; ++i) {
+    const __u32 old = *(volatile __u32*)at;
+    if (value <= old || __sync_val_compare_and_swap(at, old, value) == old) return;
+  }
+}
+
 /// Adds to a row that many tasks share. 0 when the map is full.
 static __always_inline int add_row(void* map, const struct sysnare_call_key* key,
                                    const struct sysnare_row* more) {
@@ -55,6 +62,8 @@ static __always_inline int add_row(void* map, const struct sysnare_call_key* key
     raise(&row->max_ns, more->max_ns);
     raise(&row->inverted_min_ns, more->inverted_min_ns);
   }
+  raise_tick(&row->inverted_first, more->inverted_first);
+  raise_tick(&row->last, more->last);
   return 1;
 }
 
@@ -74,11 +83,11 @@ static __noinline int add_errors(__u32 executable, __u64 call, __u64 count) {
   return 0;
 }
 
-static __noinline int add_foreign(__u32 executable, __u64 call, __u64 count, __u64 ns) {
-  const struct sysnare_call_key key = {.call = call & ~SYSNARE_CALL_IN_FLIGHT,
-                                       .executable = executable};
-  const struct sysnare_row row = {count, ns, ns, ns ? ~ns : 0};
-  if (!add_row(&foreign, &key, &row)) lose(SYSNARE_LOST_FOREIGN, count);
+static __noinline int add_foreign(struct sysnare_task* self, __u64 call, __u64 ns, __u32 tick) {
+  const struct sysnare_call_key key = {
+      .call = call & ~SYSNARE_CALL_IN_FLIGHT, .executable = self->executable, .phase = self->phase};
+  const struct sysnare_row row = {1, ns, ns, ns ? ~ns : 0, tick ? ~tick : 0, tick};
+  if (!add_row(&foreign, &key, &row)) lose(SYSNARE_LOST_FOREIGN, 1);
   return 0;
 }
 
@@ -98,13 +107,26 @@ static __always_inline void count_error(struct sysnare_task* self, __u64 call, _
   ++slot->count;
 }
 
-/// Counts `call`, whose table is the task's own or, for a foreign one, shared.
-static __always_inline void count_call(struct sysnare_task* self, __u64 call, __u64 ns) {
-  __u32 nr = (__u32)call;
+/// The row of a number in a task's table; SYSNARE_ROWS or more where it has none.
+static __always_inline __u32 row_of(__u32 nr) {
   // Or clang compares one copy of the number and indexes with another, which the verifier refuses.
   asm volatile("" : "+r"(nr));
-  if (!(call & SYSNARE_CALL_COMPAT) && nr < SYSNARE_INDEXED) {
-    struct sysnare_row* row = &self->rows[nr];
+  if (nr < SYSNARE_HOLE_BEGIN) return nr;
+  return nr < SYSNARE_HOLE_END ? SYSNARE_ROWS : nr - (SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN);
+}
+
+/// Counts `call`, which took `ns` (0: not known) and ends at `now`. Its table is the
+/// task's own or, for a foreign call, shared.
+static __always_inline void count_call(struct sysnare_task* self, __u64 call, __u64 ns, __u64 now) {
+  __u32 at = row_of((__u32)call);
+  asm volatile("" : "+r"(at));
+  if (!(call & SYSNARE_CALL_COMPAT) && at < SYSNARE_ROWS) {
+    struct sysnare_row* row = &self->rows[at];
+    if (!at_entry) {
+      const __u32 tick = tick_of(now);
+      if (row->count == 0) row->inverted_first = ~tick;
+      row->last = tick;
+    }
     ++row->count;
     if (ns) {
       row->total_ns += ns;
@@ -113,19 +135,21 @@ static __always_inline void count_call(struct sysnare_task* self, __u64 call, __
     }
     return;
   }
-  add_foreign(self->executable, call, 1, ns);
+  add_foreign(self, call, ns, tick_of(now));
 }
 
 /// Adds a task's row to the totals, and empties it. Not static: the verifier then checks it once,
 /// and not for each of the rows.
-__noinline int move_row(struct sysnare_row* row, __u32 executable, __u32 nr) {
+__noinline int move_row(struct sysnare_row* row, __u32 executable, __u32 phase_then, __u32 nr) {
   if (!row) return 0;
-  const struct sysnare_call_key key = {.call = nr, .executable = executable};
+  const struct sysnare_call_key key = {.call = nr, .executable = executable, .phase = phase_then};
   if (!add_row(&totals, &key, row)) lose(SYSNARE_LOST_TOTAL, row->count);
   row->count = 0;
   row->total_ns = 0;
   row->max_ns = 0;
   row->inverted_min_ns = 0;
+  row->inverted_first = 0;
+  row->last = 0;
   return 0;
 }
 
@@ -137,14 +161,18 @@ __noinline int move_error(struct sysnare_error_slot* slot, __u32 executable) {
   return 0;
 }
 
-/// Moves a task's table to the totals of its executable.
-static __always_inline void move_to_totals(struct sysnare_task* self) {
+/// Moves a task's table to the totals of its executable and phase.
+__noinline int move_to_totals(struct sysnare_task* self) {
+  if (!self) return 0;
+  read_clocks();
   __sync_fetch_and_add(&moves_begun, 1);
-  for (__u32 nr = 0; nr < SYSNARE_INDEXED; ++nr) {
-    if (self->rows[nr].count != 0) move_row(&self->rows[nr], self->executable, nr);
+  for (__u32 at = 0; at < SYSNARE_ROWS; ++at) {
+    const __u32 nr = at < SYSNARE_HOLE_BEGIN ? at : at + (SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN);
+    if (self->rows[at].count != 0) move_row(&self->rows[at], self->executable, self->phase, nr);
   }
   for (__u32 i = 0; i < SYSNARE_ERROR_SLOTS; ++i) {
     if (self->errors[i].key != 0) move_error(&self->errors[i], self->executable);
   }
   __sync_fetch_and_add(&moves_done, 1);
+  return 0;
 }

@@ -29,6 +29,7 @@ constexpr LossRow kLosses[] = {
     {SYSNARE_LOST_EDGE, "execs of which it is not known by whom"},
     {SYSNARE_LOST_SITE, "calls whose calling instruction found no room"},
     {SYSNARE_LOST_OPERATION, "io_uring operations for which there was no room"},
+    {SYSNARE_LOST_ARG, "values of arguments for which there was no room; no set of values is kept"},
     {SYSNARE_LOST_EVENT, "messages for which the ring buffer had no room"},
 };
 static_assert(std::size(kLosses) == SYSNARE_LOSSES);
@@ -36,6 +37,8 @@ static_assert(std::size(kLosses) == SYSNARE_LOSSES);
 constexpr const char* kNoteMoved =
     "tasks ended so fast that the living ones could not be read between two ends; some calls may "
     "be counted twice or not at all";
+
+}  // namespace
 
 Call call_of(std::uint64_t call) {
   const auto nr = static_cast<std::uint32_t>(call);
@@ -47,12 +50,14 @@ Call call_of(std::uint64_t call) {
   return {abi_of(audit_arch(native), nr).value_or(native), nr};
 }
 
+namespace {
+
 Origin origin_of(std::uint32_t executable) {
   if ((executable & SYSNARE_RUNTIME) != 0) return Origin::kRuntime;
   return executable == SYSNARE_LAUNCHER ? Origin::kLaunch : Origin::kApplication;
 }
 
-void add_row(const sysnare_row& row, CallEvidence& record) {
+void add_row(const EbpfTables& tables, const sysnare_row& row, CallEvidence& record) {
   record.count += row.count;
   record.total_ns += row.total_ns;
   record.max_ns = std::max(record.max_ns, std::uint64_t{row.max_ns});
@@ -60,15 +65,37 @@ void add_row(const sysnare_row& row, CallEvidence& record) {
     const std::uint64_t min_ns = ~row.inverted_min_ns;
     record.min_ns = std::min(record.min_ns.value_or(min_ns), min_ns);
   }
+  if (row.last != 0) {
+    const auto moment = [&](std::uint32_t tick) {
+      return tables.first_tick_ns + static_cast<std::uint64_t>(tables.ns_per_tick * (tick - 1));
+    };
+    record.seen_at(moment(~row.inverted_first));
+    record.seen_at(moment(row.last));
+  }
   record.runs_seen = 1;
   record.first_run = 1;
+}
+
+void add_phase(const EbpfTables& tables, std::uint32_t phase, std::uint64_t count,
+               CallEvidence& record) {
+  if (!tables.knows_phases || phase == SYSNARE_NO_PHASE) return;
+  if (!record.phases) record.phases.emplace();
+  PhaseCounts& phases = *record.phases;
+  if (tables.knows_load && !phases.load) phases.load = 0;
+  if (phase == SYSNARE_LOAD) {
+    phases.load = phases.load.value_or(0) + count;
+  } else {
+    (phase == SYSNARE_STEADY ? phases.steady : phases.start) += count;
+  }
 }
 
 void add_rows(const EbpfTables& tables, std::optional<std::uint32_t> executable,
               std::vector<CallEvidence>& calls) {
   for (const auto& [key, row] : tables.rows) {
     if (executable && key.executable != *executable) continue;
-    add_row(row, record_in(calls, call_of(key.call), origin_of(key.executable)));
+    CallEvidence& record = record_in(calls, call_of(key.call), origin_of(key.executable));
+    add_row(tables, row, record);
+    add_phase(tables, key.phase, row.count, record);
   }
   for (const auto& [key, count] : tables.errors) {
     if (executable && key.executable != *executable) continue;
@@ -90,10 +117,35 @@ void add_operations(const EbpfTables& tables, std::optional<std::uint32_t> execu
   }
 }
 
+/// The sets of values, where none of them lost one: a set is worth something only when it is
+/// closed.
+void add_args(const EbpfTables& tables, std::optional<std::uint32_t> executable,
+              std::vector<CallEvidence>& calls) {
+  static_assert(SYSNARE_MAX_ARG_VALUES == kMaxArgValues);
+  if (tables.lost[SYSNARE_LOST_ARG] != 0) return;
+  constexpr std::uint64_t kCall = (1ull << SYSNARE_CALL_ARG_SHIFT) - 1;
+  // Of calls that are counted alone: one may have begun since those were read.
+  const auto record_of = [&](const sysnare_arg_set_key& key) -> CallEvidence* {
+    if (executable && key.executable != *executable) return nullptr;
+    return find_in(calls, call_of(key.call & kCall), origin_of(key.executable));
+  };
+  const auto index_of = [](const sysnare_arg_set_key& key) {
+    return static_cast<unsigned>(key.call >> SYSNARE_CALL_ARG_SHIFT) - 1;
+  };
+  for (const auto& [key, count] : tables.arg_sets) {
+    if (count <= SYSNARE_MAX_ARG_VALUES) continue;
+    if (CallEvidence* record = record_of(key)) record->set_many(index_of(key));
+  }
+  for (const auto& [key, seen] : tables.args) {
+    if (CallEvidence* record = record_of(key.set)) record->add_arg(index_of(key.set), key.value);
+  }
+}
+
 }  // namespace
 
 void add_tables(const EbpfTables& tables, Evidence& evidence) {
   add_rows(tables, std::nullopt, evidence.calls);
+  add_args(tables, std::nullopt, evidence.calls);
   for (const LossRow& loss : kLosses) lose(evidence, loss.text, tables.lost[loss.what]);
   lose(evidence, "calls that came while an eBPF program was at work", tables.missed);
   if (tables.moved_meanwhile) {
@@ -149,6 +201,7 @@ void add_executables(const EbpfTables& tables,
     executable.cgroup = known.cgroup;
     add_rows(tables, number, executable.calls);
     add_operations(tables, number, executable.operations);
+    add_args(tables, number, executable.calls);
   }
   // A single one did all that is told already.
   if (numbers.size() < 2 && !in_cgroups) return;

@@ -11,6 +11,9 @@
 
 namespace sysnare {
 
+/// A call as the programs show it: number and SYSNARE_CALL_COMPAT.
+Call call_of(std::uint64_t call);
+
 /// Adds all that `tables` counted to `evidence`, and what was lost, in numbers and in notes.
 void add_tables(const EbpfTables& tables, Evidence& evidence);
 

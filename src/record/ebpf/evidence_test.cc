@@ -8,6 +8,7 @@
 namespace sysnare {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -40,7 +41,7 @@ TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
     EbpfTables tables;
-    tables.rows.push_back({c.key, {3, 0, 0, 0}});
+    tables.rows.push_back({c.key, {3, 0, 0, 0, 0, 0}});
     Evidence evidence;
     add_tables(tables, evidence);
     const CallEvidence* found = evidence.find(c.call, c.origin);
@@ -54,9 +55,9 @@ TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
 TEST(EbpfEvidence, AddsWhatTasksAndExecutablesCounted) {
   EbpfTables tables;
   const std::uint64_t read = native("read");
-  tables.rows.push_back({key(read), {2, 50, 40, ~std::uint64_t{10}}});
-  tables.rows.push_back({key(read, kChild), {1, 7, 7, ~std::uint64_t{7}}});
-  tables.rows.push_back({key(read), {1, 0, 0, 0}});  // in flight
+  tables.rows.push_back({key(read), {2, 50, 40, ~std::uint64_t{10}, 0, 0}});
+  tables.rows.push_back({key(read, kChild), {1, 7, 7, ~std::uint64_t{7}, 0, 0}});
+  tables.rows.push_back({key(read), {1, 0, 0, 0, 0, 0}});  // in flight
   tables.errors.push_back({{read | 11ull << SYSNARE_CALL_ERRNO_SHIFT, kShell, 0}, 2});
   tables.errors.push_back({{read | 2222ull << SYSNARE_CALL_ERRNO_SHIFT, kChild, 0}, 1});
   Evidence evidence;
@@ -68,6 +69,104 @@ TEST(EbpfEvidence, AddsWhatTasksAndExecutablesCounted) {
   EXPECT_EQ(sum.max_ns, 40u);
   EXPECT_EQ(sum.min_ns, 7u);
   EXPECT_EQ(sum.errors, (std::map<std::string, std::uint64_t>{{"EAGAIN", 2}, {"errno_2222", 1}}));
+}
+
+sysnare_arg_set_key arg(std::uint64_t call, unsigned index, std::uint32_t executable = kShell) {
+  return {call | std::uint64_t{index + 1} << SYSNARE_CALL_ARG_SHIFT, executable, 0};
+}
+
+TEST(EbpfEvidence, JoinsTheArgumentsOfAllExecutables) {
+  EbpfTables tables;
+  const std::uint64_t socket = native("socket");
+  const std::uint64_t ioctl = native("ioctl");
+  for (const std::uint32_t executable : {kShell, kChild}) {
+    tables.rows.push_back({key(socket, executable), {1, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({key(ioctl, executable), {100, 0, 0, 0, 0, 0}});
+    tables.arg_sets.push_back({arg(socket, 0, executable), 1});
+    tables.args.push_back({{arg(socket, 0, executable), executable == kShell ? 2u : 1u}, 1});
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      tables.args.push_back({{arg(ioctl, 1, executable), executable * 1000 + i}, 1});
+    }
+    tables.arg_sets.push_back({arg(ioctl, 1, executable), 40});
+  }
+  tables.arg_sets.push_back({arg(socket, 1), SYSNARE_MAX_ARG_VALUES + 1});
+  tables.args.push_back({{arg(socket, 1), 7}, 1});
+  tables.args.push_back({{arg(native("kill"), 1), 9}, 1});  // of a call that is not counted yet
+  Evidence evidence;
+  add_tables(tables, evidence);
+  add_executables(tables, {}, evidence);
+  ASSERT_EQ(evidence.calls.size(), 2u);
+  const CallEvidence* sum = find_in(
+      evidence.calls, {native_abi(), static_cast<std::uint32_t>(socket)}, Origin::kApplication);
+  ASSERT_NE(sum, nullptr);
+  EXPECT_THAT(sum->args.at(0), ElementsAre(1, 2));
+  EXPECT_THAT(sum->args_many, ElementsAre(1));
+  sum = find_in(evidence.calls, {native_abi(), static_cast<std::uint32_t>(ioctl)},
+                Origin::kApplication);
+  ASSERT_NE(sum, nullptr);
+  EXPECT_THAT(sum->args_many, ElementsAre(1)) << "40 here, 40 others there";
+  ASSERT_EQ(evidence.executables.size(), 2u);
+  for (const ExecutableEvidence& each : evidence.executables) {
+    for (const CallEvidence& call : each.calls) {
+      if (call.call.nr != ioctl) continue;
+      EXPECT_EQ(call.args.at(1).size(), 40u);
+    }
+  }
+
+  tables.lost[SYSNARE_LOST_ARG] = 1;
+  Evidence lossy;
+  add_tables(tables, lossy);
+  for (const CallEvidence& each : lossy.calls) {
+    EXPECT_THAT(each.args, IsEmpty()) << "a set with a hole is none";
+    EXPECT_THAT(each.args_many, IsEmpty());
+  }
+}
+
+TEST(EbpfEvidence, KeepsPhasesApartAsFarAsTheyAreKnown) {
+  const std::uint64_t read = native("read");
+  EbpfTables tables;
+  const auto add = [&](std::uint32_t phase, std::uint64_t count) {
+    tables.rows.push_back({{read, kShell, phase}, {count, 0, 0, 0, 0, 0}});
+  };
+  add(SYSNARE_LOAD, 1);
+  add(SYSNARE_START, 20);
+  add(SYSNARE_START, 30);
+  add(SYSNARE_STEADY, 400);
+  tables.rows.push_back(
+      {{native("execve"), SYSNARE_LAUNCHER, SYSNARE_NO_PHASE}, {1, 0, 0, 0, 0, 0}});
+  struct Case {
+    bool phases, load;
+    std::optional<PhaseCounts> expected;
+  };
+  const Case cases[] = {{true, true, PhaseCounts{1, 50, 400}}, {false, false, {}}};
+  for (const Case& c : cases) {
+    tables.knows_phases = c.phases;
+    tables.knows_load = c.load;
+    Evidence evidence;
+    add_tables(tables, evidence);
+    const CallEvidence* sum =
+        evidence.find({native_abi(), static_cast<std::uint32_t>(read)}, Origin::kApplication);
+    ASSERT_NE(sum, nullptr);
+    EXPECT_EQ(sum->count, 451u);
+    EXPECT_TRUE(sum->phases == c.expected);
+    EXPECT_FALSE(evidence.calls.back().phases.has_value()) << "the launcher is in none";
+  }
+}
+
+TEST(EbpfEvidence, TurnsTicksIntoMoments) {
+  EbpfTables tables;
+  tables.first_tick_ns = 1'000'000'000;
+  tables.ns_per_tick = 4'000'000;
+  const std::uint64_t read = native("read");
+  tables.rows.push_back({key(read), {2, 0, 0, 0, ~std::uint32_t{3}, 5}});
+  tables.rows.push_back({key(read, kChild), {2, 0, 0, 0, ~std::uint32_t{2}, 2}});
+  tables.rows.push_back({key(native("write")), {1, 0, 0, 0, 0, 0}});
+  Evidence evidence;
+  add_tables(tables, evidence);
+  ASSERT_EQ(evidence.calls.size(), 2u);
+  EXPECT_EQ(evidence.calls[0].first_seen_ns, 1'004'000'000u);
+  EXPECT_EQ(evidence.calls[0].last_seen_ns, 1'016'000'000u);
+  EXPECT_FALSE(evidence.calls[1].first_seen_ns.has_value()) << "with counts alone";
 }
 
 TEST(EbpfEvidence, EveryLossIsCountedAndNamed) {
@@ -94,14 +193,14 @@ TEST(EbpfEvidence, EveryLossIsCountedAndNamed) {
 
 TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   EbpfTables tables;
-  tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), {1, 0, 0, 0}});
-  tables.rows.push_back({key(native("fork")), {2, 0, 0, 0}});
+  tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), {1, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("fork")), {2, 0, 0, 0, 0, 0}});
   tables.edges.push_back({{SYSNARE_LAUNCHER, kShell}, 1});
   Evidence alone;
   add_executables(tables, {}, alone);
   EXPECT_THAT(alone.executables, IsEmpty()) << "one executable is the whole recording";
 
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
   tables.edges.push_back({{kShell, kChild}, 2});
   Evidence both;
   NumberedExecutable shell;
@@ -118,7 +217,7 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
 
 TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   EbpfTables tables;
-  tables.rows.push_back({key(native("read")), {2, 0, 0, 0}});
+  tables.rows.push_back({key(native("read")), {2, 0, 0, 0, 0, 0}});
   NumberedExecutable shell;
   shell.program.path = "/bin/sh";
   shell.cgroup = "/a";
@@ -127,7 +226,7 @@ TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   ASSERT_EQ(alone.executables.size(), 1u) << "where it ran is told nowhere else";
   EXPECT_EQ(alone.executables[0].cgroup, "/a");
 
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
   NumberedExecutable other = shell;
   other.cgroup = "/b";
   Evidence both;
@@ -144,9 +243,9 @@ TEST(EbpfEvidence, TheRuntimeIsNotTheProgramOfAContainer) {
   program.program.path = "/hello";
   EbpfTables tables;
   EXPECT_EQ(first_program(tables, {}).path, "");
-  tables.rows.push_back({key(native("close"), kShell | SYSNARE_RUNTIME), {2, 0, 0, 0}});
+  tables.rows.push_back({key(native("close"), kShell | SYSNARE_RUNTIME), {2, 0, 0, 0, 0, 0}});
   EXPECT_EQ(first_program(tables, {{kShell, runtime}}).path, "");
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
   EXPECT_EQ(first_program(tables, {{kShell, runtime}, {kChild, program}}).path, "/hello");
 }
 
@@ -155,7 +254,7 @@ TEST(EbpfEvidence, OperationsOfRingsAreSeenOrSaidToBeUnseen) {
     SCOPED_TRACE(seen);
     EbpfTables tables;
     tables.sees_operations = seen;
-    tables.rows.push_back({key(native("io_uring_setup")), {1, 0, 0, 0}});
+    tables.rows.push_back({key(native("io_uring_setup")), {1, 0, 0, 0, 0, 0}});
     if (seen) tables.operations.push_back({{kShell, 18}, 3});
     Evidence evidence;
     add_tables(tables, evidence);

@@ -75,6 +75,14 @@ const ProgramIdentity& ExecutableFiles::identity_of(File& file) {
   return program;
 }
 
+void ExecutableFiles::add_file(std::uint32_t number, const std::string& path, dev_t device,
+                               ino_t inode) {
+  File& file = files_[number];
+  file.path = path;
+  file.device = device;
+  file.inode = inode;
+}
+
 std::map<std::uint32_t, NumberedExecutable> ExecutableFiles::all() {
   std::map<std::uint32_t, NumberedExecutable> all;
   for (auto& [number, file] : files_) {

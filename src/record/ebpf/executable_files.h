@@ -32,6 +32,9 @@ class ExecutableFiles {
   /// What `process` runs, which has been given `number`.
   void add_running(std::uint32_t number, pid_t process, dev_t device, ino_t inode);
 
+  /// A file that was given `number` before anybody ran it.
+  void add_file(std::uint32_t number, const std::string& path, dev_t device, ino_t inode);
+
   /// By number. Cost: reads each file that is still there, once: a long recording saves itself now
   /// and then, and the file may be replaced meanwhile.
   [[nodiscard]] std::map<std::uint32_t, NumberedExecutable> all();

@@ -111,12 +111,18 @@ struct bpf_iter__task {
 };
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+  unsigned long bx;
+  unsigned long cx;
+  unsigned long dx;
+  unsigned long si;
   unsigned long di;
+  unsigned long r10;
   unsigned long ip;
   unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+  unsigned long regs[31];
   unsigned long pc;
   unsigned long orig_x0;
   int syscallno;

@@ -12,13 +12,19 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <ctime>
+#include <iterator>
 #include <span>
 
+#include "arch/recorded_args.h"
+#include "arch/syscalls.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "record/ebpf/kernel_btf.h"
 #include "record/ebpf/scope.h"
+#include "record/main_entry.h"
+#include "record/ready.h"
 
 namespace sysnare {
 namespace {
@@ -88,10 +94,11 @@ Result<void> read_map(const bpf_map* map, std::vector<std::pair<Key, Value>>& ou
 void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
   sysnare_call_key key{};
   key.executable = task.executable;
-  for (std::uint32_t nr = 0; nr < SYSNARE_INDEXED; ++nr) {
-    if (task.rows[nr].count == 0) continue;
-    key.call = nr;
-    out.rows.emplace_back(key, task.rows[nr]);
+  key.phase = task.phase;
+  for (std::uint32_t at = 0; at < SYSNARE_ROWS; ++at) {
+    if (task.rows[at].count == 0) continue;
+    key.call = at < SYSNARE_HOLE_BEGIN ? at : at + (SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN);
+    out.rows.emplace_back(key, task.rows[at]);
   }
   for (const sysnare_error_slot& slot : task.errors) {
     if (slot.key == 0) continue;
@@ -99,7 +106,46 @@ void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
   }
   if (task.call == 0 || counts_at_entry) return;
   key.call = task.call & ~SYSNARE_CALL_IN_FLIGHT;
-  out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0});
+  out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0, 0, 0});
+}
+
+/// What the programs do for a call beside counting it.
+__u16 traits_of(Call call) {
+  static_assert(SYSNARE_TRAIT_ARGS == kRecordedArgs);
+  const RecordedArgs args = recorded_args(call);
+  unsigned traits = args.indexes | unsigned{args.wide} << SYSNARE_TRAIT_WIDE_SHIFT;
+  const std::string_view name = syscall_name(call);
+  if (name == "seccomp" || name == "prctl") traits |= SYSNARE_TRAIT_FILTER;
+  switch (ready_call(call)) {
+    case ReadyCall::kListens:
+      traits |= SYSNARE_TRAIT_LISTENS;
+      break;
+    case ReadyCall::kAccepts:
+      traits |= SYSNARE_TRAIT_ACCEPTS;
+      break;
+    case ReadyCall::kWaits:
+      traits |= SYSNARE_TRAIT_WAITS;
+      break;
+    case ReadyCall::kNothing:
+      break;
+  }
+  return static_cast<__u16>(traits);
+}
+
+void fill_traits(__u16 (&traits)[2 * SYSNARE_TRAITS]) {
+  const Abi native = native_abi();
+  const auto siblings = sibling_abis(native);
+  for (std::uint32_t nr = 0; nr < SYSNARE_TRAITS; ++nr) {
+    traits[nr] = traits_of({native, nr});
+    if (!siblings.empty()) traits[SYSNARE_TRAITS + nr] = traits_of({siblings.back(), nr});
+  }
+}
+
+std::uint64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 char state_of(pid_t pid) {
@@ -134,9 +180,13 @@ struct EbpfPrograms::State {
   sysnare_scope scope = SYSNARE_SCOPE_TREE;
   bool returns_attached = false;
   bool sees_operations = false;
+  std::uint64_t unix_offset_ns = 0;  ///< CLOCK_REALTIME less CLOCK_MONOTONIC, when we began
+  bool launches = false;  ///< a command is launched, and its phases are known from the start
+  LinkPtr main_link;      ///< the uprobe of watch_main()
   const Listener* listener = nullptr;  ///< while take_events() runs
 
   ~State() {
+    main_link.reset();
     ring_buffer__free(ring);
     recorder_bpf__destroy(skeleton);
   }
@@ -175,6 +225,16 @@ struct EbpfPrograms::State {
     constants->with_time = options.detail == RecordDetail::kTime;
     constants->follow = options.follow;
     constants->with_sites = options.sites;
+    fill_traits(constants->traits);
+    constants->epoch_ns = clock_ns(CLOCK_MONOTONIC);
+    unix_offset_ns = clock_ns(CLOCK_REALTIME) - constants->epoch_ns;
+    launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
+    constants->ready_by_calls = launches && options.ready.by_calls();
+    // Without uprobes phases are told by the ready mark alone.
+    bpf_program__set_autoload(
+        skeleton->progs.on_main,
+        launches &&
+            libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get, nullptr) == 1);
     constants->scope = static_cast<__u8>(scope);
     constants->controller = its_scope.controller;
     constants->by_cgroup = its_scope.by_cgroup;
@@ -249,6 +309,20 @@ struct EbpfPrograms::State {
       }
       rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(at));
     });
+  }
+  /// What the ticks of rows mean (clock.bpf.h).
+  void tell_clock(EbpfTables& tables) const {
+    if (at_entry) return;
+    if (skeleton->rodata->with_time != 0) {
+      tables.first_tick_ns = skeleton->rodata->epoch_ns + unix_offset_ns;
+      tables.ns_per_tick = 1u << SYSNARE_TICK_SHIFT;
+      return;
+    }
+    const auto* bss = skeleton->bss;
+    const std::uint64_t ticks = bss->last_jiffies - bss->first_jiffies;
+    const std::uint64_t ns = bss->last_ns - bss->first_ns;
+    tables.first_tick_ns = bss->first_ns + unix_offset_ns;
+    if (ticks != 0) tables.ns_per_tick = static_cast<double>(ns) / static_cast<double>(ticks);
   }
   void add_living(std::int64_t more) const {
     __atomic_fetch_add(&skeleton->bss->living, static_cast<std::uint64_t>(more), __ATOMIC_RELAXED);
@@ -373,6 +447,30 @@ Result<void> EbpfPrograms::follow_running(pid_t pid, int pidfd, std::uint32_t ex
   return {};
 }
 
+Result<void> EbpfPrograms::watch_main(const std::string& file, std::uint32_t number) {
+  bpf_program* program = state_->skeleton->progs.on_main;
+  auto& has_main = state_->skeleton->bss->has_main;
+  if (bpf_program__fd(program) < 0) {
+    return fail(Errc::kUnsupported, "this kernel has no uprobes for eBPF programs");
+  }
+  if (number >= std::size(has_main)) return fail(Errc::kLimit, "too many executables");
+  Result<std::uint64_t> offset = offset_of_main(file);
+  if (!offset) return propagate(offset);
+  constexpr pid_t kWhoever = -1;
+  state_->main_link.reset(
+      bpf_program__attach_uprobe(program, false, kWhoever, file.c_str(), *offset));
+  if (!state_->main_link) return fail_errno(errno, "cannot put a uprobe into {}", file);
+  __atomic_store_n(&has_main[number], __u8{1}, __ATOMIC_RELEASE);
+  return {};
+}
+
+bool EbpfPrograms::mark_ready() {
+  __u32 start = SYSNARE_STANDING(SYSNARE_START);
+  return __atomic_compare_exchange_n(&state_->skeleton->data->standing, &start,
+                                     __u32{SYSNARE_STANDING(SYSNARE_STEADY)}, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
 std::uint64_t EbpfPrograms::living() const {
   return __atomic_load_n(&state_->skeleton->bss->living, __ATOMIC_ACQUIRE);
 }
@@ -412,6 +510,9 @@ Result<EbpfTables> EbpfPrograms::collect() {
     if (read) read = read_map(maps.edges, tables.edges);
     if (read) read = read_map(maps.sites, tables.sites);
     if (read) read = read_map(maps.operations, tables.operations);
+    // Values before their number: a set that grows meanwhile is not taken for a whole one.
+    if (read) read = read_map(maps.args, tables.args);
+    if (read) read = read_map(maps.arg_sets, tables.arg_sets);
     if (!read) return propagate(read);
     if (state_->moves_begun() == before) break;
     if (round == kReadRounds) {
@@ -423,6 +524,14 @@ Result<EbpfTables> EbpfPrograms::collect() {
     tables.lost[i] = __atomic_load_n(&state_->skeleton->bss->lost[i], __ATOMIC_RELAXED);
   }
   tables.sees_operations = state_->sees_operations;
+  const auto* bss = state_->skeleton->bss;
+  tables.knows_phases =
+      state_->launches || __atomic_load_n(&state_->skeleton->data->standing, __ATOMIC_ACQUIRE) ==
+                              SYSNARE_STANDING(SYSNARE_STEADY);
+  state_->tell_clock(tables);
+  tables.knows_load = state_->main_link != nullptr;
+  tables.ready_ns = __atomic_load_n(&bss->ready_ns, __ATOMIC_ACQUIRE);
+  tables.ready_call = bss->ready_call;
   tables.unresolved_sites = __atomic_load_n(&state_->skeleton->bss->unresolved, __ATOMIC_RELAXED);
   tables.unfollowed = __atomic_load_n(&state_->skeleton->bss->unfollowed, __ATOMIC_RELAXED);
   bpf_program* program = nullptr;

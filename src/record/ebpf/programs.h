@@ -27,6 +27,15 @@ struct EbpfTables {
   std::vector<std::pair<sysnare_site_key, std::uint64_t>> sites;
   std::vector<std::pair<sysnare_operation_key, std::uint64_t>> operations;  ///< of io_uring
   bool sees_operations = false;
+  std::vector<std::pair<sysnare_arg_set_key, std::uint32_t>> arg_sets;
+  std::vector<std::pair<sysnare_arg_key, std::uint8_t>> args;
+  /// When the first tick of the rows began, in nanoseconds since 1970, and how long one is.
+  std::uint64_t first_tick_ns = 0;
+  double ns_per_tick = 0;
+  bool knows_phases = false;     ///< sysnare_call_key::phase says which
+  bool knows_load = false;       ///< and tells load from start
+  std::uint64_t ready_ns = 0;    ///< CLOCK_MONOTONIC of the ready mark, if a call was it
+  std::uint64_t ready_call = 0;  ///< that call
   std::uint64_t unresolved_sites = 0;
   std::uint64_t lost[SYSNARE_LOSSES] = {};
   std::uint64_t unfollowed = 0;  ///< child processes that were left alone
@@ -71,6 +80,12 @@ class EbpfPrograms {
   Result<void> follow_running(pid_t pid, int pidfd, std::uint32_t executable);
   /// The number of a file, given out at its first sight. `device` as in stat(2).
   Result<std::uint32_t> number_of(dev_t device, ino_t inode);
+
+  /// Tells the calls before main of the executable `number` from those after it; `file` is its
+  /// path. Errors: no main is found there, or the kernel takes no uprobe.
+  Result<void> watch_main(const std::string& file, std::uint32_t number);
+  /// From now on everybody is in the steady phase. False where that was so before.
+  bool mark_ready();
 
   /// Tasks that are followed and have not ended.
   [[nodiscard]] std::uint64_t living() const;

@@ -24,9 +24,13 @@
 
 #include "task.bpf.h"
 
+#include "clock.bpf.h"
+
+#include "args.bpf.h"
 #include "cgroups.bpf.h"
 #include "counting.bpf.h"
 #include "executables.bpf.h"
+#include "phases.bpf.h"
 #include "sites.bpf.h"
 
 #include "scope.bpf.h"
@@ -37,15 +41,28 @@
 // The kernel takes a program for GPL compatible by this string (include/linux/license.h).
 char LICENSE[] SEC("license") = "GPL";
 
-/// With `--counts` the program of returns is attached only once somebody has a filter, or loads
-/// one.
-static __always_inline void look_for_filter(struct task_struct* task, struct pt_regs* regs,
-                                            __u32 nr) {
-  if (filtered) return;
-  const _Bool loads = nr == kNrSeccomp || (nr == kNrPrctl && first_argument(regs) == kPrSetSeccomp);
-  if (!loads && task->seccomp.mode < kSeccompModeFilter) return;
-  filtered = 1;
-  send(SYSNARE_EVENT_FILTERED);
+/// A task about which there is something to decide begins a call. 0 when that does not count.
+static __noinline int settle(struct sysnare_task* self, struct task_struct* task, __u32 nr) {
+  read_clocks();
+  look_for_filter(task);
+  if (self->gate && !pass_gate(self, task, nr)) return 0;
+  self->attached = 0;
+  if (self->gate != SYSNARE_GATE_LAUNCHING) enter_phase(self, task);
+  return 1;
+}
+
+/// A call with traits begins. Few have any: out of the way of the others.
+static __noinline int on_traits(struct sysnare_task* self, struct task_struct* task,
+                                struct pt_regs* regs, __u64 call) {
+  const __u32 its_traits = traits_of(call);
+  if (look_for_ready(call, its_traits)) enter_phase(self, task);
+  if (!at_entry) {
+    note_args(self, regs, call, its_traits);
+  } else if (its_traits & SYSNARE_TRAIT_FILTER) {
+    const _Bool compat = (call & SYSNARE_CALL_COMPAT) != 0;
+    if ((__u32)call == kNrSeccomp || argument(regs, 0, compat) == kPrSetSeccomp) tell_of_filter();
+  }
+  return 0;
 }
 
 SEC("tp_btf/sys_enter")
@@ -55,21 +72,24 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   if (!self) return 0;
   __u64 call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
   if (is_compat(task)) call |= SYSNARE_CALL_COMPAT;
-  if (self->gate) {
-    if (at_entry) look_for_filter(task, regs, (__u32)id);
-    if (!pass_gate(self, task, (__u32)id)) return 0;
-  }
+  if (standing_of(self) != standing && !settle(self, task, (__u32)id)) return 0;
+  if (traits_of(call)) on_traits(self, task, regs, call);
   self->call = call;
-  self->attached = 0;
-  if (at_entry) {
-    count_call(self, call, 0);
-    look_for_filter(task, regs, (__u32)id);
-  } else if (with_time) {
-    self->entered_ns = bpf_ktime_get_ns();
-  }
-  if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING)
+  if (at_entry) count_call(self, call, 0, 0);
+  if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING) {
     count_site(self, task, address_behind_call(regs), call);
+  }
+  if (with_time) self->entered_ns = bpf_ktime_get_ns();  // last: our own work is not the call's
   return 0;
+}
+
+/// Counts a call that a filter denied: its entry was not seen.
+static __always_inline void count_denied(struct sysnare_task* self, struct task_struct* task,
+                                         struct pt_regs* regs, __u64 call) {
+  count_call(self, call, 0, moment());
+  const __u32 its_traits = at_entry ? 0 : traits_of(call);
+  if (its_traits) note_args(self, regs, call, its_traits);
+  if (with_sites) count_site(self, task, address_behind_call(regs), call);
 }
 
 /// A return whose beginning was not seen: denied by a filter, or begun before we came.
@@ -79,19 +99,18 @@ static __always_inline void on_lone_return(struct sysnare_task* self, struct tas
   const _Bool began_before_us = self->attached;
   self->attached = 0;
   if (began_before_us) return;
+  enter_phase(self, task);
   const __u32 nr = current_nr(regs);
   const _Bool compat = is_compat(task);
   if (compat) result = (int)result;
   const __u64 call = compat ? nr | SYSNARE_CALL_COMPAT : nr;
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
-    count_call(self, call, 0);
+    count_denied(self, task, regs, call);
     if (!at_entry) count_error(self, call, (__u64)-result);
-    if (with_sites) count_site(self, task, address_behind_call(regs), call);
   } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
     // TRAP and KILL_PROCESS put the registers back to what they were at the call
     // (syscall_rollback), and a signal follows.
-    count_call(self, call, 0);
-    if (with_sites) count_site(self, task, address_behind_call(regs), call);
+    count_denied(self, task, regs, call);
   }
 }
 
@@ -127,7 +146,8 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
     if (result < 0 && result >= -SYSNARE_MAX_ERRNO) count_error(self, call, (__u64)-result);
   }
   self->call = 0;
-  count_call(self, call, with_time ? bpf_ktime_get_ns() - self->entered_ns : 0);
+  const __u64 now = moment();
+  count_call(self, call, with_time ? now - self->entered_ns : 0, now);
   return 0;
 }
 
@@ -152,6 +172,9 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
     its = follow_child(child, self);
     if (!its) return 0;
   }
+  // Else it comes into its phase with its first call.
+  if (self) its->phase = self->phase;
+  if (self) its->in_main = self->in_main;
   its->space =
       self && parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
   enter_life();
@@ -165,12 +188,17 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   // This call returns in the new program; it is the old one's.
   const __u64 call = self->call;
   if (call && !at_entry) {
-    count_call(self, call, with_time ? bpf_ktime_get_ns() - self->entered_ns : 0);
+    const __u64 now = moment();
+    count_call(self, call, with_time ? now - self->entered_ns : 0, now);
   }
   move_to_totals(self);
   self->call = 0;
   self->space = __sync_fetch_and_add(&spaces, 1) + 1;
   self->executable = count_exec(self->executable, task, binary);
+  self->phase = phase_at_exec(self->executable);
+  self->in_main = 0;
+  forget_args(self);
+  look_for_filter(task);
   if (self->gate == SYSNARE_GATE_RUNTIME && !begins_container(task)) {
     self->executable |= SYSNARE_RUNTIME;
   } else if (self->gate != SYSNARE_GATE_LEAVING) {
@@ -184,7 +212,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   struct sysnare_task* self = of_task(task);
   if (!self || self->ended) return 0;
   if (self->call) {
-    if (!at_entry) count_call(self, self->call, 0);
+    if (!at_entry) count_call(self, self->call, 0, moment());
   } else if (self->gate != SYSNARE_GATE_LAUNCHING && self->gate != SYSNARE_GATE_LEAVING &&
              task->exit_code == kSigsys && task->seccomp.mode >= kSeccompModeFilter &&
              !(task->signal->flags & kSignalGroupExit) &&
@@ -193,8 +221,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
     struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(task);
     const __u64 nr = current_nr(regs);
     const __u64 call = is_compat(task) ? nr | SYSNARE_CALL_COMPAT : nr;
-    count_call(self, call, 0);
-    if (with_sites) count_site(self, task, address_behind_call(regs), call);
+    count_denied(self, task, regs, call);
   }
   const _Bool lived = self->gate != SYSNARE_GATE_LEAVING;
   self->ended = 1;
@@ -211,6 +238,7 @@ int read_living(struct bpf_iter__task* ctx) {
   if (!task) return 0;
   struct sysnare_task* its = of_task(task);
   if (!its || its->ended) return 0;
+  read_clocks();
   bpf_seq_write(ctx->meta->seq, its, sizeof *its);
   return 0;
 }

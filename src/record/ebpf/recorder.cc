@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <ctime>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
@@ -20,6 +22,7 @@
 #include "record/command.h"
 #include "record/ebpf/evidence.h"
 #include "record/ebpf/scope.h"
+#include "record/main_entry.h"
 #include "record/notes.h"
 #include "record/program.h"
 
@@ -29,6 +32,15 @@ namespace {
 /// How often we look whether those who are followed still live, once the command has ended. Their
 /// own message comes at once; this is for one that was lost.
 constexpr int kLookAgainMs = 1000;
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 * kNsPerMs +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 constexpr const char* kNoteLateReturns =
     "a filter was loaded while only counts were recorded; calls that it denied in its first "
@@ -65,13 +77,20 @@ Result<void> EbpfRecorder::begin() {
   } else if (has_lived_ && options_.container != ContainerStage::kNotBegun) {
     add_note(recording_.evidence, kNoteAttachedCgroup);
   }
+  started_ns_ = now_ns();
   if (!options_.command.empty()) return launch();
   if (options_.on_armed) options_.on_armed();
   return {};
 }
 
 Result<void> EbpfRecorder::launch() {
-  Result<std::optional<Launch>> launch = start_command(command_spec(options_, jobs_), recording_);
+  LaunchSpec spec = command_spec(options_, jobs_);
+  Result<std::optional<OutputTap>> tap = tap_output(options_, spec, [this] {
+    if (programs_.mark_ready()) text_ns_ = now_ns();
+  });
+  if (!tap) return propagate(tap);
+  output_ = std::move(*tap);
+  Result<std::optional<Launch>> launch = start_command(spec, recording_);
   if (!launch) return propagate(launch);
   launch_ = std::move(*launch);
   if (!launch_) return {};
@@ -80,15 +99,50 @@ Result<void> EbpfRecorder::launch() {
   if (!by_scope()) {
     Result<void> followed = programs_.follow_launched(launch_->pidfd());
     if (!followed) return followed;
+    if (Result<void> watched = watch_main(); !watched) {
+      add_note(recording_.evidence,
+               fmt::format("calls before main are not told from those after it: {}",
+                           watched.error().message));
+    }
   }
   if (options_.on_armed) options_.on_armed();
+  started_ns_ = now_ns();
   return launch_->release();
+}
+
+Result<void> EbpfRecorder::watch_main() {
+  const std::string path = executed_file(launch_->path());
+  struct stat file {};
+  // What cannot be executed says so by itself.
+  if (::stat(path.c_str(), &file) != 0) return {};
+  Result<std::uint32_t> number = programs_.number_of(file.st_dev, file.st_ino);
+  if (!number) return propagate(number);
+  // Its number is given out, so that no message will name it.
+  files_.add_file(*number, path, file.st_dev, file.st_ino);
+  return programs_.watch_main(path, *number);
+}
+
+int EbpfRecorder::wait_ms(int most) const {
+  if (!options_.ready.after || ready_) return most;
+  const auto when =
+      started_ns_ + static_cast<std::uint64_t>(options_.ready.after->count()) * kNsPerMs;
+  const std::uint64_t now = now_ns();
+  const auto left =
+      now >= when ? 0
+                  : static_cast<int>(std::min<std::uint64_t>((when - now) / kNsPerMs + 1, INT_MAX));
+  return most < 0 ? left : std::min(most, left);
+}
+
+void EbpfRecorder::mark_ready(const char* by) {
+  ready_ = true;
+  if (programs_.mark_ready()) add_ready(recording_.evidence, by, now_ns() - started_ns_);
 }
 
 Result<void> EbpfRecorder::attach() {
   for (pid_t pid : options_.attach) {
     if (Result<void> followed = follow(pid); !followed) return followed;
   }
+  started_ns_ = now_ns();
   add_note(recording_.evidence, kNoteAttached);
   recording_.evidence.program =
       identify_program(fmt::format("/proc/{}/exe", options_.attach.front()));
@@ -136,16 +190,17 @@ Result<void> EbpfRecorder::watch() {
         {children_.get(), POLLIN, 0},
         {programs_.events_fd(), POLLIN, 0},
         {options_.saver == nullptr ? -1 : options_.saver->fd(), POLLIN, 0}};
-    const int ready = waiter_.wait(waits, command_ != 0 ? -1 : kLookAgainMs);
+    const int ready = waiter_.wait(waits, wait_ms(command_ != 0 ? -1 : kLookAgainMs));
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
     if (Result<void> read = read_events(); !read) return read;
     read_command();
     read_signals();
+    if (wait_ms(-1) == 0) mark_ready(kReadyByTime);
     if (options_.saver != nullptr && options_.saver->due()) {
       // What cannot be read now is no reason to end: the next time, or the end, may have it.
       if (Result<Evidence> now = so_far(); now) options_.saver->save(*now);
     }
-    if (ready != 0) continue;
+    if (ready != 0 || command_ != 0) continue;
     Result<std::uint64_t> living = programs_.count_living();
     if (!living) return propagate(living);
     if (*living == 0 && (may_end() || cgroups_are_gone())) break;
@@ -182,7 +237,9 @@ void EbpfRecorder::read_command() {
 }
 
 void EbpfRecorder::read_signals() {
-  if (take_ending_signals(jobs_, command_, recording_)) stop_asked_ = true;
+  const TakenSignals taken = take_signals(jobs_, command_, recording_);
+  if (taken.end) stop_asked_ = true;
+  if (taken.ready) mark_ready(kReadyBySignal);
 }
 
 Result<void> EbpfRecorder::read_events() {
@@ -208,10 +265,14 @@ Result<void> EbpfRecorder::read_events() {
 
 Result<Evidence> EbpfRecorder::so_far() {
   Evidence evidence = recording_.evidence;
+  if (text_ns_ != 0) add_ready(evidence, kReadyByText, text_ns_ - started_ns_);
   evidence.recorder = "ebpf";
   Result<EbpfTables> tables = programs_.collect();
   if (!tables) return propagate(tables);
   add_tables(*tables, evidence);
+  if (tables->ready_ns > started_ns_) {
+    add_ready(evidence, ready_by(call_of(tables->ready_call)), tables->ready_ns - started_ns_);
+  }
   evidence.runs_unfollowed = options_.follow ? 0 : 1;
   evidence.children_unfollowed = tables->unfollowed;
   if (options_.sites) add_sites(*tables, modules_, evidence);
@@ -224,9 +285,13 @@ Result<Evidence> EbpfRecorder::so_far() {
 }
 
 Result<void> EbpfRecorder::finish() {
+  if (output_) output_->finish();
   Result<Evidence> evidence = so_far();
   if (!evidence) return propagate(evidence);
   recording_.evidence = std::move(*evidence);
+  if (recording_.evidence.ready.empty() && !options_.ready.by_calls()) {
+    add_note(recording_.evidence, kNoteNotReady);
+  }
   if (recording_.detached && !options_.host) add_note(recording_.evidence, kNoteDetached);
   tell_exec_failure(launch_, recording_);
   return {};

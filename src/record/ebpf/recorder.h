@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "base/result.h"
 #include "process/job_control.h"
 #include "process/launch.h"
+#include "process/output_tap.h"
 #include "process/waiter.h"
 #include "record/ebpf/executable_files.h"
 #include "record/ebpf/module_files.h"
@@ -53,6 +55,11 @@ class EbpfRecorder {
   [[nodiscard]] bool by_scope() const { return options_.host || !options_.cgroups.empty(); }
   void read_command();
   void read_signals();
+  /// Puts a probe where the launched program's main begins.
+  Result<void> watch_main();
+  /// Milliseconds until --ready-after, at most `most` (-1: none).
+  [[nodiscard]] int wait_ms(int most) const;
+  void mark_ready(const char* by);
   Result<void> read_events();
   /// What was seen so far. At any time.
   Result<Evidence> so_far();
@@ -70,7 +77,11 @@ class EbpfRecorder {
   ModuleFiles modules_;
   pid_t command_ = 0;  ///< the launched process while it lives, else 0
   bool stop_asked_ = false;
-  bool has_lived_ = false;  ///< somebody in the cgroups
+  bool has_lived_ = false;        ///< somebody in the cgroups
+  std::uint64_t started_ns_ = 0;  ///< CLOCK_MONOTONIC when the command was let go, or we attached
+  bool ready_ = false;            ///< marked by us
+  std::optional<OutputTap> output_;        ///< with ReadyOptions::text
+  std::atomic<std::uint64_t> text_ns_{0};  ///< when that came, by the tap's thread
 };
 
 }  // namespace sysnare

@@ -3,8 +3,8 @@
 // Which io_uring operations were submitted?
 //
 // They are no calls, and pass no filter. The kernel tells of each that it has taken from a ring and
-// found good, in the task that took it: the one in io_uring_enter, or the kernel's thread that polls
-// the ring (IORING_SETUP_SQPOLL), a thread of the ring's owner that was made with no fork.
+// found good, in the task that took it: the one in io_uring_enter, or the kernel's thread that
+// polls the ring (IORING_SETUP_SQPOLL), a thread of the ring's owner that was made with no fork.
 //
 // Raw tracepoints, since those that are not there fail where they are attached, and not where all
 // programs are loaded.

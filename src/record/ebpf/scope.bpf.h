@@ -106,6 +106,7 @@ static __noinline int pass_gate(struct sysnare_task* self, struct task_struct* t
       return 0;
     case SYSNARE_GATE_SWITCHING:
       move_to_totals(self);
+      forget_args(self);
       self->executable = self->next_executable;
       self->gate = SYSNARE_GATE_OPEN;
       return 1;

@@ -7,12 +7,23 @@
 
 #include <linux/types.h>
 
-/// Native numbers that a task counts in a table of its own. The highest that x86_64 has in Linux
-/// 6.18 is 469; what lies above (x32, nonsense) is counted in `foreign`. With kErrorSlots the whole
-/// task_state stays below 16 KB, a size class of the kernel's allocator.
-#define SYSNARE_INDEXED 496
+/// Native numbers that a task counts in a table of its own, without the hole. The highest that
+/// x86_64 has in Linux 6.18 is 469; what lies above 485 (x32, nonsense) is counted in `foreign`.
+/// The whole of sysnare_task stays below 16 KB, a size class of the kernel's allocator, with the 72
+/// bytes that Linux 6.18 puts before it (struct bpf_local_storage_elem).
+#define SYSNARE_ROWS 396
+/// Numbers that no 64-bit ABI uses: 335 to 423 (arch/x86/entry/syscalls/syscall_64.tbl; 424 and
+/// later are the same number everywhere). Without them there is room for the times.
+#define SYSNARE_HOLE_BEGIN 335
+#define SYSNARE_HOLE_END 424
+/// One more than the highest number with a row.
+#define SYSNARE_INDEXED (SYSNARE_ROWS + SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN)
 /// Kinds of failure that a task keeps by itself; a colliding one moves to the map.
 #define SYSNARE_ERROR_SLOTS 16
+/// Values of arguments that a task knows to be in the set of its executable already.
+#define SYSNARE_ARG_SLOTS 8
+/// Most values of one argument that are a set; one more, and they are many (kMaxArgValues).
+#define SYSNARE_MAX_ARG_VALUES 64
 /// Highest errno: include/linux/err.h MAX_ERRNO, Linux 6.18.
 #define SYSNARE_MAX_ERRNO 4095
 /// Bytes of a path that an event carries; longer ones are cut, and found again by /proc or left so.
@@ -31,6 +42,8 @@
 #define SYSNARE_MAX_ERRORS 16384
 #define SYSNARE_MAX_EXECUTABLES 4096
 #define SYSNARE_MAX_EDGES 8192
+#define SYSNARE_MAX_ARG_SETS 8192
+#define SYSNARE_MAX_ARGS 32768
 /// With `--sites` alone; without it these maps are small.
 #define SYSNARE_MAX_PLACES 65536
 #define SYSNARE_MAX_SITES 65536
@@ -49,6 +62,20 @@
 #define SYSNARE_CALL_COMPAT (1ULL << 32)  ///< i386, by TS_COMPAT
 #define SYSNARE_CALL_IN_FLIGHT (1ULL << 33)
 #define SYSNARE_CALL_ERRNO_SHIFT 48
+#define SYSNARE_CALL_ARG_SHIFT 56
+
+/// What is to be done for a call beside counting it, by its number: two tables in one, for native
+/// calls and, from SYSNARE_TRAITS on, for those of i386.
+#define SYSNARE_TRAITS 512
+#define SYSNARE_TRAIT_ARGS 4             ///< bit i: the values of argument i are kept
+#define SYSNARE_TRAIT_WIDE_SHIFT 4       ///< bit i above it: all 64 bits of argument i
+#define SYSNARE_TRAIT_FILTER (1U << 8)   ///< may load a seccomp filter
+#define SYSNARE_TRAIT_LISTENS (1U << 9)  ///< listen
+#define SYSNARE_TRAIT_ACCEPTS (1U << 10)
+#define SYSNARE_TRAIT_WAITS (1U << 11)  ///< for events on descriptors
+
+/// A tick with times of calls is 2^20 ns, 1.05 ms: 32 bits of them are 52 days. Without, a jiffy.
+#define SYSNARE_TICK_SHIFT 20
 
 /// What is kept of one call. No minimum in it would be 0: `inverted_min` is the largest ~ns.
 struct sysnare_row {
@@ -56,6 +83,8 @@ struct sysnare_row {
   __u64 total_ns;
   __u64 max_ns;
   __u64 inverted_min_ns;
+  __u32 inverted_first;  ///< ~tick in which the first call ended; the largest where rows are added
+  __u32 last;            ///< tick in which the last call ended, from 1; 0: not known
 };
 
 struct sysnare_error_slot {
@@ -73,6 +102,22 @@ enum sysnare_gate {
   SYSNARE_GATE_LEAVING,    ///< has left the cgroups that are followed
 };
 
+struct sysnare_arg_slot {
+  __u64 key;  ///< the call, and 1 + the argument above SYSNARE_CALL_ARG_SHIFT; 0: empty
+  __u64 value;
+};
+
+/// In which phase of its program a task is, and its rows were counted.
+enum sysnare_phase {
+  SYSNARE_NO_PHASE,  ///< no call of it was seen yet, or it is our own launcher
+  SYSNARE_LOAD,      ///< before main
+  SYSNARE_START,     ///< until the ready mark
+  SYSNARE_STEADY,    ///< after it
+};
+/// The four bytes of `gate`, `attached`, `phase` and `zero` as one number, in a task about which
+/// there is nothing to be decided. Both ISAs are little-endian.
+#define SYSNARE_STANDING(phase) ((__u32)(phase) << 16)
+
 /// A task's own table. Only the task itself writes to it, so nothing here is atomic.
 struct sysnare_task {
   __u64 call;  ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
@@ -80,18 +125,22 @@ struct sysnare_task {
   __u32 executable;
   __u8 gate;      ///< enum sysnare_gate: what stands before its next call
   __u8 attached;  ///< its next return may be that of a call that began before us
-  __u8 ended;     ///< is in the totals already
-  __u8 unused;
+  __u8 phase;     ///< enum sysnare_phase
+  __u8 zero;
   __u32 space;            ///< its address space: threads share it, exec and fork make a new one
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
-  struct sysnare_row rows[SYSNARE_INDEXED];
+  __u8 ended;             ///< is in the totals already
+  __u8 in_main;           ///< as the leader of its process: that has come to main
+  __u8 unused[6];
+  struct sysnare_row rows[SYSNARE_ROWS];
   struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
+  struct sysnare_arg_slot args[SYSNARE_ARG_SLOTS];
 };
 
 struct sysnare_call_key {
   __u64 call;  ///< number, SYSNARE_CALL_COMPAT
   __u32 executable;
-  __u32 unused;
+  __u32 phase;
 };
 
 struct sysnare_error_key {
@@ -103,6 +152,18 @@ struct sysnare_error_key {
 struct sysnare_operation_key {
   __u32 executable;
   __u32 opcode;  ///< enum io_uring_op
+};
+
+/// A set of values of one argument; its map has their number, or more than SYSNARE_MAX_ARG_VALUES.
+struct sysnare_arg_set_key {
+  __u64 call;  ///< number, SYSNARE_CALL_COMPAT, 1 + the argument above SYSNARE_CALL_ARG_SHIFT
+  __u32 executable;
+  __u32 unused;
+};
+
+struct sysnare_arg_key {
+  struct sysnare_arg_set_key set;
+  __u64 value;
 };
 
 struct sysnare_file_key {
@@ -217,5 +278,6 @@ enum sysnare_loss {
   SYSNARE_LOST_EVENT,       ///< the ring buffer was full
   SYSNARE_LOST_SITE,        ///< calls whose calling instruction found no room
   SYSNARE_LOST_OPERATION,   ///< io_uring operations that found no room
+  SYSNARE_LOST_ARG,         ///< arguments whose value found no room
   SYSNARE_LOSSES,
 };

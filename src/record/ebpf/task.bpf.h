@@ -6,10 +6,10 @@
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
-enum { kNrExecve = 59, kNrExecveat = 322, kNrPrctl = 157, kNrSeccomp = 317 };
+enum { kNrExecve = 59, kNrExecveat = 322, kNrSeccomp = 317 };
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22  // arch/arm64/include/asm/thread_info.h
-enum { kNrExecve = 221, kNrExecveat = 281, kNrPrctl = 167, kNrSeccomp = 277 };
+enum { kNrExecve = 221, kNrExecveat = 281, kNrSeccomp = 277 };
 #endif
 
 enum {
@@ -106,10 +106,14 @@ static __always_inline unsigned long address_behind_call(struct pt_regs* regs) {
 #endif
 }
 
-static __always_inline unsigned long first_argument(struct pt_regs* regs) {
-#if defined(__TARGET_ARCH_x86)
-  return regs->di;
-#else
-  return regs->orig_x0;
-#endif
+/// With `--counts` the program of returns is attached only once somebody has a filter, or loads
+/// one: a task gets one by its own call, from its parent, or from a thread beside it.
+static __always_inline void tell_of_filter(void) {
+  if (filtered) return;
+  filtered = 1;
+  send(SYSNARE_EVENT_FILTERED);
+}
+
+static __always_inline void look_for_filter(struct task_struct* task) {
+  if (at_entry && task->seccomp.mode >= kSeccompModeFilter) tell_of_filter();
 }

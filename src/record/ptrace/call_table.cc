@@ -43,6 +43,13 @@ void CallCounter::add_error(int error) {
   errors_.emplace_back(error, 1);
 }
 
+void CallCounter::note_args(std::span<const std::uint64_t, 6> args) {
+  for (unsigned index = 0; index < kRecordedArgs; ++index) {
+    if (!recorded_.has(index)) continue;
+    add_arg_value(args_, args_many_, index, recorded_.value(index, args[index]));
+  }
+}
+
 std::uint64_t CallCounter::times_failed_with(int error) const {
   for (const auto& [number, count] : errors_) {
     if (number == error) return count;
@@ -63,6 +70,10 @@ CallEvidence& CallCounter::add_to(Evidence& evidence) const {
   record.max_ns = std::max(record.max_ns, max_ns_);
   if (min_ns_ != UINT64_MAX) record.min_ns = std::min(record.min_ns.value_or(min_ns_), min_ns_);
   for (const auto& [number, count] : errors_) record.errors[errno_key(number)] += count;
+  for (const unsigned index : args_many_) record.set_many(index);
+  for (const auto& [index, values] : args_) {
+    for (const std::uint64_t value : values) record.add_arg(index, value);
+  }
   record.runs_seen = 1;
   record.first_run = 1;
   return record;

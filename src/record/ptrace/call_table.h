@@ -4,14 +4,19 @@
 // Counts while the program runs; made into Evidence once, at the end. Counting an ordinary call
 // looks up an array by ABI and number and allocates nothing.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "arch/abi.h"
+#include "arch/recorded_args.h"
 #include "evidence/evidence.h"
+#include "record/ready.h"
 
 namespace sysnare {
 
@@ -28,9 +33,29 @@ CallKind call_kind(Call call);
 
 class CallCounter {
  public:
-  CallCounter(Call call, Origin origin) : call_(call), origin_(origin), kind_(call_kind(call)) {}
+  CallCounter(Call call, Origin origin)
+      : call_(call),
+        origin_(origin),
+        kind_(call_kind(call)),
+        recorded_(recorded_args(call)),
+        ready_call_(sysnare::ready_call(call)) {}
 
-  void begin() { ++count_; }
+  /// `steady`: after the ready mark.
+  void begin(bool steady = false) {
+    ++count_;
+    steady_ += steady ? 1 : 0;
+  }
+  [[nodiscard]] ReadyCall ready_call() const { return ready_call_; }
+  [[nodiscard]] bool keeps_args() const { return recorded_.indexes != 0; }
+  /// Keeps the values of those arguments that are worth it; `args` as the registers have them.
+  void note_args(std::span<const std::uint64_t, 6> args);
+  /// It began or ended now, on any clock.
+  void seen_at(std::uint64_t now_ns) {
+    first_ns_ = std::min(first_ns_, now_ns);
+    last_ns_ = std::max(last_ns_, now_ns);
+  }
+  [[nodiscard]] std::uint64_t first_ns() const { return first_ns_; }
+  [[nodiscard]] std::uint64_t last_ns() const { return last_ns_; }
   /// The call returned after `ns`; `error` is its errno, 0 for none.
   void end(std::uint64_t ns, int error) {
     total_ns_ += ns;
@@ -42,6 +67,7 @@ class CallCounter {
   [[nodiscard]] Call call() const { return call_; }
   [[nodiscard]] CallKind kind() const { return kind_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t steady() const { return steady_; }
   [[nodiscard]] std::uint64_t times_failed_with(int error) const;
   [[nodiscard]] std::uint64_t succeeded() const;
 
@@ -54,11 +80,18 @@ class CallCounter {
   Call call_;
   Origin origin_;
   CallKind kind_;
+  RecordedArgs recorded_;
+  ReadyCall ready_call_;
   std::uint64_t count_ = 0;
+  std::uint64_t steady_ = 0;
   std::uint64_t total_ns_ = 0;
   std::uint64_t max_ns_ = 0;
-  std::uint64_t min_ns_ = UINT64_MAX;                  ///< none has returned
-  std::vector<std::pair<int, std::uint64_t>> errors_;  ///< few, the first one first
+  std::uint64_t first_ns_ = UINT64_MAX;
+  std::uint64_t last_ns_ = 0;
+  std::uint64_t min_ns_ = UINT64_MAX;                    ///< none has returned
+  std::vector<std::pair<int, std::uint64_t>> errors_;    ///< few, the first one first
+  std::map<unsigned, std::vector<std::uint64_t>> args_;  ///< as in CallEvidence
+  std::set<unsigned> args_many_;
 };
 
 /// All counters of one recording. Counters stay where they are as long as the table lives.

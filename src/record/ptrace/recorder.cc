@@ -41,9 +41,9 @@ constexpr const char* kLostArch = "calls of an architecture that no table here k
 constexpr const char* kNoteStuck =
     "a thread did not stop in time to be let go; the kernel lets it go when the recorder ends";
 
-std::uint64_t now_ns() {
+std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);  // the vdso's: no call
+  ::clock_gettime(clock, &now);  // the vdso's: no call
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
@@ -67,6 +67,7 @@ Result<Recording> PtraceRecorder::record() {
                 options_.host ? "a whole host" : "a cgroup");
   }
   waiting_.reserve(kMaxWaiting);
+  unix_offset_ns_ = now_ns(CLOCK_REALTIME) - now_ns();
   if (options_.sites) sites_.emplace();
   if (options_.stacks) stacks_.emplace();
   Result<SignalWaker> waker =
@@ -90,6 +91,9 @@ Result<void> PtraceRecorder::launch() {
   LaunchSpec spec = command_spec(options_, jobs_);
   spec.ptrace = true;
   spec.ptrace_options = trace_options(options_.follow);
+  Result<std::optional<OutputTap>> tap = tap_output(options_, spec, [this] { text_came_ = true; });
+  if (!tap) return propagate(tap);
+  output_ = std::move(*tap);
   Result<std::optional<Launch>> launch = start_command(spec, recording_);
   if (!launch) return propagate(launch);
   launch_ = std::move(*launch);
@@ -98,6 +102,7 @@ Result<void> PtraceRecorder::launch() {
   tracees_.add(command_).launching = true;
   // Stopped before it is released, so that its execve is seen from the start.
   requests::interrupt(command_);
+  started_ns_ = now_ns();
   return launch_->release();
 }
 
@@ -108,6 +113,7 @@ Result<void> PtraceRecorder::attach() {
       return seized;
     }
   }
+  started_ns_ = now_ns();
   for (const auto& [thread, tracee] : tracees_) attached_.insert(tracee.process);
   add_note(recording_.evidence, kNoteAttached);
   recording_.evidence.program =
@@ -274,9 +280,34 @@ void PtraceRecorder::on_entry(Tracee& tracee, const __ptrace_syscall_info& info)
     lose(recording_.evidence, kLostOdd);
     return;
   }
-  tracee.call->begin();
+  if (!ready_ && !tracee.launching) look_for_ready(*tracee.call);
+  tracee.call->begin(ready_);
+  if (tracee.call->keeps_args()) tracee.call->note_args(info.entry.args);
   if ((sites_ || stacks_) && !tracee.launching) look_at_code(tracee, info);
   tracee.entered_ns = now_ns();
+  tracee.call->seen_at(tracee.entered_ns);
+}
+
+void PtraceRecorder::look_for_ready(const CallCounter& call) {
+  if (options_.ready.after) {
+    const auto after = std::chrono::nanoseconds(*options_.ready.after);
+    if (now_ns() - started_ns_ >= static_cast<std::uint64_t>(after.count())) {
+      mark_ready(kReadyByTime);
+    }
+    return;
+  }
+  if (text_came_) mark_ready(kReadyByText);
+  if (!options_.ready.by_calls() || options_.command.empty()) return;
+  if (call.ready_call() == ReadyCall::kListens) listened_ = true;
+  if (call.ready_call() == ReadyCall::kAccepts ||
+      (call.ready_call() == ReadyCall::kWaits && listened_)) {
+    mark_ready(ready_by(call.call()));
+  }
+}
+
+void PtraceRecorder::mark_ready(const std::string& by) {
+  if (std::exchange(ready_, true)) return;
+  add_ready(recording_.evidence, by, now_ns() - started_ns_);
 }
 
 void PtraceRecorder::look_at_code(Tracee& tracee, const __ptrace_syscall_info& info) {
@@ -322,6 +353,7 @@ void PtraceRecorder::on_return(Tracee& tracee, const __ptrace_syscall_info& info
   // Not the call's own end: the stop that we asked for so as to let the thread go broke it off. It
   // is begun anew behind our back, and counts as one that has not returned.
   if (detaching_ && failed && is_interruption(static_cast<int>(-info.exit.rval))) return;
+  call->seen_at(now);
   call->end(now - tracee.entered_ns, failed ? static_cast<int>(-info.exit.rval) : 0);
   if (call->kind() == CallKind::kBirth && !failed && info.exit.rval > 0 && !tracee.gave_birth) {
     if (options_.follow) {
@@ -359,7 +391,9 @@ bool PtraceRecorder::is_foreign_child(const Tracee& tracee) const {
 }
 
 void PtraceRecorder::read_signals() {
-  if (take_ending_signals(jobs_, command_, recording_)) stop_asked_ = true;
+  const TakenSignals taken = take_signals(jobs_, command_, recording_);
+  if (taken.end) stop_asked_ = true;
+  if (taken.ready) mark_ready(kReadyBySignal);
 }
 
 void PtraceRecorder::detach_all() {
@@ -394,7 +428,15 @@ void PtraceRecorder::forget_those_who_never_came() {
 Evidence PtraceRecorder::so_far() const {
   Evidence evidence = recording_.evidence;
   evidence.recorder = "ptrace";
+  const bool knows_phases = ready_ || !options_.command.empty();
   calls_.add_to(evidence, [&](const CallCounter& counter, CallEvidence& record) {
+    if (counter.last_ns() != 0) {
+      record.seen_at(unix_offset_ns_ + counter.first_ns());
+      record.seen_at(unix_offset_ns_ + counter.last_ns());
+    }
+    if (knows_phases && record.origin != Origin::kLaunch) {
+      record.phases = PhaseCounts{{}, counter.count() - counter.steady(), counter.steady()};
+    }
     if (sites_) sites_->add_to(counter, record);
     if (stacks_) stacks_->add_to(counter, record);
     if (counter.kind() == CallKind::kPtrace && counter.times_failed_with(EPERM) > 0) {
@@ -411,7 +453,9 @@ Evidence PtraceRecorder::so_far() const {
 }
 
 void PtraceRecorder::finish() {
+  if (output_) output_->finish();
   recording_.evidence = so_far();
+  if (!ready_ && !options_.ready.by_calls()) add_note(recording_.evidence, kNoteNotReady);
   if (recording_.detached) add_note(recording_.evidence, kNoteDetached);
   tell_exec_failure(launch_, recording_);
 }

@@ -12,6 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "process/job_control.h"
 #include "process/launch.h"
+#include "process/output_tap.h"
 #include "record/ptrace/call_table.h"
 #include "record/ptrace/signal_waker.h"
 #include "record/ptrace/sites.h"
@@ -60,6 +62,9 @@ class PtraceRecorder {
   void go_on(pid_t thread, int signal);
   [[nodiscard]] bool is_foreign_child(const Tracee& tracee) const;
   void read_signals();
+  /// A call begins: is it the ready mark, or is its time over?
+  void look_for_ready(const CallCounter& call);
+  void mark_ready(const std::string& by);
   void detach_all();
   void forget_those_who_never_came();
   /// What was seen so far. At any time.
@@ -76,12 +81,18 @@ class PtraceRecorder {
   std::optional<SiteCounter> sites_;
   std::optional<StackSampler> stacks_;
   std::vector<std::pair<pid_t, int>> waiting_;
-  pid_t command_ = 0;         ///< the launched process while it lives, else 0
-  std::set<pid_t> attached_;  ///< processes that we attached to
+  pid_t command_ = 0;                      ///< the launched process while it lives, else 0
+  std::set<pid_t> attached_;               ///< processes that we attached to
   std::uint64_t children_unfollowed_ = 0;  ///< left alone, as the options ask for
   unsigned stops_in_turn_ = 0;
   bool stop_asked_ = false;
   bool detaching_ = false;
+  std::uint64_t unix_offset_ns_ = 0;  ///< CLOCK_REALTIME less CLOCK_MONOTONIC
+  std::uint64_t started_ns_ = 0;      ///< when the command was let go, or we had attached
+  bool ready_ = false;                ///< what comes is in phase steady
+  bool listened_ = false;
+  std::optional<OutputTap> output_;  ///< with ReadyOptions::text
+  std::atomic<bool> text_came_{false};
 };
 
 }  // namespace sysnare
