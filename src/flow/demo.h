@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "flow/capture.h"
+#include "process/capture.h"
 
 namespace sysnare {
 

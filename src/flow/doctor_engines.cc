@@ -14,8 +14,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "flow/capture.h"
 #include "flow/doctor.h"
+#include "process/capture.h"
 
 namespace sysnare {
 namespace {

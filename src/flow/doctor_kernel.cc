@@ -16,9 +16,9 @@
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "flow/capture.h"
 #include "flow/doctor.h"
 #include "flow/probes.h"
+#include "process/capture.h"
 
 namespace sysnare {
 namespace {

@@ -1,4 +1,4 @@
-#include "flow/capture.h"
+#include "process/capture.h"
 
 #include <fcntl.h>
 #include <poll.h>
