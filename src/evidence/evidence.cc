@@ -190,6 +190,26 @@ void merge_program(Evidence& into, const Evidence& more) {
                              more.program.sha256.empty() ? "" : ", sha256 ", more.program.sha256));
 }
 
+/// Runs of one image have a container each: what differs is not kept. Another image is said.
+void merge_workload(Evidence& into, const Evidence& more) {
+  Workload& mine = into.workload;
+  const Workload& other = more.workload;
+  if (other == Workload{}) return;
+  if (mine == Workload{}) {
+    mine = other;
+    return;
+  }
+  if (!other.image.empty() && other.image != mine.image) {
+    add_note(into, fmt::format("holds runs of the image {} too", other.image));
+  }
+  const auto keep_same = [](std::string& text, const std::string& also) {
+    if (text != also) text.clear();
+  };
+  keep_same(mine.name, other.name);
+  keep_same(mine.id, other.id);
+  keep_same(mine.runtime, other.runtime);
+}
+
 }  // namespace
 
 std::string_view origin_name(Origin origin) {
@@ -314,6 +334,7 @@ SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b) {
 
 void merge_evidence(Evidence& into, const Evidence& more) {
   merge_program(into, more);
+  merge_workload(into, more);
   if (into.command.empty()) into.command = more.command;
   merge_recorders(into.recorder, more.recorder);
   into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));

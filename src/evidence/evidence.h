@@ -135,8 +135,21 @@ struct ExecutableEvidence {
   std::map<std::uint32_t, RingOperation> operations;  ///< likewise
 };
 
+/// The container that evidence is about; all empty where it is about none.
+struct Workload {
+  std::string engine =
+      {};  ///< "docker", "podman", "runc", "crun"; "oci" where a hook was told no more
+  std::string runtime =
+      {};  ///< whose layers its profile needs (`profile --runtime`); empty: not known
+  std::string name = {};  ///< of the container
+  std::string id = {};
+  std::string image = {};
+  auto operator<=>(const Workload&) const = default;
+};
+
 struct Evidence {
   ProgramIdentity program;
+  Workload workload;
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
   std::string recorder;              ///< "ptrace", "ebpf", "scan"
   std::uint64_t runs = 1;

@@ -29,6 +29,20 @@ Json program_json(const ProgramIdentity& program) {
   return {{"path", program.path}, {"sha256", program.sha256}, {"build_id", program.build_id}};
 }
 
+/// What is not known has no key.
+Json workload_json(const Workload& workload) {
+  Json json = Json::object();
+  const auto add = [&](const char* key, const std::string& text) {
+    if (!text.empty()) json[key] = text;
+  };
+  add("engine", workload.engine);
+  add("runtime", workload.runtime);
+  add("name", workload.name);
+  add("id", workload.id);
+  add("image", workload.image);
+  return json;
+}
+
 Json call_json(const CallEvidence& call) {
   Json json;
   json["abi"] = abi_name(call.call.abi);
@@ -378,6 +392,18 @@ Result<void> read_program(const Cursor& object, ProgramIdentity& out) {
   return read;
 }
 
+Result<void> read_workload(const Cursor& top, Workload& out) {
+  if (!top.has("workload")) return {};
+  const Cursor workload = *top.at("workload");
+  if (!workload.is_object()) return workload.fail("an object is needed here");
+  Result<void> read = workload.read("engine", out.engine);
+  if (read) read = workload.read("runtime", out.runtime);
+  if (read) read = workload.read("name", out.name);
+  if (read) read = workload.read("id", out.id);
+  if (read) read = workload.read("image", out.image);
+  return read;
+}
+
 Result<void> read_executables(const Cursor& top, Evidence& evidence) {
   Result<std::vector<Cursor>> items = top.items_of("executables");
   if (!items) return propagate(items);
@@ -464,6 +490,7 @@ std::string write_evidence(const Evidence& evidence) {
   Json json;
   json["schema"] = kEvidenceSchema;
   json["program"] = program_json(evidence.program);
+  if (evidence.workload != Workload{}) json["workload"] = workload_json(evidence.workload);
   json["command"] = evidence.command;
   json["recorder"] = evidence.recorder;
   json["runs"] = number(evidence.runs);
@@ -504,6 +531,7 @@ Result<Evidence> parse_evidence(std::string_view text, std::string_view file_nam
   if (!read) return propagate(read);
   Evidence evidence;
   read = read_program(top, evidence.program);
+  if (read) read = read_workload(top, evidence.workload);
   if (read) read = top.read("command", evidence.command);
   if (read) read = top.read("recorder", evidence.recorder);
   if (read) read = top.read("runs", evidence.runs);

@@ -72,6 +72,31 @@ TEST(Evidence, MergeNumbersTheRunsOn) {
   EXPECT_EQ(twice.find(call_of("mkdir"), Origin::kApplication)->first_run, 7u);
 }
 
+TEST(Evidence, MergeKeepsOfTheContainersWhatAllShare) {
+  const auto container = [](const char* id, const char* image) {
+    Evidence evidence = run_of({"read"});
+    evidence.workload = {
+        .engine = "docker", .runtime = "docker", .name = id, .id = id, .image = image};
+    return evidence;
+  };
+  Evidence all = container("a1", "web");
+  merge_evidence(all, container("b2", "web"));
+  EXPECT_EQ(all.workload, (Workload{.engine = "docker", .runtime = "docker", .image = "web"}));
+  EXPECT_THAT(all.notes, ElementsAre());
+  merge_evidence(all, run_of({"read"}));
+  EXPECT_EQ(all.workload.image, "web");
+  merge_evidence(all, container("c3", "other"));
+  EXPECT_THAT(all.notes, ElementsAre("holds runs of the image other too"));
+
+  Evidence plain = run_of({"read"});
+  EXPECT_THAT(write_evidence(plain), ::testing::Not(HasSubstr("workload")));
+  merge_evidence(plain, container("a1", "web"));
+  EXPECT_EQ(plain.workload.id, "a1");
+  const Result<Evidence> back = parse_evidence(write_evidence(plain), "x");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->workload, plain.workload);
+}
+
 TEST(Evidence, MergeAddsWhatHangsOnACall) {
   Evidence a = run_of({"openat"});
   Evidence b = run_of({"openat"});
