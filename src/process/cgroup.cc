@@ -70,6 +70,7 @@ std::optional<CgroupHierarchy> hierarchy_of(std::string_view line) {
   if (!major_number || !minor_number) return std::nullopt;
   CgroupHierarchy found;
   found.mounted_at = unescaped(words[4]);
+  found.root = unescaped(words[3]);
   found.device =
       makedev(static_cast<unsigned>(*major_number), static_cast<unsigned>(*minor_number));
   if (v2) return found;

@@ -25,6 +25,8 @@ struct CgroupHierarchy {
   dev_t device = 0;
   /// The first controller of a v1 hierarchy, by the kernel's name ("pids"); empty for v2.
   std::string controller;
+  /// Which of its cgroups is mounted there: "/", or that of a container.
+  std::string root = "/";
 };
 
 /// One cgroup, by its directory.

@@ -45,10 +45,11 @@ struct RecordOptions {
   /// waited for), or by a signal. eBPF alone.
   std::vector<std::string> cgroups;
   ContainerStage container = ContainerStage::kNone;  ///< with `cgroups`
-  bool host = false;    ///< or every process but our own, until a signal comes; eBPF alone
-  bool stacks = false;  ///< keep the code path of each call
-  bool sites = false;   ///< keep the calling instruction of each call
-  bool follow = true;   ///< children too
+  bool awaits_first = true;  ///< `cgroups` that are empty at the start are waited for, not ended
+  bool host = false;         ///< or every process but our own, until a signal comes; eBPF alone
+  bool stacks = false;       ///< keep the code path of each call
+  bool sites = false;        ///< keep the calling instruction of each call
+  bool follow = true;        ///< children too
   RecordDetail detail = RecordDetail::kTime;
   /// When the steady phase begins; SIGUSR1 to us says it in any case. Without a command only a time
   /// and the signal do.

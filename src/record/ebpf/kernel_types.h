@@ -43,6 +43,7 @@ struct css_set {
       subsys[1];  // by enum cgroup_subsys_id, which the configuration decides
   struct cgroup* dfl_cgrp;
 };
+struct nsproxy;
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
@@ -52,6 +53,7 @@ struct task_struct {
   struct task_struct* real_parent;
   struct task_struct* group_leader;
   struct css_set* cgroups;
+  struct nsproxy* nsproxy;
   struct seccomp seccomp;
   struct signal_struct* signal;
   struct mm_struct* mm;

@@ -71,7 +71,7 @@ Result<void> EbpfRecorder::begin() {
   if (!by_scope()) return options_.command.empty() ? attach() : launch();
   if (Result<void> followed = programs_.follow_scope(); !followed) return followed;
   if (Result<void> read = read_events(); !read) return read;
-  has_lived_ = programs_.living() != 0;
+  has_lived_ = programs_.living() != 0 || !options_.awaits_first;
   if (options_.host) {
     add_note(recording_.evidence, kNoteHost);
   } else if (has_lived_ && options_.container != ContainerStage::kNotBegun) {
