@@ -35,16 +35,20 @@ std::string processes(const std::vector<pid_t>& pids) {
 }  // namespace
 
 Result<void> take_subject(const TypedSubject& typed, RecordOptions& record) {
+  if (Result<void> good = check_container_words(typed.container, record); !good) {
+    return propagate(good);
+  }
   std::vector<std::string_view> words;
   if (!record.command.empty()) words.emplace_back("a command");
   if (!typed.pids.empty()) words.emplace_back("-p");
   if (!typed.cgroups.empty()) words.emplace_back("--cgroup");
   if (!typed.units.empty()) words.emplace_back("--unit");
   if (typed.host) words.emplace_back("--host");
+  if (!typed.container.container.empty()) words.emplace_back("--container");
   if (words.empty()) {
     return fail(Errc::kUsage,
-                "no command and no -p PID, --cgroup, --unit or --host; `sysnare trace -- COMMAND` "
-                "runs and traces one");
+                "no command and no -p PID, --cgroup, --unit, --host or --container; `sysnare trace "
+                "-- COMMAND` runs and traces one");
   }
   if (words.size() > 1) {
     return fail(Errc::kUsage, "both {} and {}; trace them one after the other and `merge`",

@@ -5,19 +5,22 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/traced_container.h"
 #include "record/recorder.h"
 
 namespace sysnare::cli {
 
-/// The words behind -p, --cgroup and --unit, and whether --host was said.
+/// The words behind -p, --cgroup, --unit and those about containers, and whether --host was said.
 struct TypedSubject {
   std::vector<std::string> pids;
   std::vector<std::string> cgroups;
   std::vector<std::string> units;
   bool host = false;
+  ContainerWords container;
 };
 
-/// Fills in what is recorded; `record.command` and `record.follow` are there already. Errors:
+/// Fills in what is recorded, but for a container (TracedContainer); `record.command` and
+/// `record.follow` are there already. Errors:
 /// kUsage naming the option, or as cgroup_of_unit().
 Result<void> take_subject(const TypedSubject& typed, RecordOptions& record);
 

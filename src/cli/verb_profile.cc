@@ -27,6 +27,8 @@ namespace {
 
 constexpr std::string_view kName = "profile";
 constexpr std::uint64_t kDefaultRuns = 20;
+/// Of --runtime: no layers, whatever the evidence is of.
+constexpr const char* kNoRuntime = "none";
 /// MAX_ERRNO, include/linux/err.h: what a filter can return.
 constexpr std::uint64_t kMaxErrno = 4095;
 
@@ -50,6 +52,7 @@ struct Typed {
 struct Request {
   LearnOptions learn;
   std::vector<Layer> layers;
+  std::vector<std::string> notes;  ///< before those of what was learned
   /// Empty: another program's format, `format`.
   std::optional<Dialect> dialect = Dialect::kDocker;
   std::string format;
@@ -96,6 +99,7 @@ Result<std::uint32_t> errno_of(std::string_view typed) {
 
 Result<std::vector<Layer>> layers_of(const Typed& typed) {
   std::vector<Layer> layers;
+  if (typed.runtimes == std::vector<std::string>{kNoRuntime}) return layers;
   for (const std::string& runtime : typed.runtimes) {
     Result<std::vector<RuntimeCalls>> calls = runtime_calls(runtime, !typed.runtime_privileges);
     if (!calls) return propagate(calls, "--runtime");
@@ -107,6 +111,30 @@ Result<std::vector<Layer>> layers_of(const Typed& typed) {
     }
   }
   return layers;
+}
+
+/// Where the user names no runtime: those of the containers that the evidence is of. A note says
+/// so.
+Result<void> take_runtimes(const std::vector<Evidence>& evidence, Typed& typed, Request& request) {
+  if (!typed.runtimes.empty()) return {};
+  const std::vector<std::string_view>& known = runtime_names();
+  for (const Evidence& each : evidence) {
+    const std::string& runtime = each.workload.runtime;
+    const bool new_one =
+        std::find(typed.runtimes.begin(), typed.runtimes.end(), runtime) == typed.runtimes.end();
+    if (new_one && std::find(known.begin(), known.end(), runtime) != known.end()) {
+      typed.runtimes.push_back(runtime);
+    }
+  }
+  if (typed.runtimes.empty()) return {};
+  request.notes.push_back(
+      fmt::format("recorded in a container: what {} itself calls is added, as by --runtime {}; "
+                  "`--runtime none` leaves it out",
+                  fmt::join(typed.runtimes, " and "), fmt::join(typed.runtimes, ",")));
+  Result<std::vector<Layer>> layers = layers_of(typed);
+  if (!layers) return propagate(layers);
+  request.layers = std::move(*layers);
+  return {};
 }
 
 Result<Request> checked(const Typed& typed, const Words& command) {
@@ -181,7 +209,7 @@ Result<void> check_outputs(const Typed& typed, bool side_file) {
 /// The command that uses the profile, for each place it was made for.
 void tell_next(const Typed& typed, const std::vector<std::string>& command) {
   const std::string file = shell_words({typed.output});
-  if (typed.runtimes.empty()) {
+  if (typed.runtimes.empty() || typed.runtimes.front() == kNoRuntime) {
     say(stderr, "next: sysnare run --profile {} -- {}\n", file,
         command.empty() ? "COMMAND" : shell_words(command));
     return;
@@ -223,6 +251,7 @@ void tell(const Typed& typed, const Request& request, const Learned& learned) {
   }
   say(stderr, ", all others {}\n", rest);
   say(stderr, "{}\n", saturation_text(learned.merged));
+  for (const std::string& note : request.notes) say(stderr, "note: {}\n", printable(note));
   for (const std::string& note : learned.notes) say(stderr, "note: {}\n", printable(note));
   if (!has_side_file(typed.output)) return;
   if (!request.dialect) {
@@ -320,7 +349,8 @@ int verb_profile(const Words& words) {
       ->type_name("ERRNO");
   app.add_option("--runtime", typed.runtimes,
                  fmt::format("add what this container runtime itself calls before the program "
-                             "starts: {}; may be repeated",
+                             "starts: {}, or none; may be repeated (default: that of the "
+                             "container that was recorded)",
                              fmt::join(runtime_names(), ", ")))
       ->type_name("NAME")
       ->delimiter(',')
@@ -369,6 +399,9 @@ int verb_profile(const Words& words) {
   }
   if (!command.empty()) {
     if (const int status = record_command(typed, *request, evidence); status != kOk) return status;
+  }
+  if (Result<void> taken = take_runtimes(evidence, typed, *request); !taken) {
+    return failed(taken.error());
   }
   Result<Learned> learned = learn(evidence, request->layers, request->learn);
   if (!learned) return failed(learned.error());

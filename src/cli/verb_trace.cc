@@ -16,6 +16,7 @@
 #include "cli/print.h"
 #include "cli/recording.h"
 #include "cli/trace_subject.h"
+#include "cli/traced_container.h"
 #include "cli/verb.h"
 
 namespace sysnare::cli {
@@ -146,8 +147,7 @@ int verb_trace(const Words& words) {
   CLI::App app(
       "Run a command, or watch what runs already, and print which system calls are made: the table "
       "of `strace -c -w -f`, with threads and children. The command's own output is left alone; "
-      "the "
-      "table goes to standard error, without a command to standard output.",
+      "the table goes to standard error, without a command to standard output.",
       std::string(kName));
   Options options;
   Typed typed;
@@ -169,6 +169,7 @@ int verb_trace(const Words& words) {
       ->allow_extra_args(false);
   app.add_flag("--host", typed.subject.host,
                "record every process of this machine but sysnare, until Ctrl-C");
+  add_container_options(app, typed.subject.container);
   app.add_option("-o,--output", options.output, "save the evidence, for `sysnare profile`")
       ->type_name("FILE");
   app.add_option("-S,--sort-by", typed.sort_by,
@@ -213,6 +214,8 @@ int verb_trace(const Words& words) {
       "  sysnare trace --runs 20 -o hello.evidence.json -- ./helloworld\n"
       "  sysnare trace -p 1234\n"
       "  sysnare trace --unit nginx -o nginx.evidence.json\n"
+      "  sysnare trace --container web -o web.evidence.json\n"
+      "  sysnare trace --runtime docker -o web.evidence.json -- run --rm IMAGE\n"
       "\n"
       "exit status: the command's own, 128+N when signal N killed it, 125 when sysnare\n"
       "failed, 126 when the command cannot be executed, 127 when there is none; without\n"
@@ -226,12 +229,27 @@ int verb_trace(const Words& words) {
   }
   options = std::move(*good);
   options.repeat.progress = progress_lines(std::string(kName));
-  const std::string subject = subject_of(options.repeat.record);
+  RecordOptions& record = options.repeat.record;
+  Result<TracedContainer> container =
+      TracedContainer::prepare(typed.subject.container, parsed.command, record);
+  if (!container) {
+    complain(kName, container.error());
+    return kLaunchFailed;
+  }
+  const std::string subject =
+      container->subject().empty() ? subject_of(record) : container->subject();
+  record.on_armed = [&] {
+    container->begin();
+    if (subject.empty() || ::isatty(STDERR_FILENO) != 1) return;
+    say(stderr, "sysnare {}: {} {}; Ctrl-C ends it\n", kName,
+        record.attach.empty() ? "recording" : "attached to", printable(subject));
+  };
 
-  if (!subject.empty() && ::isatty(STDERR_FILENO) == 1) {
-    options.repeat.record.on_armed = [&] {
-      say(stderr, "sysnare {}: {} {}; Ctrl-C ends it\n", kName,
-          options.repeat.record.attach.empty() ? "recording" : "attached to", printable(subject));
+  if (options.repeat.save) {
+    options.repeat.save = [&container, save = options.repeat.save](const Evidence& so_far) {
+      Evidence named = so_far;
+      container->name_in(named);
+      save(named);
     };
   }
 
@@ -240,11 +258,12 @@ int verb_trace(const Words& words) {
     complain(kName, repeated.error());
     return kLaunchFailed;
   }
-  const Recording& last = repeated->last;
+  Recording& last = repeated->last;
   if (!last.exec_error.empty()) {
     complain(kName, last.exec_error);
     return last.exit_code_of_failure;
   }
+  container->complete(last.evidence);
   if (!options.output.empty()) {
     if (Result<void> saved = write_file_atomic(options.output, write_evidence(last.evidence));
         !saved) {
@@ -256,7 +275,8 @@ int verb_trace(const Words& words) {
   if (options.repeat.record.sites && options.output.empty() && !options.json) {
     complain(kName, "--sites are kept in the evidence; add -o FILE or --json to see them");
   }
-  print_report(options, last.evidence, subject);
+  print_report(options, last.evidence,
+               container->subject().empty() ? subject : container->subject());
   return options.repeat.record.command.empty() ? kOk : shell_status(last.wait_status);
 }
 

@@ -49,8 +49,11 @@ std::vector<std::string> privately(const std::vector<std::string>& argv) {
 }
 
 std::vector<std::string> security_options(const ContainerOptions& options) {
-  std::vector<std::string> words = {
-      "--security-opt", "seccomp=" + (options.profile.empty() ? "unconfined" : options.profile)};
+  std::vector<std::string> words;
+  if (options.profile != kEnginesOwn) {
+    words = {"--security-opt",
+             "seccomp=" + (options.profile.empty() ? "unconfined" : options.profile)};
+  }
   if (options.no_new_privileges) {
     words.insert(words.end(), {"--security-opt", "no-new-privileges"});
   }
@@ -58,6 +61,22 @@ std::vector<std::string> security_options(const ContainerOptions& options) {
     words.insert(words.end(), {"--cap-add", capability});
   }
   return words;
+}
+
+std::vector<std::string> joined(std::vector<std::string> words,
+                                const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// Docker's and Podman's.
+std::vector<std::string> run_words(const std::vector<std::string>& added,
+                                   const std::vector<std::string>& argv,
+                                   const ContainerOptions& options) {
+  std::vector<std::string> words =
+      joined(joined({"run", "--rm", "--network", "none"}, added), security_options(options));
+  words.emplace_back("story");
+  return joined(std::move(words), argv);
 }
 
 std::string missing_program(const std::vector<std::string>& programs) {
@@ -139,9 +158,10 @@ class Docker : public Engine {
  public:
   explicit Docker(const Shared& shared) : Engine("docker"), folder_(shared.folder("docker")) {
     fs::create_directories(folder_);
-    options_.environment = {"DOCKER_HOST=unix://" + folder_ + "/sock",
-                            "DOCKER_CONFIG=" + folder_ + "/config"};
-    options_.deadline = kContainer;
+    how_.environment = {"DOCKER_HOST=unix://" + folder_ + "/sock",
+                        "DOCKER_CONFIG=" + folder_ + "/config"};
+    how_.deadline = kContainer;
+    client_ = {kDocker};
     daemon_.emplace(std::vector<std::string>{// Dies with us, and its mounts with its namespace.
                                              "setpriv",
                                              "--pdeathsig",
@@ -168,15 +188,15 @@ class Docker : public Engine {
     const bool up = eventually(
         [&] {
           return !fs::exists("/proc/" + std::to_string(daemon_->pid()) + "/exe") ||
-                 run({kDocker, "info"}, options_).status == 0;
+                 run({kDocker, "info"}, how_).status == 0;
         },
         kDaemonStart);
-    if (!up || run({kDocker, "info"}, options_).status != 0) {
+    if (!up || run({kDocker, "info"}, how_).status != 0) {
       throw std::runtime_error("dockerd does not start: " + last_line(daemon_->err_so_far()));
     }
     const Outcome import = run(
         {"sh", "-c", "tar -C \"$1\" -c . | \"$2\" import - story", "sh", shared.root_fs(), kDocker},
-        options_);
+        how_);
     if (import.status != 0) throw std::runtime_error("docker import: " + last_line(import.err));
   }
 
@@ -186,17 +206,16 @@ class Docker : public Engine {
   }
 
   Outcome start(const std::vector<std::string>& argv, const ContainerOptions& options) override {
-    std::vector<std::string> words = {kDocker, "run", "--rm", "--network", "none"};
-    const std::vector<std::string> security = security_options(options);
-    words.insert(words.end(), security.begin(), security.end());
-    words.emplace_back("story");
-    words.insert(words.end(), argv.begin(), argv.end());
-    return run(words, options_);
+    return run(joined(client_, words(argv, options)), how_);
+  }
+
+  std::vector<std::string> words(const std::vector<std::string>& argv,
+                                 const ContainerOptions& options) override {
+    return run_words({}, argv, options);
   }
 
  private:
   std::string folder_;
-  RunOptions options_;
   std::optional<Background> daemon_;
 };
 
@@ -212,35 +231,38 @@ class Podman : public Engine {
            "[engine]\n"
            "cgroup_manager = \"cgroupfs\"\n"
            "events_logger = \"file\"\n";
-    options_.environment = {"CONTAINERS_CONF=" + folder + "/containers.conf"};
-    options_.deadline = kContainer;
-    podman_ = {"podman",        "--runtime", oci_runtime_,     "--storage-driver",
+    how_.environment = {"CONTAINERS_CONF=" + folder + "/containers.conf"};
+    how_.deadline = kContainer;
+    client_ = {"podman",        "--runtime", oci_runtime_,     "--storage-driver",
                "vfs",           "--root",    folder + "/data", "--runroot",
                folder + "/run", "--tmpdir",  folder + "/tmp"};
     std::vector<std::string> import = {"sh", "-c", "root=$1; shift; tar -C \"$root\" -c . | \"$@\"",
                                        "sh", shared.root_fs()};
-    import.insert(import.end(), podman_.begin(), podman_.end());
+    import.insert(import.end(), client_.begin(), client_.end());
     import.insert(import.end(), {"import", "-", "story"});
-    const Outcome done = run(privately(import), options_);
+    const Outcome done = run(privately(import), how_);
     if (done.status != 0) throw std::runtime_error("podman import: " + last_line(done.err));
   }
 
   Outcome start(const std::vector<std::string>& argv, const ContainerOptions& options) override {
-    std::vector<std::string> words = podman_;
-    words.insert(words.end(),
-                 {"run", "--rm", "--network", "none", "--cgroup-parent", "/" + cgroup_});
-    const std::vector<std::string> security = security_options(options);
-    words.insert(words.end(), security.begin(), security.end());
-    words.emplace_back("story");
-    words.insert(words.end(), argv.begin(), argv.end());
-    return run(privately(words), options_);
+    const std::vector<std::string> words =
+        run_words({"--cgroup-parent", "/" + cgroup_}, argv, options);
+    return run(within(joined(client_, words)), how_);
+  }
+
+  std::vector<std::string> words(const std::vector<std::string>& argv,
+                                 const ContainerOptions& options) override {
+    return run_words({}, argv, options);
+  }
+
+  [[nodiscard]] std::vector<std::string> within(
+      const std::vector<std::string>& argv) const override {
+    return privately(argv);
   }
 
  private:
   std::string cgroup_;
   std::string oci_runtime_;
-  RunOptions options_;
-  std::vector<std::string> podman_;
 };
 
 /// runc and crun, on a bundle of an OCI config.json and the root file system.
@@ -249,9 +271,10 @@ class OciRuntime : public Engine {
   OciRuntime(const Shared& shared, const std::string& program)
       : Engine(program), folder_(shared.folder(program)), cgroup_(shared.cgroup) {
     fs::create_directories(folder_);
-    options_.cwd = folder_;
-    options_.deadline = kContainer;
-    const Outcome spec = run({program, "spec"}, options_);
+    how_.cwd = folder_;
+    how_.deadline = kContainer;
+    client_ = {program, "--root", folder_ + "/state"};
+    const Outcome spec = run({program, "spec"}, how_);
     if (spec.status != 0) throw std::runtime_error(program + " spec: " + last_line(spec.err));
     config_ = Json::parse(slurp(folder_ + "/config.json"));
     config_["root"] = {{"path", shared.root_fs()}, {"readonly", false}};
@@ -261,34 +284,53 @@ class OciRuntime : public Engine {
   [[nodiscard]] bool takes_bundles() const override { return true; }
 
   Outcome start(const std::vector<std::string>& argv, const ContainerOptions& options) override {
-    const std::string id = cgroup_ + "-" + runtime() + "-" + std::to_string(++started_);
+    const std::vector<std::string> words = this->words(argv, options);
+    const Outcome outcome = run(within(joined(client_, words)), how_);
+    // A container that could not start stays in the list.
+    if (fs::exists(folder_ + "/state/" + words.back())) {
+      static_cast<void>(run(within(joined(client_, {"delete", "--force", words.back()}))));
+    }
+    return outcome;
+  }
+
+  std::vector<std::string> words(const std::vector<std::string>& argv,
+                                 const ContainerOptions& options) override {
+    std::string id = cgroup_ + "-" + runtime() + "-" + std::to_string(++started_);
     Json config = config_;
     config["process"]["args"] = argv;
     config["process"]["noNewPrivileges"] = options.no_new_privileges;
     config["linux"]["cgroupsPath"] = "/" + cgroup_ + "/" + id;
     config["linux"].erase("seccomp");
-    if (!options.profile.empty()) {
+    if (options.profile == kEnginesOwn) {
+      config["linux"]["seccomp"] = {
+          {"defaultAction", "SCMP_ACT_ALLOW"},
+          {"syscalls", {{{"names", {"ptrace"}}, {"action", "SCMP_ACT_ERRNO"}}}}};
+    } else if (!options.profile.empty()) {
       config["linux"]["seccomp"] = Json::parse(slurp(options.profile));
     }
-    std::ofstream(folder_ + "/config.json") << config.dump(2);
-    const std::string state = folder_ + "/state";
-    const Outcome outcome = run(privately({runtime(), "--root", state, "run", id}), options_);
-    // A container that could not start stays in the list.
-    if (fs::exists(state + "/" + id)) {
-      static_cast<void>(run(privately({runtime(), "--root", state, "delete", "--force", id})));
+    if (!options.annotations.empty()) config["annotations"] = options.annotations;
+    if (!options.hook.empty()) {
+      config["hooks"]["createRuntime"] = {{{"path", options.hook.front()}, {"args", options.hook}}};
     }
-    return outcome;
+    std::ofstream(folder_ + "/config.json") << config.dump(2);
+    return {"run", std::move(id)};
+  }
+
+  [[nodiscard]] std::vector<std::string> within(
+      const std::vector<std::string>& argv) const override {
+    return privately(argv);
   }
 
  private:
   std::string folder_;
   std::string cgroup_;
-  RunOptions options_;
   Json config_;
   int started_ = 0;
 };
 
 }  // namespace
+
+std::vector<std::string> Engine::within(const std::vector<std::string>& argv) const { return argv; }
 
 struct Engines::State {
   std::unique_ptr<Shared> shared;

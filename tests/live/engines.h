@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,10 +17,16 @@
 
 namespace sysnare::live {
 
+/// As ContainerOptions::profile: what the engine itself takes.
+inline constexpr const char* kEnginesOwn = "the engine's own";
+
 struct ContainerOptions {
-  std::string profile;  ///< path of a profile; empty: none at all
+  std::string profile;  ///< path of a profile, or kEnginesOwn; empty: none at all
   bool no_new_privileges = true;
   std::vector<std::string> capabilities{};  ///< added by Docker and Podman to their own
+  /// Of bundles alone: annotations, and the argv (a whole path first) of a createRuntime hook.
+  std::map<std::string, std::string> annotations{};
+  std::vector<std::string> hook{};
 };
 
 class Engine {
@@ -28,6 +35,15 @@ class Engine {
   /// Runs `argv` in a new container, which is removed, and waits for it.
   virtual Outcome start(const std::vector<std::string>& argv,
                         const ContainerOptions& options = {}) = 0;
+  /// The program with its own options, and behind them the command that starts `argv` in a new
+  /// container, which is removed. A bundle is written for it, and is good until the next one.
+  [[nodiscard]] const std::vector<std::string>& client() const { return client_; }
+  virtual std::vector<std::string> words(const std::vector<std::string>& argv,
+                                         const ContainerOptions& options = {}) = 0;
+  /// Where and how these are to be run: folder, environment, deadline.
+  [[nodiscard]] const RunOptions& how() const { return how_; }
+  /// `argv` in the mount namespace that this engine needs.
+  [[nodiscard]] virtual std::vector<std::string> within(const std::vector<std::string>& argv) const;
   /// Whether it reads an OCI config.json, not a profile file: Docker's own keys mean nothing there.
   [[nodiscard]] virtual bool takes_bundles() const { return false; }
   /// The name that `sysnare profile --runtime` takes.
@@ -35,6 +51,9 @@ class Engine {
 
  protected:
   explicit Engine(std::string runtime) : runtime_(std::move(runtime)) {}
+
+  std::vector<std::string> client_;
+  RunOptions how_;
 
  private:
   std::string runtime_;
