@@ -89,6 +89,7 @@ int verb_disasm(const Words& words);
 int verb_doctor(const Words& words);
 int verb_dump(const Words& words);
 int verb_explain(const Words& words);
+int verb_hook(const Words& words);
 int verb_lint(const Words& words);
 int verb_merge(const Words& words);
 int verb_profile(const Words& words);

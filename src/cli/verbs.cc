@@ -16,6 +16,7 @@ constexpr Verb kVerbs[] = {
     {"saturation", "say whether a program has been recorded often enough", verb_saturation},
     {"run", "run a command under a seccomp profile", verb_run},
     {"watch", "run a command with a trip wire around its profile", verb_watch},
+    {"hook", "record a container when its runtime starts it (for OCI runtimes)", verb_hook},
     {"lint", "find the pitfalls in profiles, and mend them", verb_lint},
     {"explain", "say which entry of a profile decides a call, and why", verb_explain},
     {"convert", "turn a profile of any dialect into plain OCI or Docker JSON", verb_convert},

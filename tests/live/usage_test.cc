@@ -115,6 +115,8 @@ TEST(Usage, NamesTheMistakeAndWhatIsAllowed) {
       {{"trace", "--runtime", "docker", "--no-follow", "--", "run", "x"},
        125,
        "not with --runtime"},
+      {{"hook", "--dirr", "x"}, 2, "unknown option \"--dirr\""},
+      {{"hook", "x"}, 2, "x"},
       {{"trace", "--host", "--recorder", "ptrace"}, 125, "only the eBPF recorder follows a whole"},
       {{"run", "true"}, 125, "--profile FILE is missing: the profile"},
       {{"run", "--profile", "", "true"}, 125, "--profile: \"\" is not allowed, FILE is empty"},
