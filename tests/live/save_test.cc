@@ -61,7 +61,9 @@ class Saving : public ::testing::TestWithParam<const char*> {
 
 TEST_P(Saving, AKillLosesNoMoreThanSinceTheLastSave) {
   const std::string progress = dir_ / "progress";
-  Background tracer(words({}, {"sh", "-c", "while :; do cd /; echo x; done >> " + progress}));
+  // It outlives its tracer, and ends when this folder does.
+  const std::string script = "while [ -e " + progress + " ]; do cd /; echo x; done >> " + progress;
+  Background tracer(words({}, {"sh", "-c", script}));
   ASSERT_TRUE(eventually([&] { return exists(file()); })) << tracer.err_so_far();
   const std::uint64_t steps = slurp(progress).size() / 2;
   // The save after the next begins later than now.
