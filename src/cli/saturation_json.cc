@@ -20,6 +20,10 @@ Json saturation_json(const Evidence& evidence) {
                {"chance_of_new", saturation.chance_of_new()},
                {"limit_of_chance", saturation.limit_of_chance()},
                {"rare", Json::array()}};
+  if (saturation.span_ns && saturation.quiet_ns) {
+    json["hours"] = static_cast<double>(*saturation.span_ns) / kNsPerHour;
+    json["quiet_hours"] = static_cast<double>(*saturation.quiet_ns) / kNsPerHour;
+  }
   for (const RareCalls& rare : saturation.rare) {
     json["rare"].push_back({{"runs_seen", rare.runs_seen}, {"calls", rare.calls}});
   }
@@ -48,15 +52,17 @@ std::string merge_document(const Joined& joined) {
 }
 
 std::string saturation_document(const std::vector<std::string>& files, const Evidence& evidence,
-                                std::uint64_t wanted, const std::string& why_not) {
+                                const Wanted& wanted, const std::string& why_not) {
   Json json = {{"schema", kJsonSchema},
                {"files", files},
                {"program", evidence.program.path},
                {"lost", evidence.lost},
                {"saturation", saturation_json(evidence)},
-               {"wanted", {{"quiet_runs", wanted}}},
+               {"wanted", Json::object()},
                {"enough", why_not.empty()},
                {"why_not", why_not}};
+  if (wanted.quiet_runs) json["wanted"]["quiet_runs"] = *wanted.quiet_runs;
+  if (wanted.quiet_hours) json["wanted"]["quiet_hours"] = *wanted.quiet_hours;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

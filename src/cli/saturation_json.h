@@ -3,6 +3,7 @@
 // `saturation --json`; docs/reference/merge.md and saturation.md describe them.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,16 @@ namespace sysnare::cli {
 
 std::string merge_document(const Joined& joined);
 
-/// `why_not`: why `evidence` is not enough, empty when it is; `wanted` quiet runs would be.
+/// What is asked of a recording; all of it.
+struct Wanted {
+  std::optional<std::uint64_t> quiet_runs;
+  std::optional<double> quiet_hours;
+};
+
+inline constexpr double kNsPerHour = 3600e9;
+
+/// `why_not`: why `evidence` is not what is `wanted`, empty when it is.
 std::string saturation_document(const std::vector<std::string>& files, const Evidence& evidence,
-                                std::uint64_t wanted, const std::string& why_not);
+                                const Wanted& wanted, const std::string& why_not);
 
 }  // namespace sysnare::cli

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,10 +30,13 @@ constexpr std::string_view kName = "saturation";
 /// certainty asks for it.
 constexpr std::uint64_t kDefaultQuietRuns = 10;
 constexpr double kPercent = 100;
+constexpr double kMaxHours = 100'000;  ///< eleven years
+constexpr double kFewHours = 0.1;      ///< of less than that, hours say nothing
 
 struct Typed {
   std::vector<std::string> files;
   std::string runs;
+  std::string hours;
   bool force = false;
   bool json = false;
 };
@@ -57,16 +63,52 @@ std::string chance_text(const Saturation& saturation) {
   return "about " + percent(saturation.chance_of_new());
 }
 
+double hours_of(std::uint64_t ns) { return static_cast<double>(ns) / kNsPerHour; }
+
 /// Why it is not enough; empty when it is.
-std::string why_not(const Evidence& evidence, const Saturation& saturation, std::uint64_t wanted) {
+std::string why_not(const Evidence& evidence, const Saturation& saturation, const Wanted& wanted) {
   if (evidence.lost > 0) {
     return fmt::format(
         "{} lost, and may have been new",
         evidence.lost == 1 ? "1 call was" : with_commas(evidence.lost) + " calls were");
   }
-  if (saturation.quiet_runs >= wanted) return {};
-  return fmt::format("{} with nothing new, of {} that are wanted",
-                     plural(saturation.quiet_runs, "run"), wanted);
+  if (wanted.quiet_runs && saturation.quiet_runs < *wanted.quiet_runs) {
+    return fmt::format("{} with nothing new, of {} that are wanted",
+                       plural(saturation.quiet_runs, "run"), *wanted.quiet_runs);
+  }
+  if (!wanted.quiet_hours) return {};
+  if (!saturation.quiet_ns) return "the evidence does not say when calls came";
+  if (hours_of(*saturation.quiet_ns) >= *wanted.quiet_hours) return {};
+  return fmt::format("{:.2f} hours with nothing new, of {} that are wanted",
+                     hours_of(*saturation.quiet_ns), *wanted.quiet_hours);
+}
+
+Result<double> number_of_hours(const std::string& text) {
+  double hours = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hours);
+  if (error == std::errc() && end == text.data() + text.size() && hours > 0 && hours <= kMaxHours) {
+    return hours;
+  }
+  return fail(Errc::kUsage, "--hours: \"{}\" is not allowed, a number above 0 and up to {} is",
+              printable(text), with_commas(static_cast<std::uint64_t>(kMaxHours)));
+}
+
+/// By what is judged; by runs where nothing is said.
+Result<Wanted> wanted_of(const Typed& typed) {
+  Wanted wanted;
+  if (!typed.hours.empty()) {
+    Result<double> hours = number_of_hours(typed.hours);
+    if (!hours) return propagate(hours);
+    wanted.quiet_hours = *hours;
+  }
+  if (!typed.runs.empty()) {
+    Result<std::uint64_t> runs = number_of("--runs", typed.runs, 1, kMaxRuns);
+    if (!runs) return propagate(runs);
+    wanted.quiet_runs = *runs;
+  } else if (typed.hours.empty()) {
+    wanted.quiet_runs = kDefaultQuietRuns;
+  }
+  return wanted;
 }
 
 /// The sentences, as far as the verdict.
@@ -75,6 +117,10 @@ std::string report(const Evidence& evidence, const Saturation& saturation) {
   if (!evidence.program.path.empty()) text += printable(evidence.program.path) + ": ";
   text += fmt::format("{} in {}\n", plural(saturation.calls, "different call"),
                       plural(saturation.runs, "run"));
+  if (saturation.span_ns && saturation.quiet_ns && hours_of(*saturation.span_ns) >= kFewHours) {
+    text += fmt::format("no new call in the last {:.2f} of {:.2f} hours\n",
+                        hours_of(*saturation.quiet_ns), hours_of(*saturation.span_ns));
+  }
   if (saturation.runs < 2) return text;
   text += saturation.quiet_runs == 0 ? std::string("the last run showed a new call\n")
                                      : fmt::format("no new call in the last {} of {} runs\n",
@@ -101,6 +147,9 @@ int verb_saturation(const Words& words) {
                  fmt::format("enough are N runs in a row with nothing new (default: {})",
                              kDefaultQuietRuns))
       ->type_name("N");
+  app.add_option("--hours", typed.hours,
+                 "enough are H hours with nothing new, for recordings of long runs")
+      ->type_name("H");
   app.add_flag("--force", typed.force, "take recordings of several programs together");
   app.add_flag("--json", typed.json, "the same as one JSON document");
   app.footer(
@@ -116,12 +165,8 @@ int verb_saturation(const Words& words) {
     complain(kName, "standard input can be one of the files, not several");
     return kUsageError;
   }
-  std::uint64_t wanted = kDefaultQuietRuns;
-  if (!typed.runs.empty()) {
-    Result<std::uint64_t> number = number_of("--runs", typed.runs, 1, kMaxRuns);
-    if (!number) return failed(kName, number.error());
-    wanted = *number;
-  }
+  Result<Wanted> wanted = wanted_of(typed);
+  if (!wanted) return failed(kName, wanted.error());
   std::vector<EvidenceText> texts;
   for (const std::string& path : typed.files) {
     Result<EvidenceText> text = read_evidence_text(path);
@@ -133,9 +178,9 @@ int verb_saturation(const Words& words) {
   complain_each(kName, joined->warnings);
   const Evidence& evidence = joined->evidence;
   const Saturation saturation = saturation_of(evidence);
-  const std::string why = why_not(evidence, saturation, wanted);
+  const std::string why = why_not(evidence, saturation, *wanted);
   if (typed.json) {
-    say(stdout, "{}", saturation_document(typed.files, evidence, wanted, why));
+    say(stdout, "{}", saturation_document(typed.files, evidence, *wanted, why));
   } else {
     say(stdout, "{}{}", report(evidence, saturation),
         why.empty() ? "enough\n" : "not yet: " + why + "\n");

@@ -20,6 +20,29 @@ bool was_observed(const CallEvidence& call) {
   return call.origin != Origin::kScan && call.runs_seen > 0;
 }
 
+/// A program's end is new in each long run, and every profile has it.
+bool is_end(const CallEvidence& call) {
+  const std::string_view name = syscall_name(call.call);
+  return name == "exit" || name == "exit_group";
+}
+
+/// The hours of a recording, which may have but one run.
+void add_times(const Evidence& evidence, Saturation& result) {
+  std::uint64_t begin = UINT64_MAX;
+  std::uint64_t last_new = 0;
+  std::uint64_t end = 0;
+  for (const CallEvidence& call : evidence.calls) {
+    // One that never returned may have no moment: a server's wait in its first thread.
+    if (!was_observed(call) || is_end(call) || !call.first_seen_ns || !call.last_seen_ns) continue;
+    begin = std::min(begin, *call.first_seen_ns);
+    last_new = std::max(last_new, *call.first_seen_ns);
+    end = std::max(end, *call.last_seen_ns);
+  }
+  if (begin > end) return;  // nobody says when
+  result.span_ns = end - begin;
+  result.quiet_ns = end - last_new;
+}
+
 }  // namespace
 
 double Saturation::chance_of_new() const {
@@ -50,6 +73,7 @@ Saturation saturation_of(const Evidence& evidence) {
     }
   }
   result.new_runs = new_runs.size();
+  add_times(evidence, result);
   if (evidence.runs < 2) return result;  // all are of one run, and none is rare
   for (const auto& [runs_seen, calls] : rare) {
     result.rare.push_back({runs_seen, {calls.begin(), calls.end()}});

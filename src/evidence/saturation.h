@@ -13,6 +13,7 @@
 // Not modelled: runs that differ in what was done. Runs of one test tell nothing of another.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ struct Saturation {
   std::uint64_t calls = 0;       ///< different ones that were observed
   std::uint64_t new_runs = 0;    ///< runs which showed a call that no other run showed
   std::vector<RareCalls> rare;   ///< seen in one run of ten or fewer, the rarest first
+  /// From the first to the last call that was seen, and from the last that was new to the last;
+  /// absent where of no call it is known when it came. exit, and calls of which that is not known,
+  /// are left out. Pauses between merged recordings are in it.
+  std::optional<std::uint64_t> span_ns;
+  std::optional<std::uint64_t> quiet_ns;
 
   /// Chance that one more run shows a new call, from 0 to 1; of one run alone nothing is known: 1.
   [[nodiscard]] double chance_of_new() const;

@@ -93,6 +93,19 @@ TEST(Saturation, TheEstimateIsRightOnAverage) {
   EXPECT_NEAR(estimated / kPrograms, 0.0135, 0.003);
 }
 
+TEST(Saturation, KnowsForHowLongNothingNewHasCome) {
+  Evidence evidence = run_of({"read", "write", "pause", "exit_group"});
+  EXPECT_FALSE(saturation_of(evidence).quiet_ns.has_value()) << "nobody says when";
+  evidence.calls[0].seen_at(1000);
+  evidence.calls[0].seen_at(9000);
+  evidence.calls[1].seen_at(4000);
+  evidence.calls[3].seen_at(9500);  // the end is new in each run
+  const Saturation saturation = saturation_of(evidence);
+  EXPECT_EQ(saturation.span_ns, 8000u);
+  EXPECT_EQ(saturation.quiet_ns, 5000u);
+  EXPECT_FALSE(saturation_of(Evidence{}).span_ns.has_value());
+}
+
 TEST(Saturation, NamesTheRareCalls) {
   std::vector<std::vector<std::string>> runs(20, {"read", "write"});
   runs[3].insert(runs[3].end(), {"mkdir", "chdir"});

@@ -162,8 +162,47 @@ TEST(SaturationVerb, SaysWhetherItIsEnough) {
           {"a profile", {profile}, 3, "a profile, where an evidence file is wanted"},
           {"nothing", {}, 2, "FILE is missing"},
           {"no run at all", {"--runs", "0", file}, 2, "--runs"},
+          {"no time at all", {"--hours", "0", file}, 2, "--hours: \"0\" is not allowed"},
+          {"no number of hours", {"--hours", "1h", file}, 2, "--hours: \"1h\" is not allowed"},
           {"several programs", {file, record(dir, "2.json", {"ls"})}, 2, "--force merges"},
       });
+}
+
+/// A server is recorded in one long run: for how long has it done nothing new?
+TEST(SaturationVerb, TellsHoursWhereRunsSayNothing) {
+  TempDir dir;
+  Json evidence = parsed(slurp(record(dir, "e.json", {"sh", "-c", "umask 77; cd /"})));
+  ASSERT_TRUE(evidence.is_object());
+  std::uint64_t begun = 0;
+  for (Json& call : evidence["calls"]) {
+    if (call["name"] == "umask") {
+      ASSERT_TRUE(call.contains("first_seen")) << call;
+    }
+    // As if it had gone on for two hours, and had done nothing new since the first minute.
+    call["first_seen"] = "2026-11-27T10:00:00Z";
+    call["last_seen"] = "2026-11-27T12:00:00Z";
+    ++begun;
+  }
+  ASSERT_GT(begun, 10u);
+  evidence["calls"][0]["first_seen"] = "2026-11-27T10:30:00Z";
+  const std::string file = dir.write("long.json", evidence.dump());
+  const Outcome enough = sysnare({"saturation", "--hours", "1.5", file});
+  EXPECT_EQ(enough.status, 0) << enough.err;
+  EXPECT_THAT(enough.out, HasSubstr("no new call in the last 1.50 of 2.00 hours\nenough\n"));
+  const Outcome not_yet = sysnare({"saturation", "--hours", "2", file});
+  EXPECT_EQ(not_yet.status, 1);
+  EXPECT_THAT(not_yet.out,
+              HasSubstr("not yet: 1.50 hours with nothing new, of 2 that are wanted\n"));
+  EXPECT_EQ(sysnare({"saturation", "--hours", "1", "--runs", "1", file}).status, 1)
+      << "both must hold";
+  EXPECT_EQ(
+      parsed(
+          sysnare({"saturation", "--json", "--hours", "1", file}).out)["saturation"]["quiet_hours"],
+      1.5);
+
+  for (Json& call : evidence["calls"]) call.erase("first_seen");
+  EXPECT_THAT(sysnare({"saturation", "--hours", "1", dir.write("old.json", evidence.dump())}).out,
+              HasSubstr("not yet: the evidence does not say when calls came\n"));
 }
 
 /// The rare call of a program that makes it in its third run alone.
