@@ -68,12 +68,12 @@ int verb_hook(const Words& words) {
   app.add_flag("--optional", optional,
                "start the container all the same when it cannot be recorded; syslog says why");
   app.footer(
-      "annotation io.sysnare.output=/var/lib/sysnare/NAME names the file; without a value,\n"
-      "and where it ends in a slash, the file is ID.evidence.json. No file is ever\n"
-      "replaced: NAME.2, NAME.3 follow.\n"
+      "annotation io.sysnare.output=/var/lib/sysnare/NAME names the file; without a\n"
+      "value, and where it ends in a slash, the file is ID.evidence.json. No file is\n"
+      "ever replaced: NAME.2, NAME.3 follow.\n"
       "\n"
-      "exit status: 0 armed, or not asked for; 1 not (the runtime then gives up), 2 usage\n"
-      "error.");
+      "exit status: 0 armed, or not asked for; 1 not (the runtime then gives up),\n"
+      "2 usage error.");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
   Result<void> served = serve(folder);
