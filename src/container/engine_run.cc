@@ -149,8 +149,8 @@ Result<std::vector<std::string>> run_with(const EngineProgram& engine,
   const std::size_t at = !words.empty() && words[0] == "container" ? 1 : 0;
   if (words.size() <= at || words[at] != "run") {
     return fail(Errc::kUsage,
-                "`{} {}` starts no container that can be recorded; `-- run` and its arguments is "
-                "needed, and {}'s own options go into --engine-arg",
+                "`{} {}` starts no container that can be recorded; `-- run` and what belongs to it "
+                "is needed, and {}'s own options go into --engine-arg",
                 engine.name, words.empty() ? "" : printable(words[0].substr(0, kMaxShown)),
                 engine.name);
   }

@@ -31,7 +31,7 @@ TEST(EngineRun, WhatStartsNoContainerOfOursIsRefused) {
     const char* says;
   };
   const Case kCases[] = {
-      {"nothing", {}, "`-- run` and its arguments is needed"},
+      {"nothing", {}, "`-- run` and what belongs to it is needed"},
       {"another command", {"exec", "web", "sh"}, "`docker exec` starts no container"},
       {"half of one", {"container"}, "is needed"},
       {"an option of the engine's first", {"-H", "x", "run"}, "--engine-arg"},

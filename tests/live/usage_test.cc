@@ -92,7 +92,7 @@ TEST(Usage, NamesTheMistakeAndWhatIsAllowed) {
       {{"trace", "--host", "--runs", "2"}, 125, "--runs repeats a command, and there is none"},
       {{"trace", "--container", "web", "ls"}, 125, "both a command and --container"},
       {{"trace", "--container", "web", "-p", "1"}, 125, "both -p and --container"},
-      {{"trace", "--container", "-x"}, 125, "--container: NAME is missing between it and -x"},
+      {{"trace", "--container", "-x"}, 125, "\"-x\" can be no container's name"},
       {{"trace", "--container", "a b"}, 125, "\"a b\" can be no container's name"},
       {{"trace", "--container", "web", "--runtime", "docker", "--", "run", "x"},
        125,
