@@ -454,6 +454,7 @@ Evidence PtraceRecorder::so_far() const {
 
 void PtraceRecorder::finish() {
   if (output_) output_->finish();
+  if (text_came_) mark_ready(kReadyByText);  // after the last call
   recording_.evidence = so_far();
   if (!ready_ && !options_.ready.by_calls()) add_note(recording_.evidence, kNoteNotReady);
   if (recording_.detached) add_note(recording_.evidence, kNoteDetached);
