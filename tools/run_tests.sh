@@ -21,7 +21,7 @@ began=$SECONDS
 
 # Suites that start engines and other programs, oracles, and the demo that repeats every verb: with the
 # sanitizers they would only cost minutes more.
-not_sanitized='^live\.(container|demo|export|hook|proof|record_container|runtime_filters)|^(layers|docs|report|oracle)'
+not_sanitized='^live\.(container|demo|export|hook|proof|real_programs|record_container|runtime_filters)|^(layers|docs|report|oracle)'
 
 # Leaks are looked for at every exit of sysnare itself. LeakSanitizer stops the threads of its own
 # process by ptrace, which works as long as nobody traces sysnare: no test does. Victims are no part
