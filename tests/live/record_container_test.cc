@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -27,13 +28,14 @@ using Words = std::vector<std::string>;
 [[maybe_unused]] const auto* const kEnvironment =
     ::testing::AddGlobalTestEnvironment(new EnginesForAll);
 
-/// The control groups that a recording made, in any hierarchy, below the root.
-std::set<std::string> groups_of_ours() {
+/// The control groups that recordings of these processes made, in any hierarchy. Others on this
+/// machine may record too.
+std::set<std::string> groups_of(const std::set<int>& recorders) {
   std::set<std::string> found;
   const auto look = [&](const std::filesystem::path& folder) {
-    std::error_code error;
-    for (const auto& each : std::filesystem::directory_iterator(folder, error)) {
-      if (each.path().filename().string().starts_with("sysnare_run_")) found.insert(each.path());
+    for (const int recorder : recorders) {
+      const std::filesystem::path group = folder / ("sysnare_run_" + std::to_string(recorder));
+      if (std::filesystem::exists(group)) found.insert(group);
     }
   };
   look("/sys/fs/cgroup");
@@ -56,7 +58,7 @@ class RecordContainer : public ::testing::TestWithParam<const char*> {
     engine_ = EnginesForAll::get().get(GetParam());
     if (engine_ == nullptr) GTEST_SKIP() << EnginesForAll::get().why_not(GetParam());
   }
-  void TearDown() override { EXPECT_EQ(groups_of_ours(), std::set<std::string>()); }
+  void TearDown() override { EXPECT_EQ(groups_of(recorders_), std::set<std::string>()); }
 
   /// `sysnare trace` with this engine's options, and `more` of its own.
   [[nodiscard]] Words trace(const Words& more) const {
@@ -76,9 +78,17 @@ class RecordContainer : public ::testing::TestWithParam<const char*> {
     words.insert(words.end(), start.begin(), start.end());
     return trace(words);
   }
+  /// Starts one of these, and remembers it.
+  std::unique_ptr<Background> start(const Words& words) {
+    auto started = std::make_unique<Background>(words, engine_->how());
+    recorders_.insert(started->pid());
+    return started;
+  }
+  Outcome finish(const Words& words) { return start(words)->wait(engine_->how().deadline); }
   [[nodiscard]] Json evidence() const { return Json::parse(slurp(dir_ / "e"), nullptr, false); }
 
   Engine* engine_ = nullptr;
+  std::set<int> recorders_;
   TempDir dir_;
 };
 
@@ -94,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, RecordContainer,
 
 TEST_P(RecordContainer, FromTheFirstInstructionAndNothingElse) {
   const Words argv = {"/bin/mkdir", "/tmp/made"};
-  const Outcome outcome = run(first_instruction(argv), engine_->how());
+  const Outcome outcome = finish(first_instruction(argv));
   std::filesystem::remove(EnginesForAll::get().root_fs() + "/tmp/made");  // of a bundle
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "");
@@ -124,7 +134,7 @@ TEST_P(RecordContainer, FromTheFirstInstructionAndNothingElse) {
 TEST_P(RecordContainer, TwoRunsOfTheSameProgramHaveTheSameCounts) {
   std::map<std::string, std::uint64_t> counts[2];
   for (auto& each : counts) {
-    const Outcome outcome = run(first_instruction({"/bin/busybox", "echo", "hi"}), engine_->how());
+    const Outcome outcome = finish(first_instruction({"/bin/busybox", "echo", "hi"}));
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     ASSERT_EQ(outcome.out, "hi\n");
     for (const Json& call : evidence()["calls"]) {
@@ -136,8 +146,7 @@ TEST_P(RecordContainer, TwoRunsOfTheSameProgramHaveTheSameCounts) {
 
 TEST_P(RecordContainer, ItsProfileStartsTheContainer) {
   const Words argv = {"/bin/helloworld"};
-  const Outcome traced =
-      run(first_instruction(argv, {.profile = kEnginesOwn}, {"--runs", "3"}), engine_->how());
+  const Outcome traced = finish(first_instruction(argv, {.profile = kEnginesOwn}, {"--runs", "3"}));
   ASSERT_EQ(traced.status, 0) << traced.err;
   EXPECT_THAT(calls_of(evidence(), "runtime"), Contains("execve"));
   const std::string profile = dir_ / "p.json";
@@ -154,25 +163,26 @@ TEST_P(RecordContainer, ItsProfileStartsTheContainer) {
 }
 
 TEST_P(RecordContainer, TheExitStatusIsTheContainers) {
-  const Outcome outcome =
-      run(first_instruction({"/bin/busybox", "sh", "-c", "exit 7"}), engine_->how());
+  const Outcome outcome = finish(first_instruction({"/bin/busybox", "sh", "-c", "exit 7"}));
   EXPECT_EQ(outcome.status, 7) << outcome.err;
 }
 
 TEST_P(RecordContainer, AContainerThatDoesNotStartIsTheEnginesFailure) {
-  const Outcome outcome = run(first_instruction({"/bin/no-such-program"}), engine_->how());
+  const Outcome outcome = finish(first_instruction({"/bin/no-such-program"}));
   EXPECT_NE(outcome.status, 0);
   EXPECT_THAT(outcome.err, HasSubstr("no-such-program"));
 }
 
 TEST_P(RecordContainer, ASignalEndsTheContainerAndWritesTheEvidence) {
-  // A program with a handler: the first of a pid namespace ignores what it has none for.
+  // A program with a handler: the first of a pid namespace ignores what it has none for. It has it
+  // once it sleeps.
+  const std::string nap = "0.1" + std::to_string(::getpid());
   const Words argv = {"/bin/busybox", "sh", "-c",
-                      "trap 'exit 3' TERM; while :; do sleep 0.1; done"};
-  Background traced(first_instruction(argv), engine_->how());
-  ASSERT_TRUE(eventually([&] { return process_of(argv) != 0; })) << traced.err_so_far();
-  traced.signal(SIGTERM);
-  const Outcome outcome = traced.wait();
+                      "trap 'exit 3' TERM; while :; do sleep " + nap + "; done"};
+  const auto traced = start(first_instruction(argv));
+  ASSERT_TRUE(eventually([&] { return process_of({"sleep", nap}) != 0; })) << traced->err_so_far();
+  traced->signal(SIGTERM);
+  const Outcome outcome = traced->wait();
   EXPECT_FALSE(outcome.timed_out);
   EXPECT_EQ(outcome.status, 3) << outcome.err;
   EXPECT_THAT(calls_of(evidence(), "application"), Contains("clock_nanosleep"));
@@ -183,16 +193,16 @@ class KilledRecording : public RecordContainer {};
 INSTANTIATE_TEST_SUITE_P(Engines, KilledRecording, ::testing::Values("docker", "runc"), test_name);
 
 TEST_P(KilledRecording, LeavesAGroupThatTheNextOneRemoves) {
-  const Words argv = {"/bin/busybox", "sleep", "2"};
+  const Words argv = {"/bin/busybox", "sleep", "2." + std::to_string(::getpid())};
   {
-    Background traced(first_instruction(argv), engine_->how());
-    ASSERT_TRUE(eventually([&] { return process_of(argv) != 0; })) << traced.err_so_far();
-    traced.signal(SIGKILL);
-    static_cast<void>(traced.wait());
+    const auto traced = start(first_instruction(argv));
+    ASSERT_TRUE(eventually([&] { return process_of(argv) != 0; })) << traced->err_so_far();
+    traced->signal(SIGKILL);
+    static_cast<void>(traced->wait());
   }
-  EXPECT_NE(groups_of_ours(), std::set<std::string>());
+  EXPECT_NE(groups_of(recorders_), std::set<std::string>());
   ASSERT_TRUE(eventually([&] { return process_of(argv) == 0; }));
-  const Outcome next = run(first_instruction({"/bin/true"}), engine_->how());
+  const Outcome next = finish(first_instruction({"/bin/true"}));
   EXPECT_EQ(next.status, 0) << next.err;
 }
 
@@ -213,13 +223,15 @@ class RunningContainer : public RecordContainer {
   void begin() {
     Words words = {"run", "-d", "--name", name_, "--network", "none"};
     if (engine_->runtime() != "docker") words.insert(words.end(), {"--cgroup-parent", group_});
-    words.insert(words.end(), {"story", "/bin/busybox", "sh", "-c",
-                               "while [ ! -e /tmp/stop ]; do mkdir /tmp/x; rmdir /tmp/x; done"});
+    words.insert(words.end(), {"story", "/bin/busybox", "sh", "-c", loop_});
     const Outcome started = client(words);
     ASSERT_EQ(started.status, 0) << started.err;
   }
   void TearDown() override {
-    if (engine_ != nullptr) static_cast<void>(client({"rm", "-f", name_}));
+    if (engine_ != nullptr) {
+      static_cast<void>(client({"kill", name_}));  // `rm` alone waits 10 s for its shell
+      static_cast<void>(client({"rm", "-f", name_}));
+    }
     RecordContainer::TearDown();
   }
   Outcome client(const Words& words) const {
@@ -234,7 +246,9 @@ class RunningContainer : public RecordContainer {
   }
 
   std::string group_ = "/sysnare-test-" + std::to_string(::getpid());
-  std::string name_ = "sysnare-" + std::to_string(::getpid());
+  std::string name_ = "sysnare-" + std::to_string(::getpid());  // nobody else's, as its command
+  std::string loop_ =
+      ": " + name_ + "; while [ ! -e /tmp/stop ]; do mkdir /tmp/x; rmdir /tmp/x; done";
 };
 
 INSTANTIATE_TEST_SUITE_P(Engines, RunningContainer,
@@ -242,11 +256,11 @@ INSTANTIATE_TEST_SUITE_P(Engines, RunningContainer,
 
 TEST_P(RunningContainer, IsFollowedUntilItsEnd) {
   begin();
-  Background traced(attached(), engine_->how());
-  ASSERT_TRUE(eventually([&] { return is_armed(traced.pid()); })) << traced.err_so_far();
+  const auto traced = start(attached());
+  ASSERT_TRUE(eventually([&] { return is_armed(traced->pid()); })) << traced->err_so_far();
   // What comes in later is followed too, and has its runtime's calls left out.
   ASSERT_EQ(client({"exec", name_, "/bin/busybox", "touch", "/tmp/stop"}).status, 0);
-  const Outcome outcome = traced.wait();
+  const Outcome outcome = traced->wait();
   EXPECT_FALSE(outcome.timed_out);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("container " + name_));
@@ -264,26 +278,25 @@ TEST_P(RunningContainer, IsFollowedUntilItsEnd) {
 
 TEST_P(RunningContainer, CtrlCLeavesItRunning) {
   begin();
-  Background traced(attached({"--json"}), engine_->how());
-  const int init = process_of({"/bin/busybox", "sh", "-c",
-                               "while [ ! -e /tmp/stop ]; do mkdir /tmp/x; rmdir /tmp/x; done"});
+  const auto traced = start(attached({"--json"}));
+  const int init = process_of({"/bin/busybox", "sh", "-c", loop_});
   ASSERT_NE(init, 0);
-  ASSERT_TRUE(eventually([&] { return is_armed(traced.pid()); })) << traced.err_so_far();
+  ASSERT_TRUE(eventually([&] { return is_armed(traced->pid()); })) << traced->err_so_far();
   // While this comes and goes, the loop goes round.
   ASSERT_EQ(client({"exec", name_, "/bin/true"}).status, 0);
-  traced.signal(SIGINT);
-  const Outcome outcome = traced.wait();
+  traced->signal(SIGINT);
+  const Outcome outcome = traced->wait();
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_THAT(calls_of(evidence(), "application"), Contains("mkdir"));
   EXPECT_EQ(::kill(init, 0), 0);
 }
 
 TEST_P(RunningContainer, WhatCannotBeFollowedIsSaidInOneSentence) {
-  const Outcome none = run(attached(), engine_->how());
+  const Outcome none = finish(attached());
   EXPECT_EQ(none.status, 125);
   EXPECT_THAT(none.err, HasSubstr("sysnare trace: no container " + name_ + ": "));
   ASSERT_EQ(client({"create", "--name", name_, "story", "/bin/true"}).status, 0);
-  const Outcome stopped = run(attached(), engine_->how());
+  const Outcome stopped = finish(attached());
   EXPECT_EQ(stopped.status, 125);
   EXPECT_THAT(stopped.err, HasSubstr("container " + name_ + " of "));
   EXPECT_THAT(stopped.err, HasSubstr(" does not run ("));
