@@ -85,7 +85,7 @@ class Optimiser {
         chosen_depth = depth + more;
       }
     }
-    if (cuts) cut_rows(chosen, size / kPerCut);
+    if (cuts) cut_rows(chosen, size / kPerCut, chosen_depth + slack);
     return tree(chosen, chosen_depth + slack);
   }
 
@@ -235,25 +235,44 @@ class Optimiser {
     return best;
   }
 
-  /// Cuts at most `most` rows, the best first.
-  void cut_rows(std::vector<Leaf>& leaves, std::size_t most) const {
+  /// Cuts at most `most` rows, the best first. A leaf more moves others in the tree, too: what
+  /// counts is what all calls walk in the end.
+  void cut_rows(std::vector<Leaf>& leaves, std::size_t most, std::uint32_t depth) const {
     std::vector<Cut> cuts;
     for (const Leaf& leaf : leaves) cuts.push_back(best_cut(leaf));
-    for (; most > 0; --most) {
+    std::uint64_t steps = steps_below(leaves, depth);
+    while (most > 0) {
       const auto best = std::max_element(
           cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) { return a.gain < b.gain; });
       if (best == cuts.end() || best->gain < kCutIsWorth) return;
       const Cut cut = *best;
       const auto at = best - cuts.begin();
-      leaves[static_cast<std::size_t>(at)] = cut.low;
-      leaves.insert(leaves.begin() + at + 1, cut.high);
+      best->gain = 0;
+      std::vector<Leaf> parted = leaves;
+      parted[static_cast<std::size_t>(at)] = cut.low;
+      parted.insert(parted.begin() + at + 1, cut.high);
+      const std::uint64_t after = steps_below(parted, depth);
+      if (after + kCutIsWorth > steps) continue;
+      leaves = std::move(parted);
+      steps = after;
       *best = best_cut(cut.low);
       cuts.insert(cuts.begin() + at + 1, best_cut(cut.high));
+      --most;
     }
   }
 
-  NodeId tree(std::span<const Leaf> leaves, std::uint32_t depth) {
-    if (leaves.size() == 1) return row(leaves.front());
+  /// Tests that all calls under `leaves` take together in a tree of `depth`.
+  [[nodiscard]] std::uint64_t steps_below(std::span<const Leaf> leaves, std::uint32_t depth) const {
+    if (leaves.size() == 1) return walked(leaves.front());
+    std::uint64_t whole = 0;
+    for (const Leaf& leaf : leaves) whole += leaf.weight;
+    const std::size_t split = split_of(leaves, depth);
+    return whole + steps_below(leaves.first(split), depth - 1) +
+           steps_below(leaves.subspan(split), depth - 1);
+  }
+
+  /// How many of `leaves` go below a number in a tree of `depth`.
+  [[nodiscard]] static std::size_t split_of(std::span<const Leaf> leaves, std::uint32_t depth) {
     // How many leaves fit in either half, and of these the split that halves the weight best.
     std::uint64_t room = 0;
     std::size_t most = 0;
@@ -284,6 +303,12 @@ class Optimiser {
       closest = apart;
       split = i;
     }
+    return split;
+  }
+
+  NodeId tree(std::span<const Leaf> leaves, std::uint32_t depth) {
+    if (leaves.size() == 1) return row(leaves.front());
+    const std::size_t split = split_of(leaves, depth);
     const NodeId high = tree(leaves.subspan(split), depth - 1);
     const NodeId low = tree(leaves.first(split), depth - 1);
     return graph_.test(BPF_JGE, runs_[leaves[split].first].first, high, low);
