@@ -78,9 +78,11 @@ class RecordContainer : public ::testing::TestWithParam<const char*> {
     words.insert(words.end(), start.begin(), start.end());
     return trace(words);
   }
-  /// Starts one of these, and remembers it.
+  /// Starts one of these, and remembers it. A killed one leaves its files in our folder.
   std::unique_ptr<Background> start(const Words& words) {
-    auto started = std::make_unique<Background>(words, engine_->how());
+    RunOptions options = engine_->how();
+    options.environment.push_back("TMPDIR=" + dir_.path());
+    auto started = std::make_unique<Background>(words, options);
     recorders_.insert(started->pid());
     return started;
   }
