@@ -176,13 +176,12 @@ TEST_P(RecordContainer, AContainerThatDoesNotStartIsTheEnginesFailure) {
 }
 
 TEST_P(RecordContainer, ASignalEndsTheContainerAndWritesTheEvidence) {
-  // A program with a handler: the first of a pid namespace ignores what it has none for. It has it
-  // once it sleeps.
-  const std::string nap = "0.1" + std::to_string(::getpid());
-  const Words argv = {"/bin/busybox", "sh", "-c",
-                      "trap 'exit 3' TERM; while :; do sleep " + nap + "; done"};
-  const auto traced = start(first_instruction(argv));
-  ASSERT_TRUE(eventually([&] { return process_of({"sleep", nap}) != 0; })) << traced->err_so_far();
+  // A program with a handler: the first of a pid namespace ignores what it has none for. Once its
+  // word has come through, it has it, and the engine's client hands signals on.
+  const auto traced = start(first_instruction(
+      {"/bin/busybox", "sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done"}));
+  ASSERT_TRUE(eventually([&] { return traced->out_so_far() == "ready\n"; }))
+      << traced->err_so_far();
   traced->signal(SIGTERM);
   const Outcome outcome = traced->wait();
   EXPECT_FALSE(outcome.timed_out);
