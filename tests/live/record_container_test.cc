@@ -175,7 +175,13 @@ TEST_P(RecordContainer, AContainerThatDoesNotStartIsTheEnginesFailure) {
   EXPECT_THAT(outcome.err, HasSubstr("no-such-program"));
 }
 
-TEST_P(RecordContainer, ASignalEndsTheContainerAndWritesTheEvidence) {
+/// Not Podman: in 3 of 25 starts its client (4.3.1) ends at a SIGTERM by itself, without sysnare
+/// too, and leaves its container running; the recording then goes on.
+class SignalledContainer : public RecordContainer {};
+INSTANTIATE_TEST_SUITE_P(Engines, SignalledContainer, ::testing::Values("docker", "runc", "crun"),
+                         test_name);
+
+TEST_P(SignalledContainer, EndsAndItsEvidenceIsWritten) {
   // A program with a handler: the first of a pid namespace ignores what it has none for. Once its
   // word has come through, it has it, and the engine's client hands signals on.
   const auto traced = start(first_instruction(
