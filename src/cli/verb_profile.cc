@@ -277,6 +277,7 @@ int failed(const Error& error) {
 /// all.
 int record_command(const Typed& typed, Request& request, std::vector<Evidence>& evidence) {
   request.repeat.progress = progress_lines(std::string(kName));
+  request.repeat.record.tell_load = !typed.evidence_output.empty();  // a profile has no phases
   Result<Repeated> repeated = repeat_recording(request.repeat);
   if (!repeated) {
     complain(kName, repeated.error());

@@ -93,6 +93,7 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   Result<ReadyOptions> ready = ready_options(typed.ready_after, typed.ready_when);
   if (!ready) return propagate(ready);
   record.ready = std::move(*ready);
+  record.tell_load = options.json || !options.output.empty();  // the table has no phases
   if (!record.ready.text.empty() && command.empty()) {
     return fail(Errc::kUsage, "--ready-when is about a command's output, and -p has none");
   }

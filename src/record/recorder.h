@@ -54,6 +54,9 @@ struct RecordOptions {
   /// When the steady phase begins; SIGUSR1 to us says it in any case. Without a command only a time
   /// and the signal do.
   ReadyOptions ready;
+  /// Calls before a launched program's main are phase `load`, else `start`. By eBPF it takes a
+  /// uprobe, and the kernel some 0.1 s to take that out at the end.
+  bool tell_load = true;
   /// Called once, when everything asked for is watched (and a command is about to be executed).
   std::function<void()> on_armed;
   /// Gets the evidence so far whenever it is due; may be null.

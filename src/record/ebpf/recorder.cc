@@ -99,7 +99,7 @@ Result<void> EbpfRecorder::launch() {
   if (!by_scope()) {
     Result<void> followed = programs_.follow_launched(launch_->pidfd());
     if (!followed) return followed;
-    if (Result<void> watched = watch_main(); !watched) {
+    if (Result<void> watched = options_.tell_load ? watch_main() : Result<void>(); !watched) {
       add_note(recording_.evidence,
                fmt::format("calls before main are not told from those after it: {}",
                            watched.error().message));
