@@ -163,7 +163,7 @@ struct Evidence {
   std::vector<std::string>
       notes;  ///< what the recorder has to say: "the program's own ptrace failed"
   std::map<std::string, ReadyMark> ready;  ///< what the ready mark was -> when; optional
-  std::vector<CallEvidence> calls;  ///< sorted by (ABI, number, origin), no two equal
+  std::vector<CallEvidence> calls;         ///< sorted by (ABI, number, origin), no two equal
   /// Operations of io_uring by opcode (arch/io_uring.h); empty where the recorder sees none.
   std::map<std::uint32_t, RingOperation> operations;
   /// Optional: the same by executable, sorted by program and cgroup; empty when there was but one,

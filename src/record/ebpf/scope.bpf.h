@@ -88,8 +88,8 @@ static __always_inline struct sysnare_task* follow_child(struct task_struct* chi
 }
 
 /// Whether the exec of a task of the runtime is that of the container's own program. A hook's is
-/// none: the parent of a hook waits for it, and is the runtime within the container too. Nor is that
-/// of a runtime that executes a copy of itself when it has come in (runc's nsexec.c
+/// none: the parent of a hook waits for it, and is the runtime within the container too. Nor is
+/// that of a runtime that executes a copy of itself when it has come in (runc's nsexec.c
 /// ensure_cloned_binary()): it has no filter yet, and still the namespaces of who started it.
 static __always_inline _Bool begins_container(struct task_struct* task) {
   struct task_struct* parent = task->real_parent;
