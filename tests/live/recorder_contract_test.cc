@@ -487,7 +487,10 @@ TEST_P(RecorderContract, KnowsTheCallingInstruction) {
   const Recorded recorded = record(GetParam().record, options);
   expect_ended(recorded, 0);
   const Evidence& evidence = recorded.recording.evidence;
-  EXPECT_EQ(evidence.unresolved_sites, 0u);
+  // An eBPF program cannot wait for the map of an address space, which others of the machine may
+  // hold for a moment: such a call is counted as unresolved, and stays the exception.
+  EXPECT_LE(evidence.unresolved_sites, GetParam().is_tracer ? 0u : 5u);
+  std::uint64_t without_site = 0;
   for (const CallEvidence& each : evidence.calls) {
     if (each.origin == Origin::kLaunch) continue;
     std::uint64_t sum = 0;
@@ -496,8 +499,10 @@ TEST_P(RecorderContract, KnowsTheCallingInstruction) {
       EXPECT_NE(site.module_key, "") << site.module;
       EXPECT_NE(site.offset, 0u);
     }
-    EXPECT_EQ(sum, each.count) << call_label(each.call);
+    EXPECT_LE(sum, each.count) << call_label(each.call);
+    without_site += each.count - sum;
   }
+  EXPECT_EQ(without_site, evidence.unresolved_sites) << "each call has a site or is counted";
   // All by syscall(3), a function of libc.
   const CallEvidence getppid = call(recorded, "getppid");
   ASSERT_EQ(getppid.sites.size(), 1u);
