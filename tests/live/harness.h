@@ -19,11 +19,17 @@ struct Outcome {
   bool timed_out = false;
 };
 
+/// What only a hang meets: the sanitizers make fifty runs of a program take a minute on a busy
+/// machine.
+inline constexpr std::chrono::seconds kDeadline{180};
+/// The same for a condition that is waited for.
+inline constexpr std::chrono::seconds kPatience{60};
+
 struct RunOptions {
-  std::string cwd;                       ///< default: the test's folder
-  std::string input;                     ///< standard input
-  std::vector<std::string> environment;  ///< "NAME=value", added to ours
-  std::chrono::seconds deadline{60};     ///< then SIGKILL to its process group
+  std::string cwd;                           ///< default: the test's folder
+  std::string input;                         ///< standard input
+  std::vector<std::string> environment;      ///< "NAME=value", added to ours
+  std::chrono::seconds deadline{kDeadline};  ///< then SIGKILL to its process group
 };
 
 /// Runs `argv` (looked up in PATH) and waits for it. Its process group is killed at the deadline.
@@ -42,7 +48,7 @@ class Background {
   [[nodiscard]] int pid() const { return pid_; }
   void signal(int number) const;
   /// Waits for the end; out and err hold everything it wrote.
-  Outcome wait(std::chrono::seconds deadline = std::chrono::seconds(60));
+  Outcome wait(std::chrono::seconds deadline = kDeadline);
   /// What it has written so far.
   [[nodiscard]] std::string out_so_far() const;
   [[nodiscard]] std::string err_so_far() const;
@@ -56,8 +62,7 @@ class Background {
 };
 
 /// Polls `condition` until it holds or the deadline passes; whether it held.
-bool eventually(const std::function<bool()>& condition,
-                std::chrono::seconds deadline = std::chrono::seconds(20));
+bool eventually(const std::function<bool()>& condition, std::chrono::seconds deadline = kPatience);
 
 std::string sysnare_path();
 std::string victim(const std::string& name);           ///< path of a built victim

@@ -35,7 +35,7 @@ class RecorderProcess {
   /// Whether it watches by now all that it shall.
   [[nodiscard]] bool armed() const;
   /// Waits for its end. At the deadline its group is killed.
-  Recorded wait(std::chrono::seconds deadline = std::chrono::seconds(30));
+  Recorded wait(std::chrono::seconds deadline = std::chrono::seconds(120));
 
  private:
   int pid_ = -1;
