@@ -47,7 +47,12 @@ static __noinline int follow_entering(struct task_struct* task, __u8 runtime) {
 static __always_inline int look_again(struct task_struct* task, __u8 runtime) {
   struct sysnare_task* its = of_task(task);
   const _Bool followable = is_followable(task);
-  if (!its) return followable ? follow_entering(task, runtime) : 0;
+  if (!its) {
+    // Threads of a runtime that came in are found by the walk, and are the runtime too.
+    const struct sysnare_task* of_leader = task->group_leader ? of_task(task->group_leader) : 0;
+    if (of_leader && of_leader->gate == SYSNARE_GATE_RUNTIME) runtime = 1;
+    return followable ? follow_entering(task, runtime) : 0;
+  }
   if (its->ended) return 0;
   if (!followable) {
     if (its->gate == SYSNARE_GATE_LEAVING || task->flags & kPfExiting) return 0;
