@@ -266,8 +266,9 @@ TEST_P(RunningContainer, IsFollowedUntilItsEnd) {
   begin();
   const auto traced = start(attached());
   ASSERT_TRUE(eventually([&] { return is_armed(traced->pid()); })) << traced->err_so_far();
-  // What comes in later is followed too, and has its runtime's calls left out.
-  ASSERT_EQ(client({"exec", name_, "/bin/busybox", "touch", "/tmp/stop"}).status, 0);
+  // What comes in later is followed too, and has its runtime's calls left out. The container may
+  // end before the engine has heard of the end of this, which then has no status of its own.
+  static_cast<void>(client({"exec", name_, "/bin/busybox", "touch", "/tmp/stop"}));
   const Outcome outcome = traced->wait();
   EXPECT_FALSE(outcome.timed_out);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
