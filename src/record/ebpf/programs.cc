@@ -104,6 +104,7 @@ void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
     if (slot.key == 0) continue;
     out.errors.emplace_back(sysnare_error_key{slot.key, task.executable, 0}, slot.count);
   }
+  if (task.unplaced != 0) ++out.unresolved_sites;
   if (task.call == 0 || counts_at_entry) return;
   key.call = task.call & ~SYSNARE_CALL_IN_FLIGHT;
   out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0, 0, 0});
@@ -532,7 +533,7 @@ Result<EbpfTables> EbpfPrograms::collect() {
   tables.knows_load = state_->main_link != nullptr;
   tables.ready_ns = __atomic_load_n(&bss->ready_ns, __ATOMIC_ACQUIRE);
   tables.ready_call = bss->ready_call;
-  tables.unresolved_sites = __atomic_load_n(&state_->skeleton->bss->unresolved, __ATOMIC_RELAXED);
+  tables.unresolved_sites += __atomic_load_n(&state_->skeleton->bss->unresolved, __ATOMIC_RELAXED);
   tables.unfollowed = __atomic_load_n(&state_->skeleton->bss->unfollowed, __ATOMIC_RELAXED);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, state_->skeleton->obj) {

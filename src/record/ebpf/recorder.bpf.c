@@ -132,6 +132,7 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
   struct sysnare_task* self = of_task(task);
   if (!self) return 0;
   const __u64 call = self->call;
+  if (with_sites) place_refused(self, task, 0);
   if (!call) {
     on_lone_return(self, task, regs, result);
     return 0;
@@ -191,6 +192,11 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
     const __u64 now = moment();
     count_call(self, call, with_time ? now - self->entered_ns : 0, now);
   }
+  // The address space that it came from is gone.
+  if (with_sites && self->unplaced) {
+    __sync_fetch_and_add(&unresolved, 1);
+    self->unplaced = 0;
+  }
   move_to_totals(self);
   self->call = 0;
   self->space = __sync_fetch_and_add(&spaces, 1) + 1;
@@ -223,6 +229,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
     const __u64 call = is_compat(task) ? nr | SYSNARE_CALL_COMPAT : nr;
     count_denied(self, task, regs, call);
   }
+  if (with_sites) place_refused(self, task, 1);
   const _Bool lived = self->gate != SYSNARE_GATE_LEAVING;
   self->ended = 1;
   move_to_totals(self);

@@ -121,6 +121,7 @@ static __noinline int pass_gate(struct sysnare_task* self, struct task_struct* t
       self->gate = SYSNARE_GATE_OPEN;
       return 1;
     case SYSNARE_GATE_LEAVING:
+      if (with_sites) place_refused(self, task, 1);
       self->ended = 1;
       move_to_totals(self);
       bpf_task_storage_delete(&tasks, task);

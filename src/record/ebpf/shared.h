@@ -132,6 +132,8 @@ struct sysnare_task {
   __u8 ended;             ///< is in the totals already
   __u8 in_main;           ///< as the leader of its process: that has come to main
   __u8 unused[6];
+  __u64 unplaced;          ///< a call whose calling instruction could not be looked up yet; 0: none
+  __u64 unplaced_address;  ///< of that call
   struct sysnare_row rows[SYSNARE_ROWS];
   struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
   struct sysnare_arg_slot args[SYSNARE_ARG_SLOTS];

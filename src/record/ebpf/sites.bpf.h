@@ -81,8 +81,8 @@ static long look_at(struct task_struct* task, struct vm_area_struct* area, void*
   return 0;
 }
 
-/// Counts where a call comes from.
-static __noinline int count_site(struct sysnare_task* self, struct task_struct* task, __u64 address,
+/// Counts where a call comes from. 0 when the kernel would not tell at this moment.
+static __noinline int place_call(struct sysnare_task* self, struct task_struct* task, __u64 address,
                                  __u64 call) {
   const struct sysnare_place_key at = {.address = address, .space = self->space};
   struct look look = {.address = address};
@@ -91,10 +91,7 @@ static __noinline int count_site(struct sysnare_task* self, struct task_struct* 
     look.place = *known;
   } else {
     // EBUSY: somebody changes the mappings, or an unlock of ours is still to be done.
-    if (bpf_find_vma(task, address, look_at, &look, 0) != 0) {
-      __sync_fetch_and_add(&unresolved, 1);
-      return 0;
-    }
+    if (bpf_find_vma(task, address, look_at, &look, 0) != 0) return 0;
     bpf_map_update_elem(&places, &at, &look.place, BPF_ANY);
   }
   const struct sysnare_site_key key = {.call = call & ~SYSNARE_CALL_IN_FLIGHT, .place = look.place};
@@ -105,9 +102,37 @@ static __noinline int count_site(struct sysnare_task* self, struct task_struct* 
     count = bpf_map_lookup_elem(&sites, &key);
     if (!count) {
       lose(SYSNARE_LOST_SITE, 1);
-      return 0;
+      return 1;
     }
   }
   __sync_fetch_and_add(count, 1);
+  return 1;
+}
+
+/// Asks again for the place that was refused. `finally` there will be no further occasion: its
+/// address space goes.
+static __noinline int place_refused(struct sysnare_task* self, struct task_struct* task,
+                                    int finally) {
+  const __u64 call = self->unplaced;
+  if (!call) return 0;
+  if (!place_call(self, task, self->unplaced_address, call)) {
+    if (!finally) return 0;
+    __sync_fetch_and_add(&unresolved, 1);
+  }
+  self->unplaced = 0;
+  return 0;
+}
+
+/// Counts where a call comes from, now or at the task's next calls.
+static __noinline int count_site(struct sysnare_task* self, struct task_struct* task, __u64 address,
+                                 __u64 call) {
+  place_refused(self, task, 0);
+  if (place_call(self, task, address, call)) return 0;
+  if (self->unplaced) {
+    __sync_fetch_and_add(&unresolved, 1);
+    return 0;
+  }
+  self->unplaced_address = address;
+  self->unplaced = call | SYSNARE_CALL_IN_FLIGHT;  // number 0 is a call
   return 0;
 }
