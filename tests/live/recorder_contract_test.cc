@@ -484,8 +484,22 @@ TEST_P(RecorderContract, KnowsTheCallingInstruction) {
   RecordOptions options;
   options.command = {victim("threads"), "3", "50"};
   options.sites = true;
-  const Recorded recorded = record(GetParam().record, options);
-  expect_ended(recorded, 0);
+  // An eBPF program cannot wait for the map of an address space, which another thread may hold for
+  // its whole turn. Whenever that happens it is counted; a recording without it comes soon.
+  constexpr int kTries = 5;
+  Recorded recorded;
+  for (int i = 0; i < kTries; ++i) {
+    recorded = record(GetParam().record, options);
+    expect_ended(recorded, 0);
+    std::uint64_t without_site = 0;
+    for (const CallEvidence& each : recorded.recording.evidence.calls) {
+      if (each.origin == Origin::kLaunch) continue;
+      without_site += each.count;
+      for (const auto& [site, count] : each.sites) without_site -= count;
+    }
+    EXPECT_EQ(without_site, recorded.recording.evidence.unresolved_sites);
+    if (GetParam().is_tracer || without_site == 0) break;
+  }
   const Evidence& evidence = recorded.recording.evidence;
   EXPECT_EQ(evidence.unresolved_sites, 0u);
   for (const CallEvidence& each : evidence.calls) {
