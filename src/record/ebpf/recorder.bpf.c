@@ -163,11 +163,8 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
       __sync_fetch_and_add(&unfollowed, 1);
       return 0;
     }
-    its = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (!its) {
-      lose(SYSNARE_LOST_TASK, 1);
-      return 0;
-    }
+    its = begin_following(child);
+    if (!its) return 0;
     its->executable = self->executable;
   } else {
     its = follow_child(child, self);
@@ -259,11 +256,8 @@ int follow_threads(struct bpf_iter__task* ctx) {
   if (!leader || leader == task || of_task(task)) return 0;
   struct sysnare_task* of_leader = of_task(leader);
   if (!of_leader) return 0;
-  struct sysnare_task* its = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!its) {
-    lose(SYSNARE_LOST_TASK, 1);
-    return 0;
-  }
+  struct sysnare_task* its = begin_following(task);
+  if (!its) return 0;
   its->executable = of_leader->executable;
   its->space = of_leader->space;
   its->attached = 1;

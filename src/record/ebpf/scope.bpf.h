@@ -28,11 +28,8 @@ static __always_inline _Bool is_followable(struct task_struct* task) {
 /// A task that came into the scope otherwise than by the fork of one that was in it.
 static __noinline int follow_entering(struct task_struct* task, __u8 runtime) {
   const __u32 number = number_of_running(task, SYSNARE_FIRST);
-  struct sysnare_task* its = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!its) {
-    lose(SYSNARE_LOST_TASK, 1);
-    return 0;
-  }
+  struct sysnare_task* its = begin_following(task);
+  if (!its) return 0;
   its->executable = runtime ? number | SYSNARE_RUNTIME : number;
   its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
   its->attached = 1;
@@ -82,11 +79,8 @@ static __always_inline struct sysnare_task* follow_child(struct task_struct* chi
     number = number_of_running(child, number);
     if (runtime) number |= SYSNARE_RUNTIME;
   }
-  struct sysnare_task* its = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!its) {
-    lose(SYSNARE_LOST_TASK, 1);
-    return 0;
-  }
+  struct sysnare_task* its = begin_following(child);
+  if (!its) return 0;
   its->executable = number;
   its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
   return its;

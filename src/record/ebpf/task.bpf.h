@@ -63,6 +63,19 @@ static __always_inline struct sysnare_task* of_task(struct task_struct* task) {
   return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
+/// The storage of a task that is followed from now on. 0 when it is followed already, since a walk
+/// and a fork may meet at a child that is just born; or when there is none to be had, which counts
+/// as lost. Whoever gets it gives it its `space`.
+static __always_inline struct sysnare_task* begin_following(struct task_struct* task) {
+  if (of_task(task)) return 0;
+  struct sysnare_task* its = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!its) {
+    if (!of_task(task)) lose(SYSNARE_LOST_TASK, 1);
+    return 0;
+  }
+  return its->space ? 0 : its;
+}
+
 static __always_inline int send(__u32 kind) {
   struct sysnare_event* event =
       bpf_ringbuf_reserve(&events, __builtin_offsetof(struct sysnare_event, path), 0);
