@@ -51,7 +51,7 @@ static __always_inline __u64 argument(struct pt_regs* regs, __u32 index, _Bool c
 }
 
 /// Puts `value` into its set.
-static __noinline int add_arg(__u32 executable, __u64 named, __u64 value) {
+__noinline int add_arg(__u32 executable, __u64 named, __u64 value) {
   const struct sysnare_arg_key key = {.set = {.call = named, .executable = executable},
                                       .value = value};
   if (bpf_map_lookup_elem(&args, &key)) return 0;

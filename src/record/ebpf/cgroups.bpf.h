@@ -11,7 +11,6 @@
 // Not modelled: v1 hierarchies without a controller (name=systemd).
 
 // Decided before the programs are loaded.
-const volatile __u8 scope = SYSNARE_SCOPE_TREE;
 const volatile __u8 by_cgroup = 0;   // executables are told apart by cgroup too
 const volatile int controller = -1;  // enum cgroup_subsys_id of this kernel; -1: v2
 

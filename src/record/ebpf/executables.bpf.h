@@ -67,12 +67,12 @@ static __noinline __u32 number_of_running(struct task_struct* task, __u32 from) 
 /// Counts that `from` executed the file of `binary`, and gives that file's number.
 static __always_inline __u32 count_exec(__u32 from, struct task_struct* task,
                                         struct linux_binprm* binary) {
-  struct inode* inode = binary->file->f_inode;
-  const struct sysnare_executable_key key = {.inode = inode->i_ino,
-                                             .device = inode->i_sb->s_dev,
+  struct inode* inode = BPF_CORE_READ(binary, file, f_inode);
+  const struct sysnare_executable_key key = {.inode = BPF_CORE_READ(inode, i_ino),
+                                             .device = BPF_CORE_READ(inode, i_sb, s_dev),
                                              .cgroup = by_cgroup ? cgroup_id_of(task) : 0};
-  const struct sysnare_edge_key edge = {.from = from,
-                                        .to = number_of(&key, from, task, binary->interp)};
+  const struct sysnare_edge_key edge = {
+      .from = from, .to = number_of(&key, from, task, BPF_CORE_READ(binary, interp))};
   __u64* times = bpf_map_lookup_elem(&edges, &edge);
   if (times) {
     __sync_fetch_and_add(times, 1);

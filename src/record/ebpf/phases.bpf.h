@@ -44,7 +44,7 @@ static __always_inline _Bool has_come_to_main(struct sysnare_task* self, struct 
   if (leader == task) return self->in_main;
   // A leader that has ended has been there.
   const struct sysnare_task* its = leader ? of_task(leader) : 0;
-  return !its || its->in_main;
+  return !its || its->in_main || of_task(leader) != its;
 }
 
 /// In which phase an executable begins.
@@ -54,11 +54,13 @@ static __always_inline __u8 phase_at_exec(__u32 executable) {
   return has_main[executable] ? SYSNARE_LOAD : now;
 }
 
-/// Before a call of a task counts: brings it to the phase that it is in.
-static __noinline int enter_phase(struct sysnare_task* self, struct task_struct* task) {
+/// Before a call of the current task counts: brings it to the phase that it is in.
+__noinline int enter_phase(struct sysnare_task* self) {
+  if (!self) return 0;
   const __u8 now = phase_of_all();
   if (self->phase == now) return 0;
-  if (self->phase == SYSNARE_LOAD && now == SYSNARE_START && !has_come_to_main(self, task))
+  if (self->phase == SYSNARE_LOAD && now == SYSNARE_START &&
+      !has_come_to_main(self, bpf_get_current_task_btf()))
     return 0;
   if (self->phase != SYSNARE_NO_PHASE) move_to_totals(self);
   self->phase = now;

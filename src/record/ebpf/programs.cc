@@ -157,6 +157,12 @@ char state_of(pid_t pid) {
                                                                        : (*stat)[name_end + 2];
 }
 
+/// Documentation/admin-guide/sysctl/net.rst, bpf_jit_enable: 0 is the interpreter.
+bool programs_are_compiled() {
+  Result<std::string> compiles = read_file("/proc/sys/net/core/bpf_jit_enable");
+  return compiles && trim(*compiles) != "0";
+}
+
 bool has_ended(char state) { return state == 'Z' || state == 'X'; }
 
 }  // namespace
@@ -226,6 +232,7 @@ struct EbpfPrograms::State {
     constants->with_time = options.detail == RecordDetail::kTime;
     constants->follow = options.follow;
     constants->with_sites = options.sites;
+    constants->may_cast = programs_are_compiled();
     fill_traits(constants->traits);
     constants->epoch_ns = clock_ns(CLOCK_MONOTONIC);
     unix_offset_ns = clock_ns(CLOCK_REALTIME) - constants->epoch_ns;
@@ -252,6 +259,10 @@ struct EbpfPrograms::State {
       bpf_map__set_max_entries(maps.totals, SYSNARE_HOST_TOTALS);
     } else {
       bpf_map__set_max_entries(maps.cgroups_told, kUnusedMapEntries);
+    }
+    if (scope != SYSNARE_SCOPE_TREE) bpf_map__set_max_entries(maps.slots, 1);
+    if (scope == SYSNARE_SCOPE_HOST) {
+      for (sysnare_head& head : skeleton->bss->heads) head.others = 1;
     }
     if (scope == SYSNARE_SCOPE_TREE) {
       bpf_program__set_autoload(skeleton->progs.on_cgroup_change, false);
@@ -288,11 +299,26 @@ struct EbpfPrograms::State {
     sees_operations = links.on_ring_request != nullptr || links.on_ring_entry != nullptr;
   }
 
-  Result<void> tag(int pidfd, const sysnare_task& task) {
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.tasks), &pidfd, &task, BPF_NOEXIST) != 0) {
+  /// Names a process to the programs; those take it in.
+  Result<void> name(int pidfd, sysnare_member member) {
+    member.stage = SYSNARE_STAGE_NAMED;
+    member.space = new_space();
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.members), &pidfd, &member, BPF_NOEXIST) !=
+        0) {
       return fail_errno(errno, "cannot follow the process by eBPF");
     }
-    if (task.ended == 0) add_living(1);
+    return {};
+  }
+  /// Takes in the processes that were named and their threads. The walk goes on until no thread is
+  /// new.
+  Result<void> take_in_named() {
+    bool fresh = true;
+    while (fresh) {
+      fresh = false;
+      Result<void> walked = run_iterator(skeleton->progs.follow_named,
+                                         [&](std::span<const std::byte>) { fresh = true; });
+      if (!walked) return walked;
+    }
     return {};
   }
   /// Hands on the table of each task that is followed.
@@ -324,9 +350,6 @@ struct EbpfPrograms::State {
     const std::uint64_t ns = bss->last_ns - bss->first_ns;
     tables.first_tick_ns = bss->first_ns + unix_offset_ns;
     if (ticks != 0) tables.ns_per_tick = static_cast<double>(ns) / static_cast<double>(ticks);
-  }
-  void add_living(std::int64_t more) const {
-    __atomic_fetch_add(&skeleton->bss->living, static_cast<std::uint64_t>(more), __ATOMIC_RELAXED);
   }
   [[nodiscard]] std::uint32_t new_space() const {
     return __atomic_add_fetch(&skeleton->bss->spaces, 1, __ATOMIC_RELAXED);
@@ -409,11 +432,11 @@ Result<void> EbpfPrograms::attach_returns() {
 }
 
 Result<void> EbpfPrograms::follow_launched(int pidfd) {
-  sysnare_task task{};
-  task.executable = SYSNARE_LAUNCHER;
-  task.gate = SYSNARE_GATE_LAUNCHING;
-  task.space = state_->new_space();
-  return state_->tag(pidfd, task);
+  sysnare_member member{};
+  member.executable = SYSNARE_LAUNCHER;
+  member.gate = SYSNARE_GATE_LAUNCHING;
+  if (Result<void> named = state_->name(pidfd, member); !named) return named;
+  return state_->take_in_named();
 }
 
 Result<std::uint32_t> EbpfPrograms::number_of(dev_t device, ino_t inode) {
@@ -431,21 +454,13 @@ Result<std::uint32_t> EbpfPrograms::number_of(dev_t device, ino_t inode) {
 }
 
 Result<void> EbpfPrograms::follow_running(pid_t pid, int pidfd, std::uint32_t executable) {
-  sysnare_task task{};
-  task.executable = executable;
-  task.attached = 1;
-  task.space = state_->new_space();
+  sysnare_member member{};
+  member.executable = executable;
+  member.attached = 1;
   // The main thread may have ended while others run: it makes no calls, and stands for them.
-  task.ended = has_ended(state_of(pid)) ? 1 : 0;
-  if (Result<void> tagged = state_->tag(pidfd, task); !tagged) return tagged;
-  bool fresh = true;
-  while (fresh) {
-    fresh = false;
-    Result<void> walked = run_iterator(state_->skeleton->progs.follow_threads,
-                                       [&](std::span<const std::byte>) { fresh = true; });
-    if (!walked) return walked;
-  }
-  return {};
+  member.ended = has_ended(state_of(pid)) ? 1 : 0;
+  if (Result<void> named = state_->name(pidfd, member); !named) return named;
+  return state_->take_in_named();
 }
 
 Result<void> EbpfPrograms::watch_main(const std::string& file, std::uint32_t number) {

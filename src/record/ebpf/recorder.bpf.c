@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-// Counts the calls of the tasks that carry our storage, with no event for a call.
+// Counts the calls of the tasks that are followed, with no event for a call.
 //
-// The hot path is one storage lookup a program and plain additions: a task's table is written by
-// that task alone. It moves to the totals of its executable when the task execs or ends; tables of
+// The hot path is two comparisons and plain additions: a task's table is written by that task
+// alone. It moves to the totals of its executable when the task execs or ends; tables of
 // living tasks are read by an iterator.
 //
 // A call is counted where it returns (with `--counts`: where it begins), and one that is in flight
@@ -24,6 +24,8 @@
 
 #include "task.bpf.h"
 
+#include "tables.bpf.h"
+
 #include "clock.bpf.h"
 
 #include "args.bpf.h"
@@ -32,6 +34,8 @@
 #include "executables.bpf.h"
 #include "phases.bpf.h"
 #include "sites.bpf.h"
+
+#include "following.bpf.h"
 
 #include "scope.bpf.h"
 
@@ -42,20 +46,21 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /// A task about which there is something to decide begins a call. 0 when that does not count.
-static __noinline int settle(struct sysnare_task* self, struct task_struct* task, __u32 nr) {
+__noinline int settle(struct sysnare_task* self, __u32 nr) {
+  if (!self) return 0;
+  struct task_struct* task = bpf_get_current_task_btf();
   read_clocks();
   look_for_filter(task);
   if (self->gate && !pass_gate(self, task, nr)) return 0;
   self->attached = 0;
-  if (self->gate != SYSNARE_GATE_LAUNCHING) enter_phase(self, task);
+  if (self->gate != SYSNARE_GATE_LAUNCHING) enter_phase(self);
   return 1;
 }
 
 /// A call with traits begins. Few have any: out of the way of the others.
-static __noinline int on_traits(struct sysnare_task* self, struct task_struct* task,
-                                struct pt_regs* regs, __u64 call) {
+static __noinline int on_traits(struct sysnare_task* self, struct pt_regs* regs, __u64 call) {
   const __u32 its_traits = traits_of(call);
-  if (look_for_ready(call, its_traits)) enter_phase(self, task);
+  if (look_for_ready(call, its_traits)) enter_phase(self);
   if (!at_entry) {
     note_args(self, regs, call, its_traits);
   } else if (its_traits & SYSNARE_TRAIT_FILTER) {
@@ -67,74 +72,76 @@ static __noinline int on_traits(struct sysnare_task* self, struct task_struct* t
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
-  struct task_struct* task = bpf_get_current_task_btf();
-  struct sysnare_task* self = of_task(task);
+  struct task_struct* task = 0;
+  struct sysnare_task* self = of_caller(regs, &task);
   if (!self) return 0;
   __u64 call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
-  if (is_compat(task)) call |= SYSNARE_CALL_COMPAT;
-  if (standing_of(self) != standing && !settle(self, task, (__u32)id)) return 0;
-  if (traits_of(call)) on_traits(self, task, regs, call);
+  if (is_compat_caller(self->task, task)) call |= SYSNARE_CALL_COMPAT;
+  if (standing_of(self) != standing && !settle(self, (__u32)id)) return 0;
+  if (traits_of(call)) on_traits(self, regs, call);
   self->call = call;
   if (at_entry) count_call(self, call, 0, 0);
   if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING) {
-    count_site(self, task, address_behind_call(regs), call);
+    count_site(self, address_behind_call(regs), call);
   }
   if (with_time) self->entered_ns = bpf_ktime_get_ns();  // last: our own work is not the call's
   return 0;
 }
 
 /// Counts a call that a filter denied: its entry was not seen.
-static __always_inline void count_denied(struct sysnare_task* self, struct task_struct* task,
-                                         struct pt_regs* regs, __u64 call) {
+static __always_inline void count_denied(struct sysnare_task* self, struct pt_regs* regs,
+                                         __u64 call) {
   count_call(self, call, 0, moment());
   const __u32 its_traits = at_entry ? 0 : traits_of(call);
   if (its_traits) note_args(self, regs, call, its_traits);
-  if (with_sites) count_site(self, task, address_behind_call(regs), call);
+  if (with_sites) count_site(self, address_behind_call(regs), call);
 }
 
 /// A return whose beginning was not seen: denied by a filter, or begun before we came.
-static __always_inline void on_lone_return(struct sysnare_task* self, struct task_struct* task,
-                                           struct pt_regs* regs, long result) {
-  if (self->gate == SYSNARE_GATE_LAUNCHING || self->gate == SYSNARE_GATE_LEAVING) return;
+static __noinline int on_lone_return(struct sysnare_task* self, struct pt_regs* regs, long result) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  if (self->gate == SYSNARE_GATE_LAUNCHING || self->gate == SYSNARE_GATE_LEAVING) return 0;
   const _Bool began_before_us = self->attached;
   self->attached = 0;
-  if (began_before_us) return;
-  enter_phase(self, task);
+  if (began_before_us) return 0;
+  enter_phase(self);
   const __u32 nr = current_nr(regs);
   const _Bool compat = is_compat(task);
   if (compat) result = (int)result;
   const __u64 call = compat ? nr | SYSNARE_CALL_COMPAT : nr;
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
-    count_denied(self, task, regs, call);
+    count_denied(self, regs, call);
     if (!at_entry) count_error(self, call, (__u64)-result);
   } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
     // TRAP and KILL_PROCESS put the registers back to what they were at the call
     // (syscall_rollback), and a signal follows.
-    count_denied(self, task, regs, call);
+    count_denied(self, regs, call);
   }
+  return 0;
 }
 
 /// Whether a call was broken off by death (SIGKILL, another thread's exec or exit) rather than
 /// returned. Nobody will ever see its result. Any other deadly signal becomes a SIGKILL too
 /// (complete_signal(), kernel/signal.c); in a process of one thread it is known to have come to
 /// this call, whose error is then told as a tracer would.
-static __always_inline _Bool broken_off(struct task_struct* task, long result) {
+static __always_inline _Bool broken_off(long result) {
   const long error = -result;
   if (error != kEintr && (error < kErestartsys || error > kErestartRestartblock)) return 0;
+  struct task_struct* task = bpf_get_current_task_btf();
   if (!((task->pending.signal.sig[0] >> (kSigkill - 1)) & 1)) return 0;
-  const int ended_by = task->signal->group_exit_code & kSignalMask;
-  return ended_by == 0 || ended_by == kSigkill || task->signal->nr_threads != 1;
+  const int ended_by = BPF_CORE_READ(task, signal, group_exit_code) & kSignalMask;
+  return ended_by == 0 || ended_by == kSigkill || BPF_CORE_READ(task, signal, nr_threads) != 1;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_return, struct pt_regs* regs, long result) {
-  struct task_struct* task = bpf_get_current_task_btf();
-  struct sysnare_task* self = of_task(task);
+  struct task_struct* task = 0;
+  struct sysnare_task* self = of_caller(regs, &task);
   if (!self) return 0;
   const __u64 call = self->call;
-  if (with_sites) place_refused(self, task, 0);
+  if (with_sites) place_refused(self, 0);
   if (!call) {
-    on_lone_return(self, task, regs, result);
+    on_lone_return(self, regs, result);
     return 0;
   }
   if (at_entry) {
@@ -142,7 +149,7 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
     return 0;
   }
   if (result < 0) {
-    if (broken_off(task, result)) return 0;
+    if (broken_off(result)) return 0;
     if (call & SYSNARE_CALL_COMPAT) result = (int)result;
     if (result < 0 && result >= -SYSNARE_MAX_ERRNO) count_error(self, call, (__u64)-result);
   }
@@ -157,13 +164,14 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   // The child does not run yet (kernel/fork.c kernel_clone()).
   struct sysnare_task* self = of_task(parent);
   struct sysnare_task* its = 0;
+  look_for_dead(child);
   if (scope == SYSNARE_SCOPE_TREE) {
-    if (!self || self->ended) return 0;
+    if (!self) return 0;
     if (!follow && parent->tgid != child->tgid) {
       __sync_fetch_and_add(&unfollowed, 1);
       return 0;
     }
-    its = begin_following(child);
+    its = begin_following(child, SYSNARE_STAGE_NONE);
     if (!its) return 0;
     its->executable = self->executable;
   } else {
@@ -175,7 +183,7 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   if (self) its->in_main = self->in_main;
   its->space =
       self && parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
-  enter_life();
+  enter_life(child, its);
   return 0;
 }
 
@@ -202,7 +210,8 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   self->in_main = 0;
   forget_args(self);
   look_for_filter(task);
-  if (self->gate == SYSNARE_GATE_RUNTIME && !begins_container(task)) {
+  if (scope == SYSNARE_SCOPE_CGROUPS && self->gate == SYSNARE_GATE_RUNTIME &&
+      !begins_container(task)) {
     self->executable |= SYSNARE_RUNTIME;
   } else if (self->gate != SYSNARE_GATE_LEAVING) {
     self->gate = SYSNARE_GATE_OPEN;
@@ -213,25 +222,18 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
   struct sysnare_task* self = of_task(task);
-  if (!self || self->ended) return 0;
-  if (self->call) {
-    if (!at_entry) count_call(self, self->call, 0, moment());
-  } else if (self->gate != SYSNARE_GATE_LAUNCHING && self->gate != SYSNARE_GATE_LEAVING &&
-             task->exit_code == kSigsys && task->seccomp.mode >= kSeccompModeFilter &&
-             !(task->signal->flags & kSignalGroupExit) &&
-             bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
+  if (self && !self->call && self->gate != SYSNARE_GATE_LAUNCHING &&
+      self->gate != SYSNARE_GATE_LEAVING && task->exit_code == kSigsys &&
+      task->seccomp.mode >= kSeccompModeFilter &&
+      !(BPF_CORE_READ(task, signal, flags) & kSignalGroupExit) &&
+      bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
     // KILL_THREAD ends the thread on the spot: neither entry nor return.
     struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(task);
     const __u64 nr = current_nr(regs);
     const __u64 call = is_compat(task) ? nr | SYSNARE_CALL_COMPAT : nr;
-    count_denied(self, task, regs, call);
+    count_denied(self, regs, call);
   }
-  if (with_sites) place_refused(self, task, 1);
-  const _Bool lived = self->gate != SYSNARE_GATE_LEAVING;
-  self->ended = 1;
-  move_to_totals(self);
-  bpf_task_storage_delete(&tasks, task);
-  if (lived) leave_life();
+  stop_following(task);
   return 0;
 }
 
@@ -241,27 +243,43 @@ int read_living(struct bpf_iter__task* ctx) {
   struct task_struct* task = ctx->task;
   if (!task) return 0;
   struct sysnare_task* its = of_task(task);
-  if (!its || its->ended) return 0;
+  if (!its) return 0;
   read_clocks();
   bpf_seq_write(ctx->meta->seq, its, sizeof *its);
   return 0;
 }
 
-/// Follows the threads of every process whose leader is followed.
+/// Takes in a process that the recorder named.
+static __always_inline void take_in(struct task_struct* leader) {
+  struct sysnare_member* named = member_of(leader);
+  // One that ends stays named, for its threads.
+  if (!named || named->ended || leader->flags & kPfExiting) return;
+  struct sysnare_task* its = begin_following(leader, SYSNARE_STAGE_NAMED);
+  if (!its) return;
+  its->executable = named->executable;
+  its->space = named->space;
+  its->gate = named->gate;
+  its->attached = named->attached;
+  enter_life(leader, its);
+}
+
+/// Takes in the processes that the recorder named, and their threads, for each of which it writes a
+/// byte.
 SEC("iter/task")
-int follow_threads(struct bpf_iter__task* ctx) {
+int follow_named(struct bpf_iter__task* ctx) {
   struct task_struct* task = ctx->task;
   if (!task) return 0;
   struct task_struct* leader = task->group_leader;
-  if (!leader || leader == task || of_task(task)) return 0;
-  struct sysnare_task* of_leader = of_task(leader);
-  if (!of_leader) return 0;
-  struct sysnare_task* its = begin_following(task);
+  if (leader == task) take_in(task);
+  if (!leader || leader == task || task->flags & kPfExiting || member_of(task)) return 0;
+  const struct sysnare_member* named = member_of(leader);
+  if (!named || !named->space) return 0;
+  struct sysnare_task* its = begin_following(task, SYSNARE_STAGE_NONE);
   if (!its) return 0;
-  its->executable = of_leader->executable;
-  its->space = of_leader->space;
+  its->executable = named->executable;
+  its->space = named->space;
   its->attached = 1;
-  enter_life();
+  enter_life(task, its);
   const __u8 one = 1;
   bpf_seq_write(ctx->meta->seq, &one, sizeof one);
   return 0;

@@ -21,11 +21,16 @@ struct {
 
 static __always_inline int count_operation(struct io_kiocb* request) {
   struct task_struct* task = bpf_get_current_task_btf();
-  struct sysnare_task* self = of_task(task);
-  if (!self && (task->flags & kPfIoWorker)) self = of_task(task->group_leader);
+  struct task_struct* owner = task;
+  struct sysnare_task* self = of_task(owner);
+  if (!self && (task->flags & kPfIoWorker)) {
+    owner = task->group_leader;
+    self = of_task(owner);
+  }
   if (!self || self->gate == SYSNARE_GATE_RUNTIME || self->gate == SYSNARE_GATE_LEAVING) return 0;
   const struct sysnare_operation_key key = {.executable = self->executable,
                                             .opcode = BPF_CORE_READ(request, opcode)};
+  if (owner != task && of_task(owner) != self) return 0;  // has just ended
   __u64* count = bpf_map_lookup_elem(&operations, &key);
   if (!count) {
     const __u64 none = 0;

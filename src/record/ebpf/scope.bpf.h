@@ -2,17 +2,13 @@
 #pragma once
 // Who comes into a recording, and who leaves it?
 //
-// Being followed is having storage, so that a call of anybody else costs one failing lookup. The
-// living get it by a walk over all tasks, children at their fork, and who changes its cgroup when
-// it does. A table is its task's alone: what others decide about a task stands in its gate, and the
-// task does it at its next call.
+// The living come in by a walk over all tasks, children at their fork, and who changes its cgroup
+// when it does. A table is its task's alone: what others decide about a task stands in its gate,
+// and the task does it at its next call.
 //
 // Source: kernel/cgroup/cgroup.c cgroup_attach_task(), cgroup_post_fork(), Linux 6.18.
 // Not modelled: calls of the other threads of a process between their change of cgroup and the
 // recorder's next walk.
-
-// include/linux/sched.h
-enum { kPfExiting = 0x4, kPfIoWorker = 0x10, kPfKthread = 0x200000 };
 
 // What comes into the cgroups from outside is a container's runtime until its exec.
 const volatile __u8 with_runtime = 0;
@@ -25,18 +21,23 @@ static __always_inline _Bool is_followable(struct task_struct* task) {
   return scope == SYSNARE_SCOPE_HOST ? (__u32)task->tgid != own_process : in_followed_cgroup(task);
 }
 
+static __noinline struct sysnare_task* of_its_leader(struct task_struct* task) {
+  struct task_struct* leader = task->group_leader;
+  return leader ? of_task(leader) : 0;
+}
+
 /// A task that came into the scope otherwise than by the fork of one that was in it.
 static __noinline int follow_entering(struct task_struct* task, __u8 runtime) {
   const __u32 number = number_of_running(task, SYSNARE_FIRST);
-  struct sysnare_task* its = begin_following(task);
+  struct sysnare_task* its = begin_following(task, SYSNARE_STAGE_NONE);
   if (!its) return 0;
   its->executable = runtime ? number | SYSNARE_RUNTIME : number;
   its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
   its->attached = 1;
-  struct sysnare_task* of_leader = task->group_leader ? of_task(task->group_leader) : 0;
+  struct sysnare_task* of_leader = of_its_leader(task);
   its->space =
       of_leader && of_leader != its ? of_leader->space : __sync_fetch_and_add(&spaces, 1) + 1;
-  enter_life();
+  enter_life(task, its);
   return 1;
 }
 
@@ -46,11 +47,10 @@ static __always_inline int look_again(struct task_struct* task, __u8 runtime) {
   const _Bool followable = is_followable(task);
   if (!its) {
     // Threads of a runtime that came in are found by the walk, and are the runtime too.
-    const struct sysnare_task* of_leader = task->group_leader ? of_task(task->group_leader) : 0;
+    const struct sysnare_task* of_leader = of_its_leader(task);
     if (of_leader && of_leader->gate == SYSNARE_GATE_RUNTIME) runtime = 1;
     return followable ? follow_entering(task, runtime) : 0;
   }
-  if (its->ended) return 0;
   if (!followable) {
     if (its->gate == SYSNARE_GATE_LEAVING || task->flags & kPfExiting) return 0;
     its->gate = SYSNARE_GATE_LEAVING;
@@ -59,7 +59,7 @@ static __always_inline int look_again(struct task_struct* task, __u8 runtime) {
   }
   if (its->gate == SYSNARE_GATE_LEAVING) {  // and came back before its next call
     its->gate = its->executable & SYSNARE_RUNTIME ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
-    enter_life();
+    __sync_fetch_and_add(&living, 1);
   }
   if (by_cgroup) {
     its->next_executable = number_of_running(task, its->executable);
@@ -71,7 +71,7 @@ static __always_inline int look_again(struct task_struct* task, __u8 runtime) {
 /// A child of anybody, where cgroups decide. 0 when it is not followed.
 static __always_inline struct sysnare_task* follow_child(struct task_struct* child,
                                                          struct sysnare_task* of_parent) {
-  if (of_parent && (of_parent->ended || of_parent->gate == SYSNARE_GATE_LEAVING)) of_parent = 0;
+  if (of_parent && of_parent->gate == SYSNARE_GATE_LEAVING) of_parent = 0;
   if (!is_followable(child)) return 0;
   const _Bool runtime = of_parent ? of_parent->gate == SYSNARE_GATE_RUNTIME : with_runtime;
   __u32 number = of_parent ? of_parent->executable : 0;
@@ -79,7 +79,7 @@ static __always_inline struct sysnare_task* follow_child(struct task_struct* chi
     number = number_of_running(child, number);
     if (runtime) number |= SYSNARE_RUNTIME;
   }
-  struct sysnare_task* its = begin_following(child);
+  struct sysnare_task* its = begin_following(child, SYSNARE_STAGE_NONE);
   if (!its) return 0;
   its->executable = number;
   its->gate = runtime ? SYSNARE_GATE_RUNTIME : SYSNARE_GATE_OPEN;
@@ -115,10 +115,7 @@ static __noinline int pass_gate(struct sysnare_task* self, struct task_struct* t
       self->gate = SYSNARE_GATE_OPEN;
       return 1;
     case SYSNARE_GATE_LEAVING:
-      if (with_sites) place_refused(self, task, 1);
-      self->ended = 1;
-      move_to_totals(self);
-      bpf_task_storage_delete(&tasks, task);
+      stop_following(task);
       return 0;
   }
   return 1;
@@ -128,7 +125,7 @@ SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_change, struct cgroup* to, const char* path, struct task_struct* task,
              _Bool with_threads) {
   look_again(task, with_runtime);
-  if (with_threads && task->signal->nr_threads > 1) send(SYSNARE_EVENT_THREADS);
+  if (with_threads && BPF_CORE_READ(task, signal, nr_threads) > 1) send(SYSNARE_EVENT_THREADS);
   return 0;
 }
 

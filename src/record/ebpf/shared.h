@@ -12,6 +12,9 @@
 /// The whole of sysnare_task stays below 16 KB, a size class of the kernel's allocator, with the 72
 /// bytes that Linux 6.18 puts before it (struct bpf_local_storage_elem).
 #define SYSNARE_ROWS 396
+/// Tables that stand ready, each for the tasks whose registers lie at addresses of one hash. A task
+/// that finds its own taken has one in task storage, which costs its calls two helpers more.
+#define SYSNARE_SLOTS 512
 /// Numbers that no 64-bit ABI uses: 335 to 423 (arch/x86/entry/syscalls/syscall_64.tbl; 424 and
 /// later are the same number everywhere). Without them there is room for the times.
 #define SYSNARE_HOLE_BEGIN 335
@@ -118,10 +121,40 @@ enum sysnare_phase {
 /// there is nothing to be decided. Both ISAs are little-endian.
 #define SYSNARE_STANDING(phase) ((__u32)(phase) << 16)
 
+/// How far a task has come into the recording.
+enum sysnare_stage {
+  SYSNARE_STAGE_NONE,
+  SYSNARE_STAGE_NAMED,     ///< by the recorder; the next walk takes it in
+  SYSNARE_STAGE_BEGUN,     ///< somebody gives it its table
+  SYSNARE_STAGE_FOLLOWED,  ///< has its table
+  SYSNARE_STAGE_ENDED,     ///< its table is in the totals, or on the way there
+};
+
+/// What task storage holds of a task that is followed, wherever its table is.
+struct sysnare_member {
+  __u32 stage;  ///< enum sysnare_stage
+  __u32 slot;   ///< 1 + that of its table; 0: in task storage
+  // What was said where it was named, also to its threads.
+  __u32 executable;
+  __u32 space;
+  __u8 gate;
+  __u8 attached;
+  __u8 ended;  ///< makes no calls, and stands for its threads
+  __u8 unused[5];
+};
+
+/// What a call asks first: is it of somebody who is followed?
+struct sysnare_head {
+  __u64 registers;  ///< address of those whose table is in the slot; 0: nobody's
+  __u32 others;     ///< tasks of the same hash with a table elsewhere
+  __u32 unused;
+};
+
 /// A task's own table. Only the task itself writes to it, so nothing here is atomic.
 struct sysnare_task {
   __u64 call;  ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
   __u64 entered_ns;
+  __u64 task;  ///< address of its task_struct; 0: not its table yet
   __u32 executable;
   __u8 gate;      ///< enum sysnare_gate: what stands before its next call
   __u8 attached;  ///< its next return may be that of a call that began before us
@@ -129,9 +162,8 @@ struct sysnare_task {
   __u8 zero;
   __u32 space;            ///< its address space: threads share it, exec and fork make a new one
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
-  __u8 ended;             ///< is in the totals already
   __u8 in_main;           ///< as the leader of its process: that has come to main
-  __u8 unused[6];
+  __u8 unused[7];
   __u64 unplaced;          ///< a call whose calling instruction could not be looked up yet; 0: none
   __u64 unplaced_address;  ///< of that call
   struct sysnare_row rows[SYSNARE_ROWS];
@@ -229,7 +261,7 @@ struct sysnare_module_event {
 
 /// Which tasks are followed.
 enum sysnare_scope {
-  SYSNARE_SCOPE_TREE,     ///< those that were given storage, and their children
+  SYSNARE_SCOPE_TREE,     ///< those that were named, and their children
   SYSNARE_SCOPE_CGROUPS,  ///< those in the given cgroups and below
   SYSNARE_SCOPE_HOST,     ///< all but our own process
 };

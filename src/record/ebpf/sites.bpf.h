@@ -40,13 +40,14 @@ static __always_inline void tell_module(struct file* file, const struct sysnare_
   event->kind = SYSNARE_EVENT_MODULE;
   event->inode = key->inode;
   event->device = key->device;
-  struct dentry* at = file->f_path.dentry;
+  struct dentry* at = BPF_CORE_READ(file, f_path.dentry);
   __u32 depth = 0;
   for (; depth < SYSNARE_MAX_DEPTH; ++depth) {
-    struct dentry* above = at->d_parent;
+    struct dentry* above = BPF_CORE_READ(at, d_parent);
     if (above == at) break;
     event->names[depth][0] = 0;
-    bpf_probe_read_kernel_str(event->names[depth], SYSNARE_MAX_NAME, at->d_name.name);
+    bpf_probe_read_kernel_str(event->names[depth], SYSNARE_MAX_NAME,
+                              BPF_CORE_READ(at, d_name.name));
     at = above;
   }
   event->depth = depth;
@@ -61,9 +62,9 @@ struct look {
 /// With the map lock of the address space held for reading.
 static long look_at(struct task_struct* task, struct vm_area_struct* area, void* data) {
   struct look* look = data;
-  struct file* file = area->vm_file;
+  struct file* file = BPF_CORE_READ(area, vm_file);
   if (!file) {
-    const __u64 vdso = (__u64)task->mm->context.vdso;
+    const __u64 vdso = (__u64)BPF_CORE_READ(task, mm, context.vdso);
     look->place.kind = SYSNARE_PLACE_ANONYMOUS;
     if (look->address - vdso < kVdsoBytes && area->vm_start == vdso) {
       look->place.kind = SYSNARE_PLACE_VDSO;
@@ -71,8 +72,9 @@ static long look_at(struct task_struct* task, struct vm_area_struct* area, void*
     }
     return 0;
   }
-  struct inode* inode = file->f_inode;
-  const struct sysnare_file_key key = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
+  struct inode* inode = BPF_CORE_READ(file, f_inode);
+  const struct sysnare_file_key key = {.inode = BPF_CORE_READ(inode, i_ino),
+                                       .device = BPF_CORE_READ(inode, i_sb, s_dev)};
   look->place.kind = SYSNARE_PLACE_FILE;
   look->place.inode = key.inode;
   look->place.device = key.device;
@@ -109,13 +111,13 @@ static __noinline int place_call(struct sysnare_task* self, struct task_struct* 
   return 1;
 }
 
-/// Asks again for the place that was refused. `finally` there will be no further occasion: its
-/// address space goes.
-static __noinline int place_refused(struct sysnare_task* self, struct task_struct* task,
-                                    int finally) {
+/// Asks again for the place that was refused to the current task. `finally` there will be no
+/// further occasion: its address space goes.
+__noinline int place_refused(struct sysnare_task* self, int finally) {
+  if (!self) return 0;
   const __u64 call = self->unplaced;
   if (!call) return 0;
-  if (!place_call(self, task, self->unplaced_address, call)) {
+  if (!place_call(self, bpf_get_current_task_btf(), self->unplaced_address, call)) {
     if (!finally) return 0;
     __sync_fetch_and_add(&unresolved, 1);
   }
@@ -123,11 +125,11 @@ static __noinline int place_refused(struct sysnare_task* self, struct task_struc
   return 0;
 }
 
-/// Counts where a call comes from, now or at the task's next calls.
-static __noinline int count_site(struct sysnare_task* self, struct task_struct* task, __u64 address,
-                                 __u64 call) {
-  place_refused(self, task, 0);
-  if (place_call(self, task, address, call)) return 0;
+/// Counts where a call of the current task comes from, now or at its next calls.
+__noinline int count_site(struct sysnare_task* self, __u64 address, __u64 call) {
+  if (!self) return 0;
+  place_refused(self, 0);
+  if (place_call(self, bpf_get_current_task_btf(), address, call)) return 0;
   if (self->unplaced) {
     __sync_fetch_and_add(&unresolved, 1);
     return 0;

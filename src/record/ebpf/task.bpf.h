@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #pragma once
-// Who is followed, what do the programs of the recorder share, and how do they read registers?
+// What do the programs of the recorder share, and how do they read registers?
 //
 // For eBPF alone, as all *.bpf.h here: recorder.bpf.c includes each once, after the kernel's types.
 
@@ -24,7 +24,8 @@ enum {
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
   kPageShift = 12,
   kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
-  kSwapTries = 8,      // more processors than that do not meet at one row in a row
+  kRowsInTurn = 20,
+  kSwapTries = 8,  // more processors than that do not meet at one row in a row
 };
 
 // Decided before the programs are loaded; the verifier drops what they exclude. Not _Bool: the
@@ -33,19 +34,14 @@ const volatile __u8 at_entry = 0;  // counts alone, taken where a call begins
 const volatile __u8 with_time = 1;
 const volatile __u8 follow = 1;  // child processes too
 const volatile __u8 with_sites = 0;
+const volatile __u8 scope = SYSNARE_SCOPE_TREE;
+const volatile __u8 may_cast = 0;  // programs are compiled, which the function below asks for
 
 __u64 lost[SYSNARE_LOSSES];
 __u64 unfollowed;  // child processes, without `follow`
-__u64 living;      // tasks with storage
+__u64 living;      // tasks that are followed and have not ended
 __u32 spaces;      // address spaces so far
 __u32 filtered;    // a task with a seccomp filter was seen
-
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct sysnare_task);
-} tasks SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -54,26 +50,6 @@ struct {
 
 static __always_inline void lose(enum sysnare_loss what, __u64 calls) {
   __sync_fetch_and_add(&lost[what], calls);
-}
-
-static __always_inline struct sysnare_task* of_task(struct task_struct* task) {
-  // Without storage of anybody's it has none of ours: a load instead of a call, for every other
-  // task of the machine.
-  if (!task->bpf_storage) return 0;
-  return bpf_task_storage_get(&tasks, task, 0, 0);
-}
-
-/// The storage of a task that is followed from now on. 0 when it is followed already, since a walk
-/// and a fork may meet at a child that is just born; or when there is none to be had, which counts
-/// as lost. Whoever gets it gives it its `space`.
-static __always_inline struct sysnare_task* begin_following(struct task_struct* task) {
-  if (of_task(task)) return 0;
-  struct sysnare_task* its = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!its) {
-    if (!of_task(task)) lose(SYSNARE_LOST_TASK, 1);
-    return 0;
-  }
-  return its->space ? 0 : its;
 }
 
 static __always_inline int send(__u32 kind) {
@@ -89,18 +65,28 @@ static __always_inline int send(__u32 kind) {
   return 0;
 }
 
-/// Somebody more, or one less, is followed and lives.
-static __always_inline void enter_life(void) { __sync_fetch_and_add(&living, 1); }
-static __always_inline void leave_life(void) {
-  if (__sync_fetch_and_add(&living, -1) == 1) send(SYSNARE_EVENT_NOBODY_LEFT);
-}
-
 static __always_inline _Bool is_compat(struct task_struct* task) {
 #if defined(__TARGET_ARCH_x86)
   return (task->thread_info.status & TS_COMPAT) != 0;
 #else
   return (task->thread_info.flags >> TIF_32BIT) & 1;
 #endif
+}
+
+// Makes a task_struct of an address, to be read alone, at no cost (kernel/bpf/helpers.c, Linux
+// 6.2). Whether it is there shows by a helper as old: a look for a function would be one into all
+// of the kernel's types.
+extern void* bpf_rdonly_cast(const void* obj, __u32 btf_id) __ksym __weak;
+enum bpf_func_id___linux_6_2 { BPF_FUNC_cgrp_storage_get___linux_6_2 = 210 };
+
+/// Of the task at an address, which is the current one; `task` may be 0.
+static __always_inline _Bool is_compat_caller(__u64 address, struct task_struct* task) {
+  if (may_cast && bpf_core_enum_value_exists(enum bpf_func_id___linux_6_2,
+                                             BPF_FUNC_cgrp_storage_get___linux_6_2)) {
+    return is_compat(
+        bpf_rdonly_cast((const void*)address, bpf_core_type_id_kernel(struct task_struct)));
+  }
+  return is_compat(task ? task : bpf_get_current_task_btf());
 }
 
 static __always_inline __u32 current_nr(struct pt_regs* regs) {
