@@ -92,7 +92,8 @@ static __always_inline void count_denied(struct sysnare_task* self, struct task_
   if (with_sites) count_site(self, task, address_behind_call(regs), call);
 }
 
-/// A return whose beginning was not seen: denied by a filter, or begun before we came.
+/// A return whose beginning was not seen: answered by a filter, or begun before we came, or that of
+/// a birth or an exec (on_fork, on_exec).
 static __always_inline void on_lone_return(struct sysnare_task* self, struct task_struct* task,
                                            struct pt_regs* regs, long result) {
   if (self->gate == SYSNARE_GATE_LAUNCHING || self->gate == SYSNARE_GATE_LEAVING) return;
@@ -107,9 +108,9 @@ static __always_inline void on_lone_return(struct sysnare_task* self, struct tas
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
     count_denied(self, task, regs, call);
     if (!at_entry) count_error(self, call, (__u64)-result);
-  } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
-    // TRAP and KILL_PROCESS put the registers back to what they were at the call
-    // (syscall_rollback), and a signal follows.
+  } else if (task->seccomp.mode >= kSeccompModeFilter) {
+    // ERRNO with 0, or a NOTIFY whose supervisor said so; and TRAP and KILL_PROCESS, which put the
+    // registers back to what they were at the call (syscall_rollback), and a signal follows.
     count_denied(self, task, regs, call);
   }
 }
@@ -173,6 +174,7 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   // Else it comes into its phase with its first call.
   if (self) its->phase = self->phase;
   if (self) its->in_main = self->in_main;
+  its->attached = kReturnsFromFork;
   its->space =
       self && parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
   enter_life();
@@ -196,6 +198,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   }
   move_to_totals(self);
   self->call = 0;
+  self->attached = 1;  // its return is still to come
   self->space = __sync_fetch_and_add(&spaces, 1) + 1;
   self->executable = count_exec(self->executable, task, binary);
   self->phase = phase_at_exec(self->executable);

@@ -124,7 +124,7 @@ struct sysnare_task {
   __u64 entered_ns;
   __u32 executable;
   __u8 gate;      ///< enum sysnare_gate: what stands before its next call
-  __u8 attached;  ///< its next return may be that of a call that began before us
+  __u8 attached;  ///< its next return may be that of a call that began before us, or is counted
   __u8 phase;     ///< enum sysnare_phase
   __u8 zero;
   __u32 space;            ///< its address space: threads share it, exec and fork make a new one
