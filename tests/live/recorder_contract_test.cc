@@ -527,6 +527,21 @@ TEST_P(RecorderContract, KnowsTheCallingInstruction) {
   EXPECT_THAT(getppid.sites.begin()->first.module, HasSubstr("libc"));
 }
 
+TEST_P(RecorderContract, KnowsWhichCodeIsAtAnAddressNow) {
+  TempDir dir;
+  RecordOptions options;
+  options.command = {victim("replaced_code"), dir.path()};
+  options.sites = true;
+  const Recorded recorded = record(GetParam().record, options);
+  expect_ended(recorded, 0);
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& [site, count] : call(recorded, "getppid").sites) counts[site.module] += count;
+  const std::map<std::string, std::uint64_t> expected = {
+      {dir / "one", 3}, {dir / "two", 4}, {"/memfd:code", 5}};
+  EXPECT_EQ(counts, expected);
+  EXPECT_EQ(recorded.recording.evidence.unresolved_sites, 0u);
+}
+
 TEST_P(RecorderContract, KnowsTheCodePath) {
   if (!GetParam().keeps_stacks) GTEST_SKIP() << GetParam().name << " keeps no code paths";
   struct Case {

@@ -56,6 +56,7 @@ static __noinline int on_traits(struct sysnare_task* self, struct task_struct* t
                                 struct pt_regs* regs, __u64 call) {
   const __u32 its_traits = traits_of(call);
   if (look_for_ready(call, its_traits)) enter_phase(self, task);
+  if (with_sites) look_for_code(self, regs, call, its_traits);
   if (!at_entry) {
     note_args(self, regs, call, its_traits);
   } else if (its_traits & SYSNARE_TRAIT_FILTER) {
@@ -73,6 +74,7 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   __u64 call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
   if (is_compat(task)) call |= SYSNARE_CALL_COMPAT;
   if (standing_of(self) != standing && !settle(self, task, (__u32)id)) return 0;
+  if (with_sites && self->maps_code) forget_places(self, task);
   if (traits_of(call)) on_traits(self, task, regs, call);
   self->call = call;
   if (at_entry) count_call(self, call, 0, 0);
@@ -134,6 +136,7 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
   if (!self) return 0;
   const __u64 call = self->call;
   if (with_sites) place_refused(self, task, 0);
+  if (with_sites && self->maps_code) forget_places(self, task);
   if (!call) {
     on_lone_return(self, task, regs, result);
     return 0;
@@ -203,6 +206,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   self->executable = count_exec(self->executable, task, binary);
   self->phase = phase_at_exec(self->executable);
   self->in_main = 0;
+  self->maps_code = 0;
   forget_args(self);
   look_for_filter(task);
   if (self->gate == SYSNARE_GATE_RUNTIME && !begins_container(task)) {
@@ -217,8 +221,9 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
   struct sysnare_task* self = of_task(task);
   if (!self || self->ended) return 0;
-  if (self->call) {
-    if (!at_entry) count_call(self, self->call, 0, moment());
+  // With counts alone `call` is the last that began: where returns are not seen, it stays.
+  if (self->call && !at_entry) {
+    count_call(self, self->call, 0, moment());
   } else if (self->gate != SYSNARE_GATE_LAUNCHING && self->gate != SYSNARE_GATE_LEAVING &&
              task->exit_code == kSigsys && task->seccomp.mode >= kSeccompModeFilter &&
              !(task->signal->flags & kSignalGroupExit) &&

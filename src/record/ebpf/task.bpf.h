@@ -26,6 +26,7 @@ enum {
   kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
   kSignalMask = 0x7f,           // of a wait status
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
+  kProtExec = 4,                // include/uapi/asm-generic/mman-common.h
   kPageShift = 12,
   kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
   kSwapTries = 8,      // more processors than that do not meet at one row in a row
