@@ -2,12 +2,13 @@
 
 #include <fmt/core.h>
 
-#include <ctime>
+#include <cstdint>
 
 #include "arch/syscalls.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 
 namespace sysnare {
 namespace {
@@ -35,18 +36,12 @@ const GradeRow& row_of(Grade grade) {
   return kGrades[std::size(kGrades) - 1];
 }
 
-/// RFC 3339 with nanoseconds, in UTC.
-std::string rfc3339(std::chrono::system_clock::time_point time) {
+/// With nanoseconds. Alerts are of now: a clock before 1970 shows 1970.
+std::string time_text(std::chrono::system_clock::time_point time) {
   using std::chrono::nanoseconds;
-  const auto since_epoch = std::chrono::duration_cast<nanoseconds>(time.time_since_epoch());
-  // floor, so that a time before 1970 keeps a positive fraction.
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  const std::time_t unix_time = seconds.count();
-  std::tm utc{};
-  ::gmtime_r(&unix_time, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     (since_epoch - seconds).count());
+  const auto since_1970 = std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
+  constexpr unsigned kDigits = 9;
+  return timestamp_text(since_1970 < 0 ? 0 : static_cast<std::uint64_t>(since_1970), kDigits);
 }
 
 /// How many of the six registers are arguments of this call; all of them when nobody knows.
@@ -100,7 +95,7 @@ std::string alert_line(const Alert& alert, std::string_view hostname) {
   std::string line =
       fmt::format(R"({{"time":"{}","priority":"{}","rule":"sysnare.{}","output":{},"hostname":{},)"
                   R"("source":"sysnare","tags":["sysnare","seccomp","{}"],"output_fields":{{)",
-                  rfc3339(alert.time), grade_priority(alert.grade), grade,
+                  time_text(alert.time), grade_priority(alert.grade), grade,
                   json::quote(alert.output), json::quote(hostname), grade);
   line += fmt::format(R"("evt.type":{},"evt.num":{},"evt.arch":"{}","evt.args":{},)",
                       json::quote(call_label(alert.call)), alert.call.nr, abi_name(alert.call.abi),

@@ -17,7 +17,7 @@ Contribution contribution_of(const std::string& file, const Evidence& evidence,
                              const Evidence* before) {
   Contribution result;
   result.file = file;
-  result.runs = evidence.runs;
+  result.runs = recorded_runs(evidence);
   result.calls = evidence.calls.size();
   if (before == nullptr) return result;
   for (const CallEvidence& call : evidence.calls) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <string_view>
 
 #include "base/file.h"
@@ -16,6 +17,9 @@ namespace {
 
 /// PID_MAX_LIMIT, include/linux/threads.h, Linux 6.18.
 constexpr std::uint64_t kMaxPid = 4u << 20;
+/// A unit that has stopped may be about to start again: systemd waits 0.1 s by itself
+/// (DefaultRestartSec), and some units for seconds.
+constexpr std::chrono::seconds kRestartWait{10};
 /// Processes that the first line of the table names.
 constexpr std::size_t kMaxNamed = 4;
 
@@ -70,6 +74,7 @@ Result<void> take_subject(const TypedSubject& typed, RecordOptions& record) {
     Result<std::string> directory = cgroup_of_unit(each);
     if (!directory) return propagate(directory, "--unit");
     record.cgroups.push_back(std::move(*directory));
+    record.restart_wait = kRestartWait;
   }
   record.host = typed.host;
   return {};

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/recording.h"
 #include "cli/verb.h"
 #include "container/background.h"
 #include "container/cgroups.h"
@@ -18,7 +21,10 @@ namespace sysnare::cli {
 namespace {
 
 constexpr std::string_view kName = "hook";
-constexpr int kRefused = 1;  ///< the runtime then does not start the container
+/// Seconds between two saves unless told otherwise, as in `trace`.
+constexpr std::uint64_t kSaveEvery = 60;
+constexpr std::uint64_t kMaxSaveEvery = 86'400;  ///< a day
+constexpr int kRefused = 1;                      ///< the runtime then does not start the container
 
 /// The program that called us: "runc", "crun".
 std::string calling_program() {
@@ -29,7 +35,7 @@ std::string calling_program() {
 }
 
 /// Records the container of the state on standard input, if it asks for that.
-Result<void> serve(const std::string& folder) {
+Result<void> serve(const std::string& folder, std::chrono::seconds save_every) {
   Result<std::string> text = read_file("-", kMaxOciState);
   if (!text) return propagate(text);
   Result<OciState> state = parse_oci_state(*text);
@@ -47,7 +53,8 @@ Result<void> serve(const std::string& folder) {
   }
   Result<SafeFile> file = SafeFile::prepare(folder, **name);
   if (!file) return propagate(file);
-  return record_in_background({**cgroup, workload_of(*state, calling_program()), std::move(*file)});
+  return record_in_background(
+      {**cgroup, workload_of(*state, calling_program()), std::move(*file), save_every});
 }
 
 }  // namespace
@@ -60,11 +67,15 @@ int verb_hook(const Words& words) {
       "is armed; the evidence is written when the container has ended.",
       std::string(kName));
   std::string folder = kDefaultHookFolder;
+  std::string typed_save_every;
   bool optional = false;
   app.add_option("--dir", folder,
                  fmt::format("evidence goes below this folder, which is root's alone (default: {})",
                              kDefaultHookFolder))
       ->type_name("DIR");
+  app.add_option("--save-every", typed_save_every,
+                 "save the evidence so far every so many seconds (default: 60; 0: only at the end)")
+      ->type_name("SECONDS");
   app.add_flag("--optional", optional,
                "start the container all the same when it cannot be recorded; syslog says why");
   app.footer(
@@ -76,7 +87,16 @@ int verb_hook(const Words& words) {
       "2 usage error.");
   const Parsed parsed = parse(app, words, kUsageError, false);
   if (parsed.leave) return parsed.status;
-  Result<void> served = serve(folder);
+  std::uint64_t save_every = kSaveEvery;
+  if (!typed_save_every.empty()) {
+    Result<std::uint64_t> seconds = number_of("--save-every", typed_save_every, 0, kMaxSaveEvery);
+    if (!seconds) {
+      complain(kName, seconds.error());
+      return kUsageError;
+    }
+    save_every = *seconds;
+  }
+  Result<void> served = serve(folder, std::chrono::seconds(save_every));
   if (served) return kOk;
   complain(kName, served.error());
   if (!optional) return kRefused;

@@ -43,6 +43,8 @@ struct Typed {
   std::string default_errno;
   std::string dialect = "docker";
   std::string recorder = "auto";
+  std::string ready_after;
+  std::string ready_when;
   std::vector<std::string> runtimes;
   bool runtime_privileges = false;
   bool accept_loss = false;
@@ -178,6 +180,14 @@ Result<Request> checked(const Typed& typed, const Words& command) {
       !good) {
     return propagate(good);
   }
+  if (typed.evidence_output.empty() && (!typed.ready_after.empty() || !typed.ready_when.empty())) {
+    return fail(Errc::kUsage,
+                "--ready-after and --ready-when are about the phases in the evidence; add "
+                "--evidence FILE");
+  }
+  Result<ReadyOptions> ready = ready_options(typed.ready_after, typed.ready_when);
+  if (!ready) return propagate(ready);
+  request.repeat.record.ready = std::move(*ready);
   auto recorder = recorder_named(typed.recorder);
   if (!recorder) return propagate(recorder);
   request.repeat.recorder = std::move(*recorder);
@@ -340,6 +350,13 @@ int verb_profile(const Words& words) {
       ->type_name("K");
   app.add_option("--evidence", typed.evidence_output, "also save what the command's runs showed")
       ->type_name("FILE");
+  app.add_option("--ready-after", typed.ready_after,
+                 "with --evidence: the command's steady phase begins this long after its start, as "
+                 "in `sysnare trace`")
+      ->type_name("SECONDS");
+  app.add_option("--ready-when", typed.ready_when,
+                 "with --evidence: it begins when a line of the command's output contains TEXT")
+      ->type_name("TEXT");
   app.add_option(
          "--default-action", typed.default_action,
          "what all other calls get: errno (default), kill-process, kill-thread, kill, trap, "

@@ -13,11 +13,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "record/notes.h"
 #include "record/recorder.h"
+#include "record/saver.h"
 
 namespace sysnare {
 namespace {
@@ -55,7 +59,7 @@ void log_failure(const Workload& workload, const std::string& sentence) {
 }
 
 /// The recorder's whole life; gives its exit status.
-int live(const BackgroundRecording& recording, Fd answer) {
+int live(BackgroundRecording& recording, Fd answer) {
   RecordOptions options;
   options.cgroups = {recording.cgroup};
   options.container = ContainerStage::kNotBegun;
@@ -63,6 +67,25 @@ int live(const BackgroundRecording& recording, Fd answer) {
     static_cast<void>(write_all(answer.get(), std::string_view(&kArmed, 1)));
     answer.reset();
   };
+  std::optional<EvidenceSaver> saver;
+  if (recording.save_every.count() > 0) {
+    bool told = false;
+    Result<EvidenceSaver> started =
+        EvidenceSaver::start(recording.save_every, [&, told](const Evidence& so_far) mutable {
+          Evidence named = so_far;
+          named.workload = recording.workload;
+          add_note(named, kNoteNotEnded);
+          Result<std::string> saved = recording.file.save(write_evidence(named));
+          if (!saved && !std::exchange(told, true)) {
+            log_failure(recording.workload, saved.error().message);
+          }
+        });
+    if (!started) {
+      static_cast<void>(write_all(answer.get(), started.error().message));
+      return 1;
+    }
+    options.saver = &saver.emplace(std::move(*started));
+  }
   Result<Recording> done = record_ebpf(options);
   if (!done) {
     if (answer) {
@@ -73,7 +96,7 @@ int live(const BackgroundRecording& recording, Fd answer) {
     return 1;
   }
   done->evidence.workload = recording.workload;
-  Result<std::string> written = recording.file.write(write_evidence(done->evidence));
+  Result<std::string> written = recording.file.save(write_evidence(done->evidence));
   if (written) return 0;
   log_failure(recording.workload, written.error().message);
   return 1;
@@ -81,7 +104,7 @@ int live(const BackgroundRecording& recording, Fd answer) {
 
 }  // namespace
 
-Result<void> record_in_background(const BackgroundRecording& recording) {
+Result<void> record_in_background(BackgroundRecording recording) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "pipe");
   Fd answer(ends[0]);

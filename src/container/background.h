@@ -17,13 +17,14 @@ inline constexpr std::chrono::seconds kArmLimit{20};
 struct BackgroundRecording {
   std::string cgroup;  ///< directory of the container's own
   Workload workload;
-  SafeFile file;  ///< where the evidence goes when the container has ended
+  SafeFile file;  ///< where the evidence goes when the container has ended, and
+  std::chrono::seconds save_every{0};  ///< meanwhile, so often; 0: not
 };
 
 /// Starts the recorder, and returns once it follows everything in the cgroup. It holds no
 /// descriptors of ours but that of the file's folder, and is no child of ours; a SIGTERM ends it
 /// with what it has seen. What fails after arming goes to syslog(3).
 /// Errors: as record_ebpf(); kLimit when it is not armed in time.
-Result<void> record_in_background(const BackgroundRecording& recording);
+Result<void> record_in_background(BackgroundRecording recording);
 
 }  // namespace sysnare

@@ -157,25 +157,75 @@ Result<SafeFile> SafeFile::prepare(const std::string& folder, const std::string&
   return file;
 }
 
-Result<std::string> SafeFile::write(std::string_view text) const {
-  const std::string path = std::string(trimmed(folder_)) + "/" + name_;
-  const std::string temporary = fmt::format(".{}.{}", last_.substr(0, kMaxId), ::getpid());
-  Fd out(::openat(parent_.get(), temporary.c_str(),
-                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!out) return fail_errno(errno, "{}", shown(path));
+std::string SafeFile::path() const { return std::string(trimmed(folder_)) + "/" + name_; }
+
+std::string SafeFile::temporary() const {
+  return fmt::format(".{}.{}", last_.substr(0, kMaxId), ::getpid());
+}
+
+Result<SafeFile::Saved> SafeFile::write_temporary(std::string_view text) const {
+  const std::string name = temporary();
+  Fd out(::openat(parent_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  0600));
+  if (!out) return fail_errno(errno, "{}", shown(path()));
   Result<void> written = write_all(out.get(), text);
   if (written && ::fsync(out.get()) != 0) written = fail_errno(errno, "writing");
-  for (int taken = 1; written && taken <= kMaxTaken; ++taken) {
+  struct stat info {};
+  if (written && ::fstat(out.get(), &info) != 0) written = fail_errno(errno, "writing");
+  if (written) return Saved{"", info.st_dev, info.st_ino};
+  ::unlinkat(parent_.get(), name.c_str(), 0);
+  return propagate(written, "{}", shown(path()));
+}
+
+Result<std::string> SafeFile::name_it() const {
+  for (int taken = 1; taken <= kMaxTaken; ++taken) {
     const std::string suffix = taken == 1 ? "" : fmt::format(".{}", taken);
-    if (::renameat2(parent_.get(), temporary.c_str(), parent_.get(), (last_ + suffix).c_str(),
+    if (::renameat2(parent_.get(), temporary().c_str(), parent_.get(), (last_ + suffix).c_str(),
                     RENAME_NOREPLACE) == 0) {
-      return path + suffix;
+      return suffix;
     }
-    if (errno != EEXIST) written = fail_errno(errno, "naming it");
+    if (errno == EEXIST) continue;
+    const int error = errno;
+    ::unlinkat(parent_.get(), temporary().c_str(), 0);
+    return fail_errno(error, "{}: naming it", shown(path()));
   }
-  ::unlinkat(parent_.get(), temporary.c_str(), 0);
-  if (!written) return propagate(written, "{}", shown(path));
-  return fail(Errc::kLimit, "{} and {} more names are taken", shown(path), kMaxTaken - 1);
+  ::unlinkat(parent_.get(), temporary().c_str(), 0);
+  return fail(Errc::kLimit, "{} and {} more names are taken", shown(path()), kMaxTaken - 1);
+}
+
+Result<std::string> SafeFile::write(std::string_view text) const {
+  Result<Saved> written = write_temporary(text);
+  if (!written) return propagate(written);
+  Result<std::string> suffix = name_it();
+  if (!suffix) return suffix;
+  return path() + *suffix;
+}
+
+bool SafeFile::is_there(const Saved& saved) const {
+  struct stat info {};
+  return ::fstatat(parent_.get(), (last_ + saved.suffix).c_str(), &info, AT_SYMLINK_NOFOLLOW) ==
+             0 &&
+         info.st_dev == saved.device && info.st_ino == saved.inode;
+}
+
+Result<std::string> SafeFile::save(std::string_view text) {
+  Result<Saved> written = write_temporary(text);
+  if (!written) return propagate(written);
+  if (saved_ && is_there(*saved_)) {
+    written->suffix = saved_->suffix;
+    if (::renameat(parent_.get(), temporary().c_str(), parent_.get(),
+                   (last_ + written->suffix).c_str()) != 0) {
+      const int error = errno;
+      ::unlinkat(parent_.get(), temporary().c_str(), 0);
+      return fail_errno(error, "{}: replacing it", shown(path()));
+    }
+  } else {
+    Result<std::string> suffix = name_it();
+    if (!suffix) return suffix;
+    written->suffix = std::move(*suffix);
+  }
+  saved_ = std::move(*written);
+  return path() + saved_->suffix;
 }
 
 }  // namespace sysnare

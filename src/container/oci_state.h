@@ -57,6 +57,9 @@ class SafeFile {
   /// Writes `text` to a new file, mode 0600. Never replaces one: where the name is taken, NAME.2,
   /// NAME.3 and so on are. Gives the path. Errors: as the system calls; kLimit after 10,000 names.
   Result<std::string> write(std::string_view text) const;
+  /// The same for a text that grows: from the second time on the file of the time before is
+  /// replaced, whole, as long as it is there under its name. Another's never is.
+  Result<std::string> save(std::string_view text);
   /// The one descriptor that write() needs.
   [[nodiscard]] int folder_fd() const { return parent_.get(); }
 
@@ -65,6 +68,20 @@ class SafeFile {
   std::string folder_;  ///< for messages, as `name_`
   std::string name_;
   std::string last_;  ///< the part of `name_` within `parent_`
+  struct Saved {
+    std::string suffix;  ///< behind `last_`
+    dev_t device = 0;
+    ino_t inode = 0;
+  };
+  std::optional<Saved> saved_;  ///< by save()
+
+  [[nodiscard]] std::string path() const;
+  /// Writes `text` to a file of a temporary name.
+  Result<Saved> write_temporary(std::string_view text) const;
+  [[nodiscard]] std::string temporary() const;
+  /// Gives the temporary file a name that nobody has.
+  Result<std::string> name_it() const;
+  [[nodiscard]] bool is_there(const Saved& saved) const;
 };
 
 }  // namespace sysnare

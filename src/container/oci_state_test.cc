@@ -119,6 +119,25 @@ TEST_F(SafeFiles, NothingIsEverReplaced) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 3);
 }
 
+TEST_F(SafeFiles, WhatIsSavedAgainReplacesItselfAndNobodyElse) {
+  auto file = SafeFile::prepare(folder_, "a.json");
+  ASSERT_TRUE(file) << file.error().message;
+  auto other = SafeFile::prepare(folder_, "a.json");
+  ASSERT_TRUE(other) << other.error().message;
+  const std::string name = folder_ + "/a.json";
+  EXPECT_EQ(file->save("one").value_or(""), name);
+  EXPECT_EQ(other->save("other's").value_or(""), name + ".2");
+  EXPECT_EQ(file->save("two").value_or(""), name);
+  EXPECT_EQ(read_file(name).value_or(""), "two");
+  fs::rename(name, folder_ + "/kept");
+  const auto third = SafeFile::prepare(folder_, "a.json");
+  EXPECT_EQ(third->write("third's").value_or(""), name);
+  EXPECT_EQ(file->save("three").value_or(""), name + ".3") << "the name is another's by now";
+  EXPECT_EQ(read_file(name).value_or(""), "third's");
+  EXPECT_EQ(read_file(folder_ + "/kept").value_or(""), "two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 4);
+}
+
 TEST_F(SafeFiles, NoLinkIsFollowed) {
   fs::create_directory(folder_ + "/in");
   fs::create_directory(folder_ + "/real");

@@ -123,6 +123,7 @@ std::uint64_t merge_calls(std::vector<CallEvidence>& into, const std::vector<Cal
       continue;
     }
     all.push_back(call);
+    if (call.origin == Origin::kScan) continue;
     add(all.back().first_run, runs_before);
     last_new_run = std::max(last_new_run, all.back().first_run);
   }
@@ -144,7 +145,7 @@ void merge_operations(std::map<std::uint32_t, RingOperation>& into,
   }
 }
 
-void merge_executables(Evidence& into, const Evidence& more) {
+void merge_executables(Evidence& into, const Evidence& more, std::uint64_t runs_before) {
   for (const ExecutableEvidence& each : more.executables) {
     const auto at =
         std::lower_bound(into.executables.begin(), into.executables.end(), each,
@@ -154,14 +155,14 @@ void merge_executables(Evidence& into, const Evidence& more) {
     if (at == into.executables.end() ||
         std::tie(at->program, at->cgroup) != std::tie(each.program, each.cgroup)) {
       ExecutableEvidence fresh = each;
-      for (CallEvidence& call : fresh.calls) add(call.first_run, into.runs);
-      for (auto& [opcode, operation] : fresh.operations) add(operation.first_run, into.runs);
+      for (CallEvidence& call : fresh.calls) add(call.first_run, runs_before);
+      for (auto& [opcode, operation] : fresh.operations) add(operation.first_run, runs_before);
       into.executables.insert(at, std::move(fresh));
       continue;
     }
     for (const auto& [path, times] : each.executed_by) add(at->executed_by[path], times);
-    merge_calls(at->calls, each.calls, into.runs);
-    merge_operations(at->operations, each.operations, into.runs);
+    merge_calls(at->calls, each.calls, runs_before);
+    merge_operations(at->operations, each.operations, runs_before);
   }
 }
 
@@ -174,6 +175,13 @@ void merge_recorders(std::string& into, std::string_view more) {
     }
   }
   into = fmt::format("{}", fmt::join(all, "+"));
+}
+
+/// Of what a scan found no run says anything.
+void take_scans_out_of_runs(std::vector<CallEvidence>& calls) {
+  for (CallEvidence& call : calls) {
+    if (call.origin == Origin::kScan) call.runs_seen = call.first_run = 0;
+  }
 }
 
 /// A sentence about the second program, when it is another than ours.
@@ -332,16 +340,27 @@ SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b) {
   return both_known ? SameProgram::kOtherBuild : SameProgram::kYes;
 }
 
+std::uint64_t recorded_runs(const Evidence& evidence) {
+  return evidence.recorder == "scan" ? 0 : evidence.runs;
+}
+
 void merge_evidence(Evidence& into, const Evidence& more) {
+  const std::uint64_t runs_before = recorded_runs(into);
+  const std::uint64_t runs_more = recorded_runs(more);
+  if (runs_before == 0) into.last_new_run = 0;
   merge_program(into, more);
   merge_workload(into, more);
   if (into.command.empty()) into.command = more.command;
   merge_recorders(into.recorder, more.recorder);
-  into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, into.runs));
-  merge_operations(into.operations, more.operations, into.runs);
-  merge_executables(into, more);
+  into.last_new_run = std::max(into.last_new_run, merge_calls(into.calls, more.calls, runs_before));
+  take_scans_out_of_runs(into.calls);
+  merge_operations(into.operations, more.operations, runs_before);
+  merge_executables(into, more, runs_before);
   merge_ready(into, more);
-  add(into.runs, more.runs);
+  into.runs = runs_before;
+  add(into.runs, runs_more);
+  // Scans alone: a file holds a run at least.
+  if (into.runs == 0) into.runs = into.last_new_run = 1;
   add(into.lost, more.lost);
   for (const auto& [what, count] : more.losses) add(into.losses[what], count);
   add(into.runs_unfollowed, more.runs_unfollowed);

@@ -177,6 +177,9 @@ struct Evidence {
   [[nodiscard]] std::uint64_t observed() const;  ///< sum of all counts
 };
 
+/// The runs that `evidence` holds: none where it is a scan's alone, whose file says 1.
+std::uint64_t recorded_runs(const Evidence& evidence);
+
 /// CallEvidence::add_arg on its two members, for who counts before there is a record.
 void add_arg_value(std::map<unsigned, std::vector<std::uint64_t>>& args,
                    std::set<unsigned>& args_many, unsigned index, std::uint64_t value);
@@ -205,8 +208,9 @@ void sort_stacks(std::vector<Stack>& stacks);
 enum class SameProgram : std::uint8_t { kYes, kOtherBuild, kNo };
 SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b);
 
-/// Adds `more` (later runs of the same workload) to `into`, which holds a run at least: counts and
-/// runs add up (and stay at 2^64-1 where they would wrap), runs of `more` are numbered on.
+/// Adds `more` (later runs of the same workload, or a scan) to `into`, which holds a run at least
+/// or is a scan: counts and runs add up (and stay at 2^64-1 where they would wrap), runs of `more`
+/// are numbered on. A scan is no run.
 void merge_evidence(Evidence& into, const Evidence& more);
 
 /// The text of the file; equal evidence gives equal bytes. Whole numbers above 2^53 are written as

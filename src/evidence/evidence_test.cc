@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "evidence/saturation.h"
 #include "evidence/test_evidence.h"
 
 namespace sysnare {
@@ -50,6 +51,45 @@ TEST(Evidence, MergeNumbersTheRunsOn) {
   EXPECT_EQ(twice.runs, 7u);
   EXPECT_EQ(twice.last_new_run, 7u);
   EXPECT_EQ(twice.find(call_of("mkdir"), Origin::kApplication)->first_run, 7u);
+}
+
+TEST(Evidence, AScanIsNoRunInAMerge) {
+  const auto scan_of = [](const std::vector<std::string>& names) {
+    Evidence scan = run_of({});
+    scan.recorder = "scan";
+    for (const std::string& name : names) {
+      CallEvidence& call = scan.record(call_of(name), Origin::kScan);
+      call.count = call.runs_seen = call.first_run = 1;
+    }
+    return scan;
+  };
+  struct Case {
+    const char* why;
+    std::vector<Evidence> parts;
+    std::uint64_t runs;  ///< in the file, which needs one
+    std::uint64_t last_new_run;
+    std::uint64_t recorded;
+  };
+  const Case kCases[] = {
+      {"after a run", {run_of({"read"}), scan_of({"read", "write"})}, 1, 1, 1},
+      {"before a run", {scan_of({"read", "write"}), run_of({"read"})}, 1, 1, 1},
+      {"between two", {run_of({"read"}), scan_of({"write"}), run_of({"read"})}, 2, 1, 2},
+      {"two scans", {scan_of({"read"}), scan_of({"read", "write"})}, 1, 1, 0},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Evidence all = c.parts.front();
+    for (std::size_t i = 1; i < c.parts.size(); ++i) merge_evidence(all, c.parts[i]);
+    EXPECT_EQ(all.runs, c.runs);
+    EXPECT_EQ(all.last_new_run, c.last_new_run);
+    EXPECT_EQ(recorded_runs(all), c.recorded);
+    EXPECT_EQ(saturation_of(all).quiet_runs, c.recorded - std::min(c.recorded, c.last_new_run));
+    const CallEvidence* found = all.find(call_of("write"), Origin::kScan);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->runs_seen, 0u);
+    EXPECT_TRUE(parse_evidence(write_evidence(all), "x.json").has_value())
+        << "what we write we read";
+  }
 }
 
 TEST(Evidence, MergeKeepsOfTheContainersWhatAllShare) {

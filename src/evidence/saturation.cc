@@ -55,12 +55,13 @@ double Saturation::limit_of_chance() const {
 }
 
 std::uint64_t quiet_runs(const Evidence& evidence) {
-  return evidence.runs - std::min(evidence.runs, evidence.last_new_run);
+  const std::uint64_t runs = recorded_runs(evidence);
+  return runs - std::min(runs, evidence.last_new_run);
 }
 
 Saturation saturation_of(const Evidence& evidence) {
   Saturation result;
-  result.runs = evidence.runs;
+  result.runs = recorded_runs(evidence);
   result.quiet_runs = quiet_runs(evidence);
   std::set<std::uint64_t> new_runs;
   std::map<std::uint64_t, std::set<std::string>> rare;
@@ -83,7 +84,7 @@ Saturation saturation_of(const Evidence& evidence) {
 
 std::string saturation_text(const Evidence& evidence) {
   const std::uint64_t quiet = quiet_runs(evidence);
-  if (evidence.runs == 0) return "no run, static analysis only";
+  if (recorded_runs(evidence) == 0) return "no run, static analysis only";
   if (evidence.runs == 1) return "1 run; more runs (--runs N) may show more calls";
   if (quiet == 0) {
     return fmt::format("new calls came until the last of {} runs; take more (--runs N)",

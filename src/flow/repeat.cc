@@ -84,6 +84,7 @@ Result<Repeated> repeat_recording(const RepeatOptions& options) {
   Repeated all;
   EndWatch watch;
   RecordOptions record = options.record;
+  record.early_signal = [&watch] { return watch.signal(); };
   std::optional<EvidenceSaver> saver;
   if (options.save && options.save_every.count() > 0) {
     Result<EvidenceSaver> started =

@@ -139,6 +139,21 @@ Result<Cgroup> cgroup_at(const std::string& directory) {
   return cgroup;
 }
 
+std::string path_in_hierarchy(const Cgroup& cgroup) {
+  std::error_code error;
+  const std::string path = fs::canonical(cgroup.path, error).string();
+  Result<std::vector<CgroupHierarchy>> all = cgroup_hierarchies();
+  if (error || !all) return "";
+  for (const CgroupHierarchy& each : *all) {
+    if (each.device != cgroup.hierarchy.device || !path.starts_with(each.mounted_at)) continue;
+    const std::string below = path.substr(each.mounted_at.size());
+    if (!below.empty() && below.front() != '/') continue;
+    const std::string whole = (each.root == "/" ? "" : each.root) + below;
+    return whole.empty() ? "/" : whole;
+  }
+  return "";
+}
+
 Result<std::string> cgroup_of_unit(std::string_view name) {
   std::string unit(name);
   if (unit.find('.') == std::string::npos) unit += ".service";

@@ -45,6 +45,10 @@ Result<std::vector<CgroupHierarchy>> cgroup_hierarchies();
 /// hierarchy without a controller).
 Result<Cgroup> cgroup_at(const std::string& directory);
 
+/// The path of a cgroup within its hierarchy, "/system.slice/nginx.service"; empty where its mount
+/// does not say.
+std::string path_in_hierarchy(const Cgroup& cgroup);
+
 /// The directory of a systemd unit's cgroup; ".service" is put behind a name without a dot.
 /// Errors: kNotFound with what to do, kUsage for a name that is no unit's or stands for several.
 /// Cost: a walk over all cgroups.

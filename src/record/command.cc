@@ -61,6 +61,11 @@ Result<std::optional<OutputTap>> tap_output(const RecordOptions& options, Launch
   return std::optional<OutputTap>(std::move(*tap));
 }
 
+void repeat_early_signal(const RecordOptions& options) {
+  const int signal = options.early_signal ? options.early_signal() : 0;
+  if (signal != 0) ::kill(::getpid(), signal);  // blocked by now: it waits in the signalfd
+}
+
 TakenSignals take_signals(const JobControl& jobs, pid_t command, Recording& recording) {
   TakenSignals taken;
   signalfd_siginfo info{};

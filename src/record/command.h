@@ -31,6 +31,9 @@ void tell_exec_failure(const std::optional<Launch>& launch, Recording& recording
 Result<std::optional<OutputTap>> tap_output(const RecordOptions& options, LaunchSpec& spec,
                                             std::function<void()> on_text);
 
+/// Sends the signal of `options.early_signal` again, which is taken as all others now.
+void repeat_early_signal(const RecordOptions& options);
+
 struct TakenSignals {
   bool end = false;    ///< the recording shall end: there is nobody to hand them to
   bool ready = false;  ///< SIGUSR1: the ready mark

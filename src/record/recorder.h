@@ -38,13 +38,16 @@ enum class ContainerStage : std::uint8_t {
 struct RecordOptions {
   std::vector<std::string> command;  ///< launch this, or
   std::vector<pid_t> attach;         ///< attach to these with all their threads, or
-  /// follow whatever lives in these cgroup directories or below, now and later. All are of one
-  /// hierarchy: v2, or one of v1. With `command` that is launched and waited for, and its own calls
-  /// are not recorded: it starts what lives in the cgroups. Ends when the command has ended and
-  /// nothing lives there; without a command, once something has lived there (an empty cgroup is
-  /// waited for), or by a signal. eBPF alone.
+  /// follow whatever lives in these cgroup directories or below, now and later, also where one is
+  /// removed and made again. All are of one hierarchy: v2, or one of v1. With `command` that is
+  /// launched and waited for, and its own calls are not recorded: it starts what lives in the
+  /// cgroups. Ends when the command has ended and nothing lives there; without a command, once
+  /// something has lived there (an empty cgroup is waited for), or by a signal. eBPF alone.
   std::vector<std::string> cgroups;
   ContainerStage container = ContainerStage::kNone;  ///< with `cgroups`
+  /// Once nothing lives in `cgroups` any more, how long something is waited for that may live there
+  /// again: a systemd unit that restarts, in a new cgroup of the same path.
+  std::chrono::milliseconds restart_wait{0};
   bool awaits_first = true;  ///< `cgroups` that are empty at the start are waited for, not ended
   bool host = false;         ///< or every process but our own, until a signal comes; eBPF alone
   bool stacks = false;       ///< keep the code path of each call
@@ -59,6 +62,9 @@ struct RecordOptions {
   bool tell_load = true;
   /// Called once, when everything asked for is watched (and a command is about to be executed).
   std::function<void()> on_armed;
+  /// A signal that came to the caller's own handler before a recorder listens (loading eBPF
+  /// programs takes its time), 0 for none: handled as if it came now. May be empty.
+  std::function<int()> early_signal;
   /// Gets the evidence so far whenever it is due; may be null.
   const EvidenceSaver* saver = nullptr;
 };

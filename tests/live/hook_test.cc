@@ -4,14 +4,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "engines.h"
+#include "test_cgroup.h"
 
 namespace sysnare::live {
 namespace {
@@ -25,9 +29,9 @@ using Words = std::vector<std::string>;
 [[maybe_unused]] const auto* const kEnvironment =
     ::testing::AddGlobalTestEnvironment(new EnginesForAll);
 
-std::string state_of(const std::string& id, const Json& annotations) {
+std::string state_of(const std::string& id, const Json& annotations, int pid = ::getpid()) {
   return Json{{"ociVersion", "1.0.2"}, {"id", id},
-              {"status", "creating"},  {"pid", ::getpid()},
+              {"status", "creating"},  {"pid", pid},
               {"bundle", "/nowhere"},  {"annotations", annotations}}
       .dump();
 }
@@ -93,6 +97,28 @@ std::set<std::string> calls_of(const Json& evidence, const std::string& origin) 
     if (call["origin"] == origin) names.insert(call["name"]);
   }
   return names;
+}
+
+TEST_F(Hook, SavesWhatWasSeenWhileTheContainerRuns) {
+  if (!is_root()) GTEST_SKIP() << "only root makes cgroups, and loads eBPF programs";
+  std::optional<TestCgroup> cgroup(std::in_place, "pids");
+  if (!cgroup->there()) cgroup.emplace("");
+  if (!cgroup->there()) GTEST_SKIP() << "no cgroup hierarchy is mounted here";
+  Background container(inside(cgroup->path(), {victim("looper"), "1"}));
+  ASSERT_TRUE(eventually([&] { return container.out_so_far() == "ready\n"; }));
+  const std::string id = cgroup->name().substr(1);
+  const Outcome armed =
+      hook(state_of(id, {{"io.sysnare.output", ""}}, container.pid()), {"--save-every", "1"});
+  ASSERT_EQ(armed.status, 0) << armed.err;
+  const std::string file = dir_ / "evidence/" + id + ".evidence.json";
+  const auto says_so = [&] { return slurp(file).find("had not ended") != std::string::npos; };
+  EXPECT_TRUE(eventually(says_so)) << "a note, in a file that is there already";
+  EXPECT_EQ(Json::parse(slurp(file), nullptr, false)["workload"]["id"], id);
+  container.signal(SIGTERM);
+  EXPECT_EQ(container.wait().status, 0);
+  EXPECT_TRUE(eventually([&] { return !says_so(); })) << "the whole, in the same file";
+  const std::filesystem::directory_iterator folder(dir_ / "evidence");
+  EXPECT_EQ(std::distance(folder, std::filesystem::directory_iterator()), 1);
 }
 
 void expect_mkdir_alone(const Json& evidence) {

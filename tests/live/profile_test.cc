@@ -175,6 +175,34 @@ TEST(ProfileVerb, ACommandIsRunTwentyTimesAndItsFailureIsSaid) {
   EXPECT_THAT(outcome.err, HasSubstr("nothing new in the last 19 of 20 runs"));
 }
 
+TEST(ProfileVerb, ItsEvidenceKnowsThePhasesThatAreAskedFor) {
+  TempDir dir;
+  struct Case {
+    const char* why;
+    std::vector<std::string> options;
+    const char* ready_by;
+  };
+  const Case kCases[] = {{"a line of output", {"--ready-when", "up and"}, "--ready-when"},
+                         {"a time", {"--ready-after", "0"}, "--ready-after"}};
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    std::vector<std::string> words = {"profile", "--runs", "2", "-o", dir / "p.json"};
+    words.insert(words.end(), c.options.begin(), c.options.end());
+    std::vector<std::string> no_evidence = words;
+    no_evidence.insert(no_evidence.end(), {"--", "true"});
+    const Outcome without = sysnare(no_evidence);
+    EXPECT_EQ(without.status, 2);
+    EXPECT_THAT(without.err, HasSubstr("add --evidence FILE"));
+    words.insert(words.end(),
+                 {"--evidence", dir / "e.json", "--", "sh", "-c", "echo up and running"});
+    const Outcome outcome = sysnare(words);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const auto evidence = nlohmann::json::parse(slurp(dir / "e.json"), nullptr, false);
+    ASSERT_TRUE(evidence.contains("ready")) << evidence;
+    EXPECT_EQ(evidence["ready"][c.ready_by]["runs"], 2);
+  }
+}
+
 TEST(ProfileVerb, AnInterruptKeepsWhatWasSeen) {
   TempDir dir;
   Background profiler({sysnare_path(), "profile", "--runs", "100000", "-o", dir / "p.json", "--",

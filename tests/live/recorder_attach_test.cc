@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "arch/syscalls.h"
@@ -91,6 +92,48 @@ TEST_P(RecorderAttach, LeavesAStoppedProcessStopped) {
   EXPECT_TRUE(recorder.wait().recording.detached);
   EXPECT_TRUE(eventually([&] { return state_of(looper.pid()) == 'T'; }));
   looper.signal(SIGCONT);
+  looper.signal(SIGTERM);
+  EXPECT_EQ(looper.wait().status, 0);
+}
+
+TEST_P(RecorderAttach, KnowsTheKeyOfAFileThatIsGone) {
+  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!is_root()) GTEST_SKIP() << "only root may open what a process has mapped";
+  TempDir dir;
+  std::filesystem::copy_file(victim("static_looper"), dir / "replaced");
+  Background looper({dir / "replaced", "2"});
+  ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+  std::filesystem::remove(dir / "replaced");  // as an upgrade does
+  RecordOptions options = attach_to(looper.pid());
+  options.sites = true;
+  RecorderProcess recorder(GetParam().record, options);
+  ASSERT_TRUE(eventually([&] { return holds(recorder, GetParam().is_tracer, looper.pid()); }));
+  const std::uint64_t before = context_switches(looper.pid());
+  ASSERT_TRUE(eventually([&] { return context_switches(looper.pid()) > before + 50; }));
+  ::kill(recorder.pid(), SIGINT);
+  const Recorded recorded = recorder.wait();
+  std::set<std::string> keys;
+  for (const CallEvidence& each : recorded.recording.evidence.calls) {
+    for (const auto& [site, count] : each.sites) {
+      if (site.module == dir / "replaced") keys.insert(site.module_key);
+    }
+  }
+  EXPECT_THAT(keys, ::testing::ElementsAre(recorded.recording.evidence.program.build_id))
+      << recorded.recording.evidence.unresolved_sites << " unresolved";
+  looper.signal(SIGTERM);
+  EXPECT_EQ(looper.wait().status, 0);
+}
+
+TEST_P(RecorderAttach, ASignalThatCameBeforeItListenedEndsIt) {
+  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  Background looper({victim("looper"), "2"});
+  ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+  RecordOptions options = attach_to(looper.pid());
+  options.early_signal = [] { return SIGINT; };
+  RecorderProcess recorder(GetParam().record, options);
+  const Recorded recorded = recorder.wait(std::chrono::seconds(30));
+  EXPECT_FALSE(recorded.timed_out) << "as if it had never come";
+  EXPECT_TRUE(recorded.recording.detached);
   looper.signal(SIGTERM);
   EXPECT_EQ(looper.wait().status, 0);
 }

@@ -103,6 +103,14 @@ const Victim kVictims[] = {
       {"geteuid", 2, {{"ENOSYS", 2}}},
       {"mkdir", 1, {}},
       {"rmdir", 1, {}}}},
+    {"filters that answer with success: those calls count too, and births and execs as before",
+     {"faked_success"},
+     0,
+     {{"getppid", 5, {}},
+      {"getuid", 2, {}},
+      {"clone", 2, {}},
+      {"clone3", 1, {}},
+      {"execve", 1, {}}}},
     {"each errno",
      {"errors"},
      0,
@@ -199,6 +207,7 @@ TEST_P(RecorderContract, CountsCallByCallAsStraceDoes) {
       {victim("births")},
       {victim("signals")},
       {victim("self_seccomp")},
+      {victim("faked_success")},
       {victim("errors")},
       {victim("self_ptrace")},
   };
@@ -520,6 +529,21 @@ TEST_P(RecorderContract, KnowsTheCallingInstruction) {
   const CallEvidence getppid = call(recorded, "getppid");
   ASSERT_EQ(getppid.sites.size(), 1u);
   EXPECT_THAT(getppid.sites.begin()->first.module, HasSubstr("libc"));
+}
+
+TEST_P(RecorderContract, KnowsWhichCodeIsAtAnAddressNow) {
+  TempDir dir;
+  RecordOptions options;
+  options.command = {victim("replaced_code"), dir.path()};
+  options.sites = true;
+  const Recorded recorded = record(GetParam().record, options);
+  expect_ended(recorded, 0);
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& [site, count] : call(recorded, "getppid").sites) counts[site.module] += count;
+  const std::map<std::string, std::uint64_t> expected = {
+      {dir / "one", 3}, {dir / "two", 4}, {"/memfd:code", 5}};
+  EXPECT_EQ(counts, expected);
+  EXPECT_EQ(recorded.recording.evidence.unresolved_sites, 0u);
 }
 
 TEST_P(RecorderContract, KnowsTheCodePath) {

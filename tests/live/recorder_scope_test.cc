@@ -83,6 +83,32 @@ TEST_P(RecorderScope, WaitsForWhoComesAndEndsWhenNobodyIsLeft) {
   EXPECT_THAT(recorded.recording.evidence.notes, IsEmpty());
 }
 
+TEST_P(RecorderScope, FollowsACgroupThatIsMadeAgain) {
+  // Of another path, and of one that only begins alike, nobody is followed.
+  const std::string inner = cgroup().inner();
+  RecordOptions of_inner = options();
+  of_inner.cgroups = {inner};
+  of_inner.restart_wait = std::chrono::milliseconds(1500);
+  RecorderProcess recorder(record_ebpf, of_inner);
+  expect_armed(recorder);
+  for (const char* times : {"100", "20", "3"}) {
+    Background service(inside(inner, {victim("scope_calls"), "getsid", times}));
+    EXPECT_EQ(service.wait().status, 0);
+    ASSERT_TRUE(eventually([&] { return ::rmdir(inner.c_str()) == 0; }));
+    ASSERT_EQ(::mkdir(inner.c_str(), 0755), 0);
+    const std::string other = inner + "2";
+    ASSERT_EQ(::mkdir(other.c_str(), 0755), 0);
+    Background foreign(inside(other, {victim("scope_calls"), "getpgrp", "5"}));
+    EXPECT_EQ(foreign.wait().status, 0);
+    ASSERT_TRUE(eventually([&] { return ::rmdir(other.c_str()) == 0; }));
+  }
+  const Recorded recorded = recorder.wait();
+  expect_whole(recorded);
+  EXPECT_FALSE(recorded.recording.detached) << "it ends by itself when nothing comes any more";
+  EXPECT_EQ(call(recorded, "getsid").count, 123u);
+  EXPECT_EQ(call(recorded, "getpgrp").count, 0u);
+}
+
 TEST_P(RecorderScope, FollowsWhoIsThereAlreadyAndTheirChildren) {
   const TempDir dir;
   Background there(inside(cgroup().inner(), waiting_for(dir / "go", "400")));

@@ -110,6 +110,37 @@ TEST(TraceByEbpf, SaysWhyPtraceServesInItsPlace) {
   EXPECT_THAT(traced({"--recorder", "ptrace"}).err, Not(HasSubstr("note:"))) << "asked for";
 }
 
+TEST(TraceByEbpf, BlamesNoKernelForAFewFileDescriptors) {
+  if (!takes_ebpf()) GTEST_SKIP() << "this user or kernel takes no eBPF programs of ours";
+  struct Case {
+    const char* why;
+    const char* before;  ///< of a shell, which then becomes sysnare
+  };
+  const Case kCases[] = {
+      {"hardly any", "ulimit -n 20"},
+      {"enough to load the programs, not for what comes then", "ulimit -n 40"},
+      {"enough, and most are taken",
+       "ulimit -n 80; i=20; while [ $i -lt 70 ]; do eval \"exec $i</dev/null\"; i=$((i+1)); done"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const auto under = [&](const Words& more) {
+      Words words = {"bash", "-c", std::string(c.before) + "; exec \"$0\" \"$@\"", sysnare_path(),
+                     "trace"};
+      words.insert(words.end(), more.begin(), more.end());
+      return run(words);
+    };
+    const Outcome refused = under({"--recorder", "ebpf", "--", "true"});
+    EXPECT_EQ(refused.status, 125);
+    EXPECT_THAT(refused.err, HasSubstr("needs 64 file descriptors, and the limit is "));
+    EXPECT_THAT(refused.err, Not(HasSubstr("kernel")));
+    const Outcome by_ptrace = under({"--", "true"});
+    EXPECT_EQ(by_ptrace.status, 0) << by_ptrace.err;
+    EXPECT_THAT(by_ptrace.err, HasSubstr("note: recorded by ptrace, which is slower: the eBPF "
+                                         "recorder needs 64 file descriptors"));
+  }
+}
+
 TEST(TraceByEbpf, ALackOfPrivilegeIsNoNews) {
   if (is_root()) GTEST_SKIP() << "root has what it needs";
   EXPECT_THAT(sysnare({"trace", "--", "true"}).err, Not(HasSubstr("note:")));

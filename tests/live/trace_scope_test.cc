@@ -190,10 +190,16 @@ TEST_F(TraceScope, AUnitIsACgroupOfThatName) {
   ASSERT_TRUE(eventually([&] { return sees_who_comes(trace.pid()); }));
   Background service(inside(unit, {victim("scope_calls"), "getppid", "12"}));
   EXPECT_EQ(service.wait().status, 0);
+  // A restart: the same path, and another cgroup.
+  ASSERT_TRUE(eventually([&] { return ::rmdir(unit.c_str()) == 0; }));
+  ASSERT_EQ(::mkdir(unit.c_str(), 0755), 0);
+  Background again(inside(unit, {victim("scope_calls"), "getppid", "30"}));
+  EXPECT_EQ(again.wait().status, 0);
+  trace.signal(SIGINT);
   const Outcome outcome = trace.wait();
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("of cgroup " + unit + "\n"));
-  EXPECT_EQ(count_of(nlohmann::json::parse(slurp(dir / "e.json"))["calls"], "getppid"), 12u);
+  EXPECT_EQ(count_of(nlohmann::json::parse(slurp(dir / "e.json"))["calls"], "getppid"), 42u);
   EXPECT_TRUE(eventually([&] { return ::rmdir(unit.c_str()) == 0; }));
 
   const Outcome none = sysnare({"trace", "--unit", name});

@@ -13,6 +13,7 @@
 // Decided before the programs are loaded.
 const volatile __u8 by_cgroup = 0;   // executables are told apart by cgroup too
 const volatile int controller = -1;  // enum cgroup_subsys_id of this kernel; -1: v2
+const volatile int hierarchy = -1;   // as /proc/self/cgroup numbers them: 0 is v2; -1: not known
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -27,6 +28,14 @@ struct {
   __type(key, __u64);
   __type(value, __u8);
 } cgroups_told SEC(".maps");
+
+/// The same by path, to the id that has it now: who restarts a service makes a new cgroup for it.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SYSNARE_MAX_CGROUPS);
+  __type(key, struct sysnare_cgroup_path);
+  __type(value, __u64);
+} followed_paths SEC(".maps");
 
 static __always_inline struct cgroup* cgroup_of(struct task_struct* task) {
   struct css_set* set = BPF_CORE_READ(task, cgroups);

@@ -30,6 +30,7 @@ constexpr LossRow kLosses[] = {
     {SYSNARE_LOST_SITE, "calls whose calling instruction found no room"},
     {SYSNARE_LOST_OPERATION, "io_uring operations for which there was no room"},
     {SYSNARE_LOST_ARG, "values of arguments for which there was no room; no set of values is kept"},
+    {SYSNARE_LOST_CGROUP, "cgroups that were made again and could not be followed"},
     {SYSNARE_LOST_EVENT, "messages for which the ring buffer had no room"},
 };
 static_assert(std::size(kLosses) == SYSNARE_LOSSES);

@@ -42,10 +42,14 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+dev_t device_of(std::uint32_t packed) {
+  return makedev(packed >> kMinorBits, packed & ((1u << kMinorBits) - 1));
+}
+
 bool is_file(const std::string& path, std::uint32_t device, std::uint64_t inode) {
   struct stat found {};
   return ::stat(path.c_str(), &found) == 0 && found.st_ino == inode &&
-         found.st_dev == makedev(device >> kMinorBits, device & ((1u << kMinorBits) - 1));
+         found.st_dev == device_of(device);
 }
 
 /// What lies between the calling instruction and the address that the kernel shows.
@@ -78,12 +82,17 @@ std::vector<MountPoint> parse_mountinfo(std::string_view text) {
 void ModuleFiles::add(const sysnare_module_event& event) {
   std::string path;
   const std::uint32_t depth = std::min<std::uint32_t>(event.depth, SYSNARE_MAX_DEPTH);
-  for (std::uint32_t i = depth; i > 0; --i) {
+  for (std::uint32_t i = std::max(depth, 1u); i > 0; --i) {
     const char* name = event.names[i - 1];
+    if (*name == '\0') continue;  // one that was not told
     path += '/';
     path.append(name, ::strnlen(name, SYSNARE_MAX_NAME));
   }
-  paths_[{event.device, event.inode}] = std::move(path);
+  const std::pair key(event.device, event.inode);
+  paths_[key] = std::move(path);
+  // Now, while it is mapped: at the end its file may be gone, replaced by a newer one, or out of
+  // reach.
+  files_.emplace(key, find(event.device, event.inode, static_cast<pid_t>(event.process)));
 }
 
 Site ModuleFiles::site_of(const sysnare_place& place) {
@@ -116,11 +125,31 @@ const ModuleFiles::File& ModuleFiles::file_of(std::uint32_t device, std::uint64_
   const std::pair key(device, inode);
   const auto found = files_.find(key);
   return found != files_.end() ? found->second
-                               : files_.emplace(key, find(device, inode)).first->second;
+                               : files_.emplace(key, find(device, inode, 0)).first->second;
 }
 
-ModuleFiles::File ModuleFiles::find(std::uint32_t device, std::uint64_t inode) {
-  if (mounts_.empty()) {
+std::optional<ModuleFiles::File> ModuleFiles::find_mapped(pid_t process, std::uint32_t device,
+                                                          std::uint64_t inode) {
+  if (process == 0) return std::nullopt;
+  Result<std::vector<Mapping>> all = read_maps(process);
+  if (!all) return std::nullopt;
+  // The numbers there are the kernel's own; those of stat(2) are others on btrfs and overlayfs.
+  const auto wanted = static_cast<std::uint32_t>(device_of(device));
+  for (const Mapping& mapping : *all) {
+    if (mapping.device != wanted || mapping.inode != inode) continue;
+    File file{mapping.path, {}};
+    Result<Fd> open = open_mapped_file(process, mapping);
+    Result<ElfImage> image = open ? ElfImage::from_fd(std::move(*open), mapping.path)
+                                  : Result<ElfImage>(propagate(open));
+    if (image) file.key = Module(std::move(*image)).key();
+    return file;
+  }
+  return std::nullopt;
+}
+
+ModuleFiles::File ModuleFiles::find(std::uint32_t device, std::uint64_t inode, pid_t process) {
+  // Anew when a module is told: a container's file system was mounted a moment ago.
+  if (mounts_.empty() || process != 0) {
     if (Result<std::string> text = read_file("/proc/self/mountinfo")) {
       mounts_ = parse_mountinfo(*text);
     }
@@ -139,6 +168,7 @@ ModuleFiles::File ModuleFiles::find(std::uint32_t device, std::uint64_t inode) {
     }
     return file;
   }
+  if (std::optional<File> mapped = find_mapped(process, device, inode)) return std::move(*mapped);
   return {below.empty() ? fmt::format("[inode {} of device {}:{}]", inode, device >> kMinorBits,
                                       device & ((1u << kMinorBits) - 1))
                         : below,

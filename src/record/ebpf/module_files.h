@@ -3,14 +3,18 @@
 //
 // The kernel's programs tell device, inode and the names up to the root of the file system; the
 // mounts of this mount namespace lead there. What they lead to is the file only if device and inode
-// are the same, so that a file that is gone, or lies in a mount namespace of its own, is left
-// without a key rather than mistaken.
+// are the same, so that another file is never mistaken for it.
 //
 // Source: proc_pid_mountinfo(5).
-// Not modelled: file systems whose stat(2) shows another device than their super block (btrfs).
+// What they do not lead to is asked of the process that has it mapped, by /proc/PID/maps and
+// map_files, while that lives: deleted files, other mount namespaces, file systems whose stat(2)
+// shows another device than their super block (btrfs).
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,7 +46,9 @@ class ModuleFiles {
     std::string key;
   };
   const File& file_of(std::uint32_t device, std::uint64_t inode);
-  File find(std::uint32_t device, std::uint64_t inode);
+  /// `process` has it mapped; 0: nobody is known.
+  File find(std::uint32_t device, std::uint64_t inode, pid_t process);
+  static std::optional<File> find_mapped(pid_t process, std::uint32_t device, std::uint64_t inode);
 
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> paths_;  ///< from the root
   std::map<std::pair<std::uint32_t, std::uint64_t>, File> files_;

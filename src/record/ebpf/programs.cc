@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
 #include <recorder.skel.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -33,6 +34,8 @@ constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 /// How often we read again because tasks ended while we read. Each round takes a millisecond.
 constexpr int kReadRounds = 50;
 constexpr std::uint32_t kUnusedMapEntries = 16;
+/// Of programs, maps and links, and of the recorder and its command beside them (50, and room).
+constexpr rlim_t kDescriptors = 64;
 /// Living tasks' tables per read(2).
 constexpr std::size_t kTablesInTurn = 16;
 
@@ -117,6 +120,11 @@ __u16 traits_of(Call call) {
   unsigned traits = args.indexes | unsigned{args.wide} << SYSNARE_TRAIT_WIDE_SHIFT;
   const std::string_view name = syscall_name(call);
   if (name == "seccomp" || name == "prctl") traits |= SYSNARE_TRAIT_FILTER;
+  for (const char* each : {"mmap", "mmap2", "mprotect", "pkey_mprotect"}) {
+    if (name == each && !(name == "mmap" && call.abi == Abi::kI386)) {
+      traits |= SYSNARE_TRAIT_MAPS_CODE;
+    }
+  }
   switch (ready_call(call)) {
     case ReadyCall::kListens:
       traits |= SYSNARE_TRAIT_LISTENS;
@@ -165,6 +173,19 @@ bool programs_are_compiled() {
 
 bool has_ended(char state) { return state == 'Z' || state == 'X'; }
 
+rlim_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+/// Said before the kernel says EMFILE, which libbpf hands on as if the programs were the trouble.
+Failure too_few_descriptors(rlim_t limit) {
+  return fail(Errc::kLimit,
+              "the eBPF recorder needs {} file descriptors, and the limit is {} (`ulimit -n`), or "
+              "most of them are taken",
+              kDescriptors, limit);
+}
+
 }  // namespace
 
 Result<void> check_ebpf() {
@@ -177,7 +198,8 @@ Result<void> check_ebpf() {
         "this kernel does not describe its types ({} is missing), which the eBPF recorder needs",
         kBtf);
   }
-  return {};
+  const rlim_t limit = descriptor_limit();
+  return limit < kDescriptors ? Result<void>(too_few_descriptors(limit)) : Result<void>();
 }
 
 struct EbpfPrograms::State {
@@ -245,6 +267,7 @@ struct EbpfPrograms::State {
             libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get, nullptr) == 1);
     constants->scope = static_cast<__u8>(scope);
     constants->controller = its_scope.controller;
+    constants->hierarchy = its_scope.hierarchy;
     constants->by_cgroup = its_scope.by_cgroup;
     constants->with_runtime = its_scope.with_runtime;
     skeleton->bss->walk_finds_runtime = its_scope.walk_finds_runtime;
@@ -268,11 +291,22 @@ struct EbpfPrograms::State {
       bpf_program__set_autoload(skeleton->progs.on_cgroup_change, false);
       bpf_program__set_autoload(skeleton->progs.look_at_all, false);
     }
+    bpf_program__set_autoload(skeleton->progs.on_new_cgroup, scope == SYSNARE_SCOPE_CGROUPS);
   }
 
-  Result<void> name_cgroups(const std::vector<std::uint64_t>& ids) const {
+  Result<void> name_cgroups(const EbpfScope& its_scope) const {
     const __u8 followed = 1;
-    for (const std::uint64_t id : ids) {
+    for (std::size_t i = 0; i < its_scope.paths.size(); ++i) {
+      const std::string& path = its_scope.paths[i];
+      sysnare_cgroup_path key{};
+      if (path.empty() || path.size() >= sizeof key.text) continue;
+      path.copy(key.text, path.size());
+      if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.followed_paths), &key,
+                              &its_scope.cgroups[i], BPF_ANY) != 0) {
+        return fail_errno(errno, "cannot name the cgroups to the eBPF programs");
+      }
+    }
+    for (const std::uint64_t id : its_scope.cgroups) {
       if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.followed_cgroups), &id, &followed,
                               BPF_ANY) != 0) {
         return fail_errno(errno, "cannot name the cgroups to the eBPF programs");
@@ -386,12 +420,13 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
         "can), so calling instructions are not known to them");
   }
   if (const int error = recorder_bpf__load(state->skeleton); error != 0) {
+    if (error == -EMFILE) return too_few_descriptors(descriptor_limit());
     return fail(Errc::kUnsupported,
                 "this kernel does not take the eBPF programs of the recorder ({}; they need Linux "
                 "5.12 or later, and no lockdown to confidentiality)",
                 std::strerror(-error));
   }
-  if (Result<void> named = state->name_cgroups(scope->cgroups); !named) return propagate(named);
+  if (Result<void> named = state->name_cgroups(*scope); !named) return propagate(named);
   state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::receive,
                                  state.get(), nullptr);
   if (state->ring == nullptr) {
@@ -417,6 +452,10 @@ Result<void> EbpfPrograms::attach() {
     if (Result<void> attached = attach_returns(); !attached) return attached;
   }
   if (state_->scope == SYSNARE_SCOPE_TREE) return {};
+  if (state_->scope == SYSNARE_SCOPE_CGROUPS) {
+    Result<void> attached = state_->attach_one(programs.on_new_cgroup, &links.on_new_cgroup);
+    if (!attached) return attached;
+  }
   // Last: whoever comes in from then on is seen whole.
   return state_->attach_one(programs.on_cgroup_change, &links.on_cgroup_change);
 }

@@ -44,7 +44,8 @@ struct EbpfTables {
 };
 
 /// Whether eBPF programs can be loaded here, as far as that shows without trying.
-/// Errors: kNoPermission for a user who may not, else kUnsupported. Cost: three system calls.
+/// Errors: kNoPermission for a user who may not, kLimit for too few file descriptors, else
+/// kUnsupported. Cost: four system calls.
 Result<void> check_ebpf();
 
 class EbpfPrograms {

@@ -61,6 +61,7 @@ __noinline int settle(struct sysnare_task* self, __u32 nr) {
 static __noinline int on_traits(struct sysnare_task* self, struct pt_regs* regs, __u64 call) {
   const __u32 its_traits = traits_of(call);
   if (look_for_ready(call, its_traits)) enter_phase(self);
+  if (with_sites) look_for_code(self, regs, call, its_traits);
   if (!at_entry) {
     note_args(self, regs, call, its_traits);
   } else if (its_traits & SYSNARE_TRAIT_FILTER) {
@@ -78,6 +79,7 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
   __u64 call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
   if (is_compat_caller(self->task, task)) call |= SYSNARE_CALL_COMPAT;
   if (standing_of(self) != standing && !settle(self, (__u32)id)) return 0;
+  if (with_sites && self->maps_code) forget_places(self);
   if (traits_of(call)) on_traits(self, regs, call);
   self->call = call;
   if (at_entry) count_call(self, call, 0, 0);
@@ -97,7 +99,8 @@ static __always_inline void count_denied(struct sysnare_task* self, struct pt_re
   if (with_sites) count_site(self, address_behind_call(regs), call);
 }
 
-/// A return whose beginning was not seen: denied by a filter, or begun before we came.
+/// A return whose beginning was not seen: answered by a filter, or begun before we came, or that of
+/// a birth or an exec (on_fork, on_exec).
 static __noinline int on_lone_return(struct sysnare_task* self, struct pt_regs* regs, long result) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (self->gate == SYSNARE_GATE_LAUNCHING || self->gate == SYSNARE_GATE_LEAVING) return 0;
@@ -112,9 +115,9 @@ static __noinline int on_lone_return(struct sysnare_task* self, struct pt_regs* 
   if (result < 0 && result >= -SYSNARE_MAX_ERRNO) {
     count_denied(self, regs, call);
     if (!at_entry) count_error(self, call, (__u64)-result);
-  } else if ((__u32)result == nr && task->seccomp.mode >= kSeccompModeFilter) {
-    // TRAP and KILL_PROCESS put the registers back to what they were at the call
-    // (syscall_rollback), and a signal follows.
+  } else if (task->seccomp.mode >= kSeccompModeFilter) {
+    // ERRNO with 0, or a NOTIFY whose supervisor said so; and TRAP and KILL_PROCESS, which put the
+    // registers back to what they were at the call (syscall_rollback), and a signal follows.
     count_denied(self, regs, call);
   }
   return 0;
@@ -140,6 +143,7 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
   if (!self) return 0;
   const __u64 call = self->call;
   if (with_sites) place_refused(self, 0);
+  if (with_sites && self->maps_code) forget_places(self);
   if (!call) {
     on_lone_return(self, regs, result);
     return 0;
@@ -181,6 +185,7 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   // Else it comes into its phase with its first call.
   if (self) its->phase = self->phase;
   if (self) its->in_main = self->in_main;
+  its->attached = kReturnsFromFork;
   its->space =
       self && parent->tgid == child->tgid ? self->space : __sync_fetch_and_add(&spaces, 1) + 1;
   enter_life(child, its);
@@ -204,10 +209,12 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   }
   move_to_totals(self);
   self->call = 0;
+  self->attached = 1;  // its return is still to come
   self->space = __sync_fetch_and_add(&spaces, 1) + 1;
   self->executable = count_exec(self->executable, task, binary);
   self->phase = phase_at_exec(self->executable);
   self->in_main = 0;
+  self->maps_code = 0;
   forget_args(self);
   look_for_filter(task);
   if (scope == SYSNARE_SCOPE_CGROUPS && self->gate == SYSNARE_GATE_RUNTIME &&
@@ -222,7 +229,8 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
   struct sysnare_task* self = of_task(task);
-  if (self && !self->call && self->gate != SYSNARE_GATE_LAUNCHING &&
+  // With counts alone `call` is the last that began: where returns are not seen, it stays.
+  if (self && (!self->call || at_entry) && self->gate != SYSNARE_GATE_LAUNCHING &&
       self->gate != SYSNARE_GATE_LEAVING && task->exit_code == kSigsys &&
       task->seccomp.mode >= kSeccompModeFilter &&
       !(BPF_CORE_READ(task, signal, flags) & kSignalGroupExit) &&

@@ -60,6 +60,7 @@ EbpfRecorder::EbpfRecorder(const RecordOptions& options, EbpfPrograms programs)
 EbpfRecorder::~EbpfRecorder() { ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 Result<Recording> EbpfRecorder::record() {
+  repeat_early_signal(options_);
   Result<void> begun = begin();
   if (!begun) return propagate(begun);
   if (Result<void> watched = watch(); !watched) return propagate(watched);
@@ -203,13 +204,25 @@ Result<void> EbpfRecorder::watch() {
     if (ready != 0 || command_ != 0) continue;
     Result<std::uint64_t> living = programs_.count_living();
     if (!living) return propagate(living);
-    if (*living == 0 && (may_end() || cgroups_are_gone())) break;
+    if (*living == 0 && (may_end() || (!awaits_restart() && cgroups_are_gone()))) break;
   }
   return read_events();
 }
 
-bool EbpfRecorder::may_end() const {
-  if (options_.host || command_ != 0) return false;
+bool EbpfRecorder::awaits_restart() {
+  if (options_.restart_wait.count() == 0) return false;
+  const std::uint64_t now = now_ns();
+  if (programs_.living() != 0) {
+    quiet_since_ns_ = 0;
+    return true;
+  }
+  if (quiet_since_ns_ == 0) quiet_since_ns_ = now;
+  return now - quiet_since_ns_ <
+         static_cast<std::uint64_t>(options_.restart_wait.count()) * kNsPerMs;
+}
+
+bool EbpfRecorder::may_end() {
+  if (options_.host || command_ != 0 || awaits_restart()) return false;
   return options_.cgroups.empty() || !options_.command.empty() || has_lived_;
 }
 
@@ -250,7 +263,10 @@ Result<void> EbpfRecorder::read_events() {
     if (event.kind == SYSNARE_EVENT_FILTERED) filtered = true;
     if (event.kind == SYSNARE_EVENT_EXECUTABLE) files_.add(event);
     if (event.kind == SYSNARE_EVENT_THREADS) threads_moved = true;
-    if (event.kind == SYSNARE_EVENT_NOBODY_LEFT) has_lived_ = true;
+    if (event.kind == SYSNARE_EVENT_NOBODY_LEFT) {
+      has_lived_ = true;
+      quiet_since_ns_ = 0;
+    }
   };
   listener.on_cgroup = [&](const sysnare_cgroup_event& event) { files_.add(event); };
   listener.on_module = [&](const sysnare_module_event& event) { modules_.add(event); };

@@ -7,8 +7,6 @@
 //
 // Source: docs/adr/0021-ebpf-recorder.md.
 // Not modelled: code paths (the ptrace recorder has them).
-// A calling instruction is looked up once for each address of an address space: code that another
-// file replaces there is taken for the first.
 
 #include <signal.h>
 #include <sys/types.h>
@@ -48,7 +46,9 @@ class EbpfRecorder {
   Result<void> follow(pid_t pid);
   Result<void> watch();
   /// Whether the recording is over once nobody lives.
-  [[nodiscard]] bool may_end() const;
+  [[nodiscard]] bool may_end();
+  /// Whether something may live again in a cgroup in which nothing does.
+  [[nodiscard]] bool awaits_restart();
   /// Nobody can come into a cgroup whose directory is no more.
   [[nodiscard]] bool cgroups_are_gone() const;
   /// Whether cgroups or the host decide who is followed, and not who we started or were given.
@@ -77,7 +77,9 @@ class EbpfRecorder {
   ModuleFiles modules_;
   pid_t command_ = 0;  ///< the launched process while it lives, else 0
   bool stop_asked_ = false;
-  bool has_lived_ = false;        ///< somebody in the cgroups
+  bool has_lived_ = false;  ///< somebody in the cgroups
+  std::uint64_t quiet_since_ns_ =
+      0;  ///< since when nobody lives there, as far as seen; 0: somebody does
   std::uint64_t started_ns_ = 0;  ///< CLOCK_MONOTONIC when the command was let go, or we attached
   bool ready_ = false;            ///< marked by us
   std::optional<OutputTap> output_;        ///< with ReadyOptions::text

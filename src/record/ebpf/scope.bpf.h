@@ -129,6 +129,25 @@ int BPF_PROG(on_cgroup_change, struct cgroup* to, const char* path, struct task_
   return 0;
 }
 
+/// A cgroup is made, and nobody is in it yet.
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(on_new_cgroup, struct cgroup* made, const char* path) {
+  if (made->root->hierarchy_id != hierarchy) return 0;
+  struct sysnare_cgroup_path its_path = {};
+  bpf_probe_read_kernel_str(its_path.text, sizeof its_path.text, path);
+  __u64* last = bpf_map_lookup_elem(&followed_paths, &its_path);
+  if (!last) return 0;
+  const __u64 id = made->kn->id;
+  const __u8 followed = 1;
+  // The one before is gone: no two have one path.
+  bpf_map_delete_elem(&followed_cgroups, last);
+  *last = id;
+  if (bpf_map_update_elem(&followed_cgroups, &id, &followed, BPF_ANY)) {
+    lose(SYSNARE_LOST_CGROUP, 1);
+  }
+  return 0;
+}
+
 /// Follows all that live in the scope. Run by the recorder, whose own process stays out.
 SEC("iter/task")
 int look_at_all(struct bpf_iter__task* ctx) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "process/cgroup.h"
 #include "record/ebpf/kernel_btf.h"
@@ -32,6 +33,24 @@ std::optional<std::string> controller_of_host() {
   };
   if (has("")) return "";
   return has("pids") ? "pids" : all->front().controller;
+}
+
+/// "4:pids:/a" in /proc/self/cgroup; v2's line is "0::/a".
+int number_of_hierarchy(std::string_view controller) {
+  if (controller.empty()) return 0;
+  Result<std::string> text = read_file("/proc/self/cgroup");
+  if (!text) return -1;
+  for (std::string_view line : split(*text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() < 3) continue;
+    const auto controllers = split(fields[1], ',');
+    const std::string_view named = controller == "io" ? "blkio" : controller;
+    const auto number = parse_u64(fields[0]);
+    if (number && std::find(controllers.begin(), controllers.end(), named) != controllers.end()) {
+      return static_cast<int>(*number);
+    }
+  }
+  return -1;
 }
 
 Result<EbpfScope> scope_of_host() {
@@ -71,8 +90,10 @@ Result<EbpfScope> scope_of(const RecordOptions& options) {
                   printable(first->path), printable(directory));
     }
     scope.cgroups.push_back(cgroup->id);
+    scope.paths.push_back(path_in_hierarchy(*cgroup));
     if (!first) first = std::move(*cgroup);
   }
+  scope.hierarchy = number_of_hierarchy(first->hierarchy.controller);
   if (first->hierarchy.controller.empty()) return scope;
   Result<int> number = number_of_controller(first->hierarchy.controller);
   if (!number) return propagate(number);

@@ -15,9 +15,12 @@ struct EbpfScope {
   sysnare_scope kind = SYSNARE_SCOPE_TREE;
   int controller = -1;                 ///< enum cgroup_subsys_id of this kernel; -1 is v2
   std::vector<std::uint64_t> cgroups;  ///< kernfs ids
-  bool by_cgroup = false;              ///< executables are told apart by cgroup too
-  bool with_runtime = false;           ///< who comes in is a container's runtime until its exec
-  bool walk_finds_runtime = false;     ///< so are those who are in it already
+  /// Their paths within the hierarchy; empty for one whose path is not known (in a namespace).
+  std::vector<std::string> paths;
+  int hierarchy = -1;               ///< its number in /proc/self/cgroup; -1: not known
+  bool by_cgroup = false;           ///< executables are told apart by cgroup too
+  bool with_runtime = false;        ///< who comes in is a container's runtime until its exec
+  bool walk_finds_runtime = false;  ///< so are those who are in it already
 };
 
 /// Errors: as cgroup_at(); kUsage for cgroups of several hierarchies or too many; kUnsupported for

@@ -75,7 +75,8 @@
 #define SYSNARE_TRAIT_FILTER (1U << 8)   ///< may load a seccomp filter
 #define SYSNARE_TRAIT_LISTENS (1U << 9)  ///< listen
 #define SYSNARE_TRAIT_ACCEPTS (1U << 10)
-#define SYSNARE_TRAIT_WAITS (1U << 11)  ///< for events on descriptors
+#define SYSNARE_TRAIT_WAITS (1U << 11)      ///< for events on descriptors
+#define SYSNARE_TRAIT_MAPS_CODE (1U << 12)  ///< where argument 2 has PROT_EXEC
 
 /// A tick with times of calls is 2^20 ns, 1.05 ms: 32 bits of them are 52 days. Without, a jiffy.
 #define SYSNARE_TICK_SHIFT 20
@@ -157,13 +158,15 @@ struct sysnare_task {
   __u64 task;  ///< address of its task_struct; 0: not its table yet
   __u32 executable;
   __u8 gate;      ///< enum sysnare_gate: what stands before its next call
-  __u8 attached;  ///< its next return may be that of a call that began before us
+  __u8 attached;  ///< its next return may be that of a call that began before us, or is counted
   __u8 phase;     ///< enum sysnare_phase
   __u8 zero;
-  __u32 space;            ///< its address space: threads share it, exec and fork make a new one
+  __u32 space;            ///< its address space: threads share it, exec and fork make a new one;
+                          ///< and so does other code, whose process goes by its leader's
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
   __u8 in_main;           ///< as the leader of its process: that has come to main
-  __u8 unused[7];
+  __u8 maps_code;  ///< the call it is in, or was in last, may put code somewhere
+  __u8 unused[6];
   __u64 unplaced;          ///< a call whose calling instruction could not be looked up yet; 0: none
   __u64 unplaced_address;  ///< of that call
   struct sysnare_row rows[SYSNARE_ROWS];
@@ -246,7 +249,8 @@ struct sysnare_site_key {
   struct sysnare_place place;
 };
 
-/// The names on the way from a file to the root of its file system, its own first.
+/// The names on the way from a file to the root of its file system, its own first. Depth 0: its own
+/// alone, of a file without a way.
 #define SYSNARE_MAX_DEPTH 24
 #define SYSNARE_MAX_NAME 64  ///< with the final 0; a file with a longer one is not found again
 
@@ -255,7 +259,7 @@ struct sysnare_module_event {
   __u32 depth;
   __u64 inode;
   __u32 device;
-  __u32 unused;
+  __u32 process;  ///< that has it mapped
   char names[SYSNARE_MAX_DEPTH][SYSNARE_MAX_NAME];
 };
 
@@ -271,6 +275,12 @@ enum sysnare_scope {
 #define SYSNARE_MAX_LEVELS 32
 #define SYSNARE_MAX_CGROUP_DEPTH 16
 #define SYSNARE_MAX_CGROUP_NAME 256
+
+/// Where a followed cgroup is in its hierarchy: "/system.slice/nginx.service", and zeros behind.
+#define SYSNARE_MAX_CGROUP_PATH 256
+struct sysnare_cgroup_path {
+  char text[SYSNARE_MAX_CGROUP_PATH];
+};
 
 /// The names on the way from a cgroup to the root of its hierarchy, its own first.
 struct sysnare_cgroup_event {
@@ -313,5 +323,6 @@ enum sysnare_loss {
   SYSNARE_LOST_SITE,        ///< calls whose calling instruction found no room
   SYSNARE_LOST_OPERATION,   ///< io_uring operations that found no room
   SYSNARE_LOST_ARG,         ///< arguments whose value found no room
+  SYSNARE_LOST_CGROUP,      ///< cgroups that were made again and could not be followed
   SYSNARE_LOSSES,
 };

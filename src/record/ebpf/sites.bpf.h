@@ -2,7 +2,11 @@
 #pragma once
 // Which instruction made a call, as a file and an offset?
 //
+// What an address stands for is kept until the process maps other code.
+//
 // Source: bpf_find_vma(), kernel/bpf/task_iter.c, Linux 5.17 and later.
+// Not modelled: code that mremap moves, and that i386's old mmap (its arguments are in memory)
+// maps.
 
 __u64 unresolved;  // calls whose place the kernel would not tell at that moment
 
@@ -29,7 +33,8 @@ struct {
 } modules SEC(".maps");
 
 /// Tells the way to a file at its first sight; a path is more than a program of ours may ask for.
-static __always_inline void tell_module(struct file* file, const struct sysnare_file_key* key) {
+static __always_inline void tell_module(struct task_struct* task, struct file* file,
+                                        const struct sysnare_file_key* key) {
   const __u8 known = 1;
   if (bpf_map_update_elem(&modules, key, &known, BPF_NOEXIST)) return;
   struct sysnare_module_event* event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
@@ -40,6 +45,7 @@ static __always_inline void tell_module(struct file* file, const struct sysnare_
   event->kind = SYSNARE_EVENT_MODULE;
   event->inode = key->inode;
   event->device = key->device;
+  event->process = task->tgid;
   struct dentry* at = BPF_CORE_READ(file, f_path.dentry);
   __u32 depth = 0;
   for (; depth < SYSNARE_MAX_DEPTH; ++depth) {
@@ -49,6 +55,11 @@ static __always_inline void tell_module(struct file* file, const struct sysnare_
     bpf_probe_read_kernel_str(event->names[depth], SYSNARE_MAX_NAME,
                               BPF_CORE_READ(at, d_name.name));
     at = above;
+  }
+  if (depth == 0) {  // a memfd is the root of itself, and has a name all the same
+    event->names[0][0] = 0;
+    bpf_probe_read_kernel_str(event->names[0], SYSNARE_MAX_NAME,
+                              BPF_CORE_READ(at, d_name.name));
   }
   event->depth = depth;
   bpf_ringbuf_submit(event, 0);
@@ -79,14 +90,42 @@ static long look_at(struct task_struct* task, struct vm_area_struct* area, void*
   look->place.inode = key.inode;
   look->place.device = key.device;
   look->place.offset = look->address - area->vm_start + (area->vm_pgoff << kPageShift);
-  tell_module(file, &key);
+  tell_module(task, file, &key);
+  return 0;
+}
+
+/// The address space of a task: its leader's, as long as that lives.
+static __always_inline __u32 space_of(struct sysnare_task* self, struct task_struct* task) {
+  struct task_struct* leader = task->group_leader;
+  const struct sysnare_task* its = leader && leader != task ? of_task(leader) : self;
+  return its ? its->space : self->space;
+}
+
+/// A call that begins may put other code where some was.
+static __always_inline void look_for_code(struct sysnare_task* self, struct pt_regs* regs,
+                                          __u64 call, __u32 its_traits) {
+  const _Bool compat = (call & SYSNARE_CALL_COMPAT) != 0;
+  if (its_traits & SYSNARE_TRAIT_MAPS_CODE && argument(regs, 2, compat) & kProtExec) {
+    self->maps_code = 1;
+  }
+}
+
+/// It has: what is known of addresses holds no more.
+static __noinline int forget_places(struct sysnare_task* self) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  const __u32 space = __sync_fetch_and_add(&spaces, 1) + 1;
+  struct task_struct* leader = task->group_leader;
+  struct sysnare_task* its = leader ? of_task(leader) : 0;
+  if (its) its->space = space;
+  self->space = space;
+  self->maps_code = 0;
   return 0;
 }
 
 /// Counts where a call comes from. 0 when the kernel would not tell at this moment.
 static __noinline int place_call(struct sysnare_task* self, struct task_struct* task, __u64 address,
                                  __u64 call) {
-  const struct sysnare_place_key at = {.address = address, .space = self->space};
+  const struct sysnare_place_key at = {.address = address, .space = space_of(self, task)};
   struct look look = {.address = address};
   const struct sysnare_place* known = bpf_map_lookup_elem(&places, &at);
   if (known) {

@@ -7,9 +7,13 @@
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
 enum { kNrExecve = 59, kNrExecveat = 322, kNrSeccomp = 317 };
+// A child begins with a return, which has a tracepoint (ret_from_fork(), arch/x86/kernel/process.c,
+// Linux 6.18) …
+enum { kReturnsFromFork = 1 };
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22  // arch/arm64/include/asm/thread_info.h
 enum { kNrExecve = 221, kNrExecveat = 281, kNrSeccomp = 277 };
+enum { kReturnsFromFork = 0 };  // … and here none (ret_from_fork, arch/arm64/kernel/entry.S)
 #endif
 
 enum {
@@ -22,6 +26,7 @@ enum {
   kPrSetSeccomp = 22,           // include/uapi/linux/prctl.h
   kSignalMask = 0x7f,           // of a wait status
   kSignalGroupExit = 4,         // include/linux/sched/signal.h SIGNAL_GROUP_EXIT
+  kProtExec = 4,                // include/uapi/asm-generic/mman-common.h
   kPageShift = 12,
   kVdsoBytes = 16384,  // 2 pages on x86 and arm64, and room to grow
   kRowsInTurn = 20,

@@ -66,6 +66,7 @@ Result<Recording> PtraceRecorder::record() {
     return fail(Errc::kUnsupported, "only the eBPF recorder follows {}; it needs root",
                 options_.host ? "a whole host" : "a cgroup");
   }
+  repeat_early_signal(options_);
   waiting_.reserve(kMaxWaiting);
   unix_offset_ns_ = now_ns(CLOCK_REALTIME) - now_ns();
   if (options_.sites) sites_.emplace();
