@@ -36,7 +36,7 @@ constexpr std::size_t kMaxText = 4096;  // PATH_MAX
 constexpr int kMaxRounds = 8;
 /// A pointer to an object is used for what lies this far behind it at most, as far as a word of static
 /// data that code names by its own address is concerned.
-constexpr std::uint64_t kReach = 256;
+constexpr std::uint64_t kReach = 64;
 
 /// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
 constexpr std::array<std::string_view, 22> kTelling = {

@@ -1,7 +1,7 @@
 #pragma once
 // What can a register hold? The lattice of the flow analysis of one function.
 //
-// A value is one atom or a small set of them; the join of too many is kAny. kNothing is the bottom: no
+// A value is one atom or a small set of them (constants, addresses, imports); any other join is kAny. kNothing is the bottom: no
 // path has come here yet.
 
 #include <cstdint>
@@ -70,6 +70,7 @@ class AtomSets {
   }
 
  private:
+  static bool may_be_in_set(const FlowValue& value);
   FlowValue intern(std::vector<FlowValue> atoms);
   std::vector<std::vector<FlowValue>> sets_;
   std::map<std::vector<FlowValue>, std::uint64_t> numbers_;

@@ -20,7 +20,7 @@ constexpr std::uint32_t kSyscallWrites = 0x0803;
 /// Words of the stack that are followed at once.
 constexpr std::size_t kMaxWords = 96;
 /// Visits of one block after which what still changes is given up.
-constexpr unsigned kMaxVisits = 24;
+constexpr unsigned kMaxVisits = 8;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;
 constexpr std::int32_t kReturnAddress = 8;
@@ -211,6 +211,8 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
     give_away(b);
     return FlowValue::any();
   }
+  // A loop that counts would walk through all sets of its numbers.
+  if (a.is(Kind::kSet)) return FlowValue::any();
   if (insn.op == Op::kAnd && *number == 0) return FlowValue::constant(0);
   if (insn.op == Op::kOr && *number == ~0ull) return FlowValue::constant(~0ull);
   return sets_.map(a, [&](FlowValue atom) {
@@ -273,10 +275,14 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
                                      : FlowValue::any();
   };
   const auto assign = [&](int reg, const FlowValue& value, unsigned width, bool sign_extends) {
+    if (width >= kWord) {
+      state.regs[reg] = value;
+      return;
+    }
     state.regs[reg] = sets_.map(value, [&](const FlowValue& atom) {
       return narrow(atom, width, sign_extends);
     });
-    if (width < kWord) give_away(value);
+    give_away(value);
   };
   FlowValue& rsp = state.regs[kRsp];
   const auto move_stack = [&](std::int64_t by) {
@@ -388,6 +394,11 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
     FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);
     if (sum == into.regs[reg]) continue;
     if (widen) sum = FlowValue::any();
+    if (sum.is(Kind::kAny)) {
+      // An address of the stack of which nobody keeps track any more.
+      give_away(into.regs[reg]);
+      give_away(from.regs[reg]);
+    }
     into.regs[reg] = sum;
     changed = true;
   }
@@ -406,6 +417,10 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
     FlowValue sum = sets_.join(word.value, other->value);
     if (sum != word.value) {
       if (widen) sum = FlowValue::any();
+      if (sum.is(Kind::kAny)) {
+        give_away(word.value);
+        give_away(other->value);
+      }
       changed = true;
     }
     into.stack[kept++] = {word.offset, word.width, sum};
