@@ -1,11 +1,15 @@
 // How an object becomes a summary:
 //
-// 1. Its functions are known from tables (elf/functions.h), its data is cut into chunks, each with what
+// 1. Its functions are known from tables (elf/functions.h), its data is cut into chunks, each with
+// what
 //    its relocated words point to (scan/object_map.h).
-// 2. Each function is followed (scan/flow.h): whom it calls, what it refers to, which values its system
-//    calls have. A function that is entered in its middle (from its cold part, through a label in data, by
-//    the unwinder) is followed with nothing known there; who finds such a place later follows it again.
-// 3. What was found is laid flat. Values that no one can ask for are left out: those passed to functions
+// 2. Each function is followed (scan/flow.h): whom it calls, what it refers to, which values its
+// system
+//    calls have. A function that is entered in its middle (from its cold part, through a label in
+//    data, by the unwinder) is followed with nothing known there; who finds such a place later
+//    follows it again.
+// 3. What was found is laid flat. Values that no one can ask for are left out: those passed to
+// functions
 //    of this object whose numbers do not depend on them.
 
 #include "scan/analyse.h"
@@ -34,16 +38,34 @@ namespace {
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
 /// Rounds in which functions are followed again for places that were found late.
 constexpr int kMaxRounds = 8;
-/// A pointer to an object is used for what lies this far behind it at most, as far as a word of static
-/// data that code names by its own address is concerned.
+/// A pointer to an object is used for what lies this far behind it at most, as far as a word of
+/// static data that code names by its own address is concerned.
 constexpr std::uint64_t kReach = 64;
 
 /// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
 constexpr std::array<std::string_view, 22> kTelling = {
-    "__libc_dlopen_mode", "__libc_start_main", "dlmopen", "dlopen",  "execl",   "execle",
-    "execlp",             "execv",             "execve",  "execveat", "execvp",  "execvpe",
-    "fcntl",              "fexecve",           "ioctl",   "popen",    "posix_spawn",
-    "posix_spawnp",       "prctl",             "socket",  "syscall",  "system",
+    "__libc_dlopen_mode",
+    "__libc_start_main",
+    "dlmopen",
+    "dlopen",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execveat",
+    "execvp",
+    "execvpe",
+    "fcntl",
+    "fexecve",
+    "ioctl",
+    "popen",
+    "posix_spawn",
+    "posix_spawnp",
+    "prctl",
+    "socket",
+    "syscall",
+    "system",
 };
 
 bool is_telling(std::string_view name) {
@@ -141,9 +163,8 @@ class Analyser {
                                  : asking_[call.target.index] != 0;
           if (!heard) continue;
           const bool passes =
-              std::any_of(call.passed.begin(), call.passed.end(), [](const PassedFact& fact) {
-                return depends_on_caller(fact.values);
-              });
+              std::any_of(call.passed.begin(), call.passed.end(),
+                          [](const PassedFact& fact) { return depends_on_caller(fact.values); });
           if (!passes) continue;
           asking_[i] = 1;
           changed = true;
@@ -225,7 +246,8 @@ class Analyser {
     builder.arrays().calls.push_back(site);
   }
 
-  /// A number that can be an address of a program loaded where it is linked is one, to who reads texts.
+  /// A number that can be an address of a program loaded where it is linked is one, to who reads
+  /// texts.
   void name_addresses(std::vector<Value>& values) const {
     for (Value& value : values) {
       if (value.kind == Value::Kind::kConstant && map_.may_be_address(value.number)) {
@@ -365,8 +387,8 @@ class Analyser {
         }
       }
     }
-    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets that no
-    // relocation shows.
+    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets
+    // that no relocation shows.
     for (std::uint32_t i = 0; table_.is_go && i < table_.functions.size(); ++i) {
       arrays.always.push_back({Target::Kind::kFunction, false, 0, i});
     }
@@ -396,9 +418,8 @@ class Analyser {
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
     for (const ObjectMap::DataChunk& chunk : map_.chunks()) {
       if (chunk.number == kNone) continue;
-      arrays.chunks.push_back(
-          {chunk.vaddr, chunk.end, builder.text(chunk.name),
-           lay_targets(chunk.targets, true, builder), 0});
+      arrays.chunks.push_back({chunk.vaddr, chunk.end, builder.text(chunk.name),
+                               lay_targets(chunk.targets, true, builder), 0});
     }
     lay_exports(builder);
     lay_roots(builder);

@@ -42,9 +42,9 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<std::uint64_t> data;     ///< addresses of data that it refers to, sorted
+  std::vector<std::uint64_t> data;       ///< addresses of data that it refers to, sorted
   std::vector<std::uint64_t> addressed;  ///< those of them whose address it takes, sorted
-  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
+  std::vector<std::uint64_t> outside;    ///< places inside of other functions that it goes to
   bool returns = false;
   bool calls_indirect = false;
 };
