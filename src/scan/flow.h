@@ -57,6 +57,8 @@ struct FlowState {
   std::vector<StackWord> stack;  ///< sorted by offset, none overlapping
 };
 
+FlowState nothing_known();
+
 /// Called for each reachable instruction once, in order of address, with the values before it.
 using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
 
@@ -70,7 +72,8 @@ class FunctionFlow {
     /// Places in it that are entered from elsewhere, with nothing known: landing pads, labels whose
     /// address stands in data, jumps from other functions.
     std::span<const std::uint64_t> entries;
-    bool go = false;  ///< Go's conventions
+    bool go = false;      ///< Go's conventions
+    bool values = true;   ///< else control alone is followed, and nothing is known of any value
   };
   /// Follows the function.
   void run(const Request& request, const FlowVisitor& visit);
@@ -104,6 +107,7 @@ class FunctionFlow {
   void read_table(std::uint64_t table, unsigned width, std::size_t bound);
   void cut_blocks();
   void settle();
+  void reach();
   void step(const Insn& insn, FlowState& state);
   void call(const Insn& insn, FlowState& state);
   void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);

@@ -94,6 +94,12 @@ void put(FlowState& state, const StackWord& word) {
 
 }  // namespace
 
+FlowState nothing_known() {
+  FlowState state;
+  for (FlowValue& reg : state.regs) reg = FlowValue::any();
+  return state;
+}
+
 FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, unsigned width) {
   const auto at =
       std::lower_bound(state.stack.begin(), state.stack.end(), offset,
@@ -438,8 +444,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
 }
 
 void FunctionFlow::settle() {
-  FlowState unknown;
-  for (FlowValue& reg : unknown.regs) reg = FlowValue::any();
+  const FlowState unknown = nothing_known();
   FlowState entry;
   for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
     entry.regs[reg].kind = Kind::kPassed;
