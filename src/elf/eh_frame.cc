@@ -26,6 +26,7 @@ struct Common {
   std::uint8_t lsda = DW_EH_PE_omit;
   std::uint64_t personality = 0;
   bool personality_indirect = false;
+  bool signal = false;  ///< of a signal's trampoline
 };
 
 class Pointers {
@@ -150,6 +151,12 @@ class FrameReader {
     entry.start = *start;
     entry.size = *size;
     entry.personality = common.personality;
+    // The unwinder looks up return addresses less one, and nobody called a trampoline: its entry begins
+    // a byte early (glibc 2.36, sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c).
+    if (common.signal && entry.size > 1) {
+      ++entry.start;
+      --entry.size;
+    }
     entry.personality_indirect = common.personality_indirect;
     if (common.augmented && common.lsda != DW_EH_PE_omit) {
       reader.unsigned_leb();
@@ -202,7 +209,9 @@ class FrameReader {
           if (!personality) return common;
           common.personality = *personality;
           common.personality_indirect = (encoding & DW_EH_PE_indirect) != 0;
-        } else if (c != 'S' && c != 'B') {  // a signal's frame, signed return addresses
+        } else if (c == 'S') {
+          common.signal = true;
+        } else if (c != 'B') {  // signed return addresses
           return common;
         }
       }

@@ -41,6 +41,8 @@ constexpr int kMaxRounds = 8;
 /// A pointer to an object is used for what lies this far behind it at most, as far as a word of
 /// static data that code names by its own address is concerned.
 constexpr std::uint64_t kReach = 64;
+/// The smallest object that is used through a pointer: a lock of stdio.
+constexpr std::uint64_t kLeast = 16;
 
 /// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
 constexpr std::array<std::string_view, 22> kTelling = {
@@ -99,6 +101,7 @@ class Analyser {
 
   Result<Summary> run() {
     follow_all();
+    find_ends();
     follow_values();
     collect_cells();
     return lay_flat();
@@ -132,6 +135,33 @@ class Analyser {
         }
       }
       todo.assign(again.begin(), again.end());
+    }
+  }
+
+  /// A call of a function that never returns ends a path. Functions that do nothing else in the end never
+  /// return either, so their callers are followed again, a few times: where this stops short, paths go on
+  /// that do not exist.
+  void find_ends() {
+    const std::size_t count = facts_.size();
+    std::vector<std::uint8_t> ends(count, 0);
+    for (int round = 0; round < kMaxRounds; ++round) {
+      std::vector<std::uint8_t> is_new(count, 0);
+      bool any = false;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        if (ends[i] || facts_[i].returns) continue;
+        ends[i] = is_new[i] = 1;
+        any = true;
+        map_.set_never_returns(i);
+      }
+      if (!any) return;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const auto calls_one = [&](const CallFact& call) {
+          return call.target.kind == Target::Kind::kFunction && is_new[call.target.index];
+        };
+        if (std::any_of(facts_[i].calls.begin(), facts_[i].calls.end(), calls_one)) {
+          follow(i, false);
+        }
+      }
     }
   }
 
@@ -228,14 +258,40 @@ class Analyser {
     for (const Relocation& relocation : dynamic_.relocations) {
       if (relocation.kind == Relocation::Kind::kRelative) pointers.push_back(relocation.value);
     }
-    for (const DynamicSymbol& symbol : dynamic_.symbols) {
-      if (symbol.defined) pointers.push_back(symbol.vaddr);
-    }
+    // Of what has a size it is known how far its pointer reaches.
+    std::erase_if(pointers, [&](std::uint64_t pointer) { return symbol_end(pointer) != 0; });
     std::sort(pointers.begin(), pointers.end());
+    std::vector<std::uint64_t> named;
+    for (const FunctionFacts& facts : facts_) {
+      named.insert(named.end(), facts.data.begin(), facts.data.end());
+    }
+    std::sort(named.begin(), named.end());
     std::erase_if(cells_, [&](std::uint64_t cell) {
+      if (is_exported(cell)) return true;
       const auto above = std::upper_bound(pointers.begin(), pointers.end(), cell);
-      return above != pointers.begin() && cell - *std::prev(above) < kReach;
+      if (above == pointers.begin()) return false;
+      const std::uint64_t pointer = *std::prev(above);
+      if (cell - pointer >= kReach) return false;
+      // What code names by its own address in between is another object, and so is what follows it.
+      const auto between = std::lower_bound(named.begin(), named.end(), pointer + kLeast);
+      return between == named.end() || *between >= cell;
     });
+  }
+
+  /// Where the data symbol that begins at `vaddr` ends; 0: there is none.
+  std::uint64_t symbol_end(std::uint64_t vaddr) const {
+    const auto at = std::lower_bound(
+        table_.data.begin(), table_.data.end(), vaddr,
+        [](const DataSymbol& symbol, std::uint64_t of) { return symbol.vaddr < of; });
+    return at != table_.data.end() && at->vaddr == vaddr && at->size > 0 ? vaddr + at->size : 0;
+  }
+
+  bool is_exported(std::uint64_t cell) const {
+    return std::any_of(dynamic_.symbols.begin(), dynamic_.symbols.end(),
+                       [&](const DynamicSymbol& symbol) {
+                         return symbol.defined && symbol.type == STT_OBJECT &&
+                                cell >= symbol.vaddr && cell - symbol.vaddr < symbol.size;
+                       });
   }
 
   Target laid(Target target, SummaryBuilder& builder) {

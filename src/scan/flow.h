@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -134,7 +135,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> todo_;
   std::vector<std::uint64_t> table_targets_;
   std::vector<std::uint64_t> outside_;
-  std::vector<std::uint64_t> tables_read_;
+  std::unordered_set<std::uint64_t> tables_read_;
   bool returns_ = false;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
   bool given_away_changed_ = false;

@@ -99,6 +99,8 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
     if (bytes.size() > end_ - vaddr) bytes = bytes.first(end_ - vaddr);
     Insn insn = decoder_.decode(bytes, vaddr);
     if (insn.length == 0) {
+      // No instruction: this is data, or a table led astray. What cannot be read may return.
+      returns_ = true;
       insn.length = 1;
       insn.op = Op::kStop;
     }
@@ -182,10 +184,8 @@ bool FunctionFlow::follow_tables() {
         continue;
       }
       if (context_.is_code(table) && table >= start_ && table < end_) continue;
-      if (std::find(tables_read_.begin(), tables_read_.end(), table) != tables_read_.end()) {
-        continue;
-      }
-      tables_read_.push_back(table);
+      std::uint64_t word = 0;
+      if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) continue;
       read_table(table, 4, bound);
       read_table(table, 8, bound);
     }

@@ -38,7 +38,7 @@ enum class Op : std::uint8_t {
   kReturn,
   kSyscall,
   kSyscallI386,  ///< int 0x80, sysenter
-  kStop,         ///< ud2, hlt, int3: nothing comes after it
+  kStop,         ///< ud2, hlt: nothing comes after it
 };
 
 struct Insn {

@@ -81,6 +81,10 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
     }
   }
   labels_.resize(table.functions.size());
+  never_return_.assign(table.functions.size(), 0);
+  for (std::size_t i = 0; i < table.functions.size(); ++i) {
+    never_return_[i] = name_never_returns(table.functions[i].name);
+  }
   cut_data();
   take_relocations();
   if (!dynamic.position_independent) take_words();
@@ -187,8 +191,7 @@ bool ObjectMap::never_returns(std::uint64_t vaddr) const {
   if (!target) return false;
   if (target->kind == Target::Kind::kImport) return import_never_returns(target->index);
   return target->kind == Target::Kind::kFunction &&
-         table_.functions[target->index].start == vaddr &&
-         name_never_returns(table_.functions[target->index].name);
+         table_.functions[target->index].start == vaddr && never_return_[target->index] != 0;
 }
 
 std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {

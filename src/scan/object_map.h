@@ -38,6 +38,9 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] bool never_returns(std::uint64_t vaddr) const override;
   [[nodiscard]] bool import_never_returns(std::uint64_t import) const override;
 
+  /// From now on, calling `function` never returns.
+  void set_never_returns(std::uint32_t function) { never_return_[function] = 1; }
+
   struct DataChunk {
     std::uint64_t vaddr = 0;
     std::uint64_t end = 0;
@@ -83,6 +86,7 @@ class ObjectMap : public FlowContext {
   std::uint64_t highest_ = 0;
   std::vector<DataChunk> chunks_;
   std::vector<std::vector<std::uint64_t>> labels_;
+  std::vector<std::uint8_t> never_return_;  ///< by function
   mutable std::unordered_map<std::uint64_t, std::optional<Target>> callees_;
 };
 

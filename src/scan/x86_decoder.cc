@@ -96,7 +96,6 @@ Op control_op(const ZydisDecodedInstruction& decoded) {
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_HLT:
-    case ZYDIS_MNEMONIC_INT3:
       return Op::kStop;
     case ZYDIS_MNEMONIC_LEAVE:
       return Op::kLeave;
