@@ -151,8 +151,8 @@ class FrameReader {
     entry.start = *start;
     entry.size = *size;
     entry.personality = common.personality;
-    // The unwinder looks up return addresses less one, and nobody called a trampoline: its entry begins
-    // a byte early (glibc 2.36, sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c).
+    // The unwinder looks up return addresses less one, and nobody called a trampoline: its entry
+    // begins a byte early (glibc 2.36, sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c).
     if (common.signal && entry.size > 1) {
       ++entry.start;
       --entry.size;

@@ -138,9 +138,9 @@ class Analyser {
     }
   }
 
-  /// A call of a function that never returns ends a path. Functions that do nothing else in the end never
-  /// return either, so their callers are followed again, a few times: where this stops short, paths go on
-  /// that do not exist.
+  /// A call of a function that never returns ends a path. Functions that do nothing else in the end
+  /// never return either, so their callers are followed again, a few times: where this stops short,
+  /// paths go on that do not exist.
   void find_ends() {
     const std::size_t count = facts_.size();
     std::vector<std::uint8_t> ends(count, 0);
@@ -170,9 +170,9 @@ class Analyser {
     facts_[i] = facts_of(map_, flow_, table_.functions[i], entries, table_.is_go, values);
   }
 
-  /// Follows the values in the functions where they matter: those with a system call of their own, those
-  /// that call what a register holds, and those that call a function whose findings depend on what it is
-  /// passed. Whoever passes on what it was passed itself is such a function in turn.
+  /// Follows the values in the functions where they matter: those with a system call of their own,
+  /// those that call what a register holds, and those that call a function whose findings depend on
+  /// what it is passed. Whoever passes on what it was passed itself is such a function in turn.
   void follow_values() {
     const std::size_t count = facts_.size();
     asking_.assign(count, 0);
@@ -482,6 +482,14 @@ class Analyser {
     }
   }
 
+  /// As the recorder's: process/place.h.
+  Result<std::string> module_key(const ElfIdentity& identity) const {
+    if (!identity.build_id.empty()) return identity.build_id;
+    Result<std::string> bytes = image_.read(0, image_.size(), "the file", kMaxImageBytes);
+    if (!bytes) return propagate(bytes);
+    return "sha256:" + sha256_hex(*bytes);
+  }
+
   Result<Summary> lay_flat() {
     SummaryBuilder builder;
     SummaryArrays& arrays = builder.arrays();
@@ -491,6 +499,13 @@ class Analyser {
     head.is_go = table_.is_go;
     head.symbolic = dynamic_.symbolic;
     head.soname = builder.text(dynamic_.soname);
+    head.entry = image_.entry();
+    Result<ElfIdentity> identity = elf_identity(image_);
+    if (!identity) return propagate(identity);
+    head.interpreter = builder.text(identity->interpreter);
+    Result<std::string> key = module_key(*identity);
+    if (!key) return propagate(key);
+    head.module_key = builder.text(*key);
     for (const std::string& name : dynamic_.needed) arrays.needed.push_back(builder.text(name));
     for (const std::string& path : dynamic_.runpath) arrays.runpath.push_back(builder.text(path));
     for (const std::string& path : dynamic_.rpath) arrays.rpath.push_back(builder.text(path));

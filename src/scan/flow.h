@@ -73,8 +73,8 @@ class FunctionFlow {
     /// Places in it that are entered from elsewhere, with nothing known: landing pads, labels whose
     /// address stands in data, jumps from other functions.
     std::span<const std::uint64_t> entries;
-    bool go = false;      ///< Go's conventions
-    bool values = true;   ///< else control alone is followed, and nothing is known of any value
+    bool go = false;     ///< Go's conventions
+    bool values = true;  ///< else control alone is followed, and nothing is known of any value
   };
   /// Follows the function.
   void run(const Request& request, const FlowVisitor& visit);

@@ -50,8 +50,8 @@ struct FunctionFacts {
   bool through_register = false;  ///< it calls what a register holds
 };
 
-/// Follows `function` of the object. `entries`: places in it that are entered from elsewhere. Without
-/// `values` calls pass nothing, and numbers are not known.
+/// Follows `function` of the object. `entries`: places in it that are entered from elsewhere.
+/// Without `values` calls pass nothing, and numbers are not known.
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
                        std::span<const std::uint64_t> entries, bool go, bool values);
 
