@@ -1,0 +1,379 @@
+#include "scan/object_map.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sysnare {
+namespace {
+
+constexpr unsigned kWord = 8;
+/// sizeof(struct _IO_jump_t): 21 pointers (glibc 2.36 libio/libioP.h); its tables stand one behind the
+/// other in a section of their own, and no code reaches one through another.
+constexpr std::uint64_t kGlibcVtable = 168;
+
+/// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++ ABI 2.
+constexpr std::array<std::string_view, 31> kNeverReturn = {
+    "_Exit",
+    "_Unwind_Resume",
+    "_ZSt10unexpectedv",
+    "_ZSt16__throw_bad_castv",
+    "_ZSt17__throw_bad_allocv",
+    "_ZSt19__throw_logic_errorPKc",
+    "_ZSt20__throw_length_errorPKc",
+    "_ZSt20__throw_out_of_rangePKc",
+    "_ZSt20__throw_system_errori",
+    "_ZSt21__throw_runtime_errorPKc",
+    "_ZSt24__throw_invalid_argumentPKc",
+    "_ZSt24__throw_out_of_range_fmtPKcz",
+    "_ZSt25__throw_bad_function_callv",
+    "_ZSt28__throw_bad_array_new_lengthv",
+    "_ZSt9terminatev",
+    "__assert",
+    "__assert_fail",
+    "__assert_perror_fail",
+    "__chk_fail",
+    "__cxa_bad_cast",
+    "__cxa_rethrow",
+    "__cxa_throw",
+    "__fortify_fail",
+    "__libc_fatal",
+    "__longjmp_chk",
+    "__stack_chk_fail",
+    "_exit",
+    "abort",
+    "exit",
+    "longjmp",
+    "siglongjmp",
+};
+
+bool is_table_of_slots(std::string_view section) {
+  return section == ".got" || section == ".got.plt";
+}
+
+/// Sections whose words no program follows as pointers.
+bool is_metadata(const ElfImage::Section& section) {
+  constexpr std::array<std::string_view, 5> kNames = {".eh_frame", ".eh_frame_hdr",
+                                                      ".gcc_except_table", ".gopclntab", ".interp"};
+  return std::find(kNames.begin(), kNames.end(), section.name) != kNames.end() ||
+         section.name.starts_with(".gnu.") || section.type == SHT_DYNSYM ||
+         section.type == SHT_STRTAB || section.type == SHT_RELA || section.type == SHT_NOTE ||
+         section.type == SHT_HASH || section.type == SHT_GNU_HASH ||
+         section.type == SHT_GNU_versym || section.type == SHT_GNU_verneed ||
+         section.type == SHT_GNU_verdef;
+}
+
+}  // namespace
+
+bool name_never_returns(std::string_view name) {
+  return std::binary_search(kNeverReturn.begin(), kNeverReturn.end(), name);
+}
+
+ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
+                     const FunctionTable& table, const X86Decoder& decoder)
+    : image_(image), memory_(memory), dynamic_(dynamic), table_(table), decoder_(decoder) {
+  if (!memory.segments().empty()) {
+    lowest_ = memory.segments().front().vaddr;
+    for (const ImageMemory::Segment& segment : memory.segments()) {
+      highest_ = std::max(highest_, segment.memory_end);
+    }
+  }
+  labels_.resize(table.functions.size());
+  cut_data();
+  take_relocations();
+  if (!dynamic.position_independent) take_words();
+  std::uint32_t number = 0;
+  for (DataChunk& chunk : chunks_) {
+    if (chunk.targets.empty()) continue;
+    chunk.number = number++;
+    const auto key = [](const Target& target) {
+      return std::pair{static_cast<unsigned>(target.kind), target.index};
+    };
+    std::sort(chunk.targets.begin(), chunk.targets.end(),
+              [&](const Target& a, const Target& b) { return key(a) < key(b); });
+    chunk.targets.erase(
+        std::unique(chunk.targets.begin(), chunk.targets.end(),
+                    [&](const Target& a, const Target& b) { return key(a) == key(b); }),
+        chunk.targets.end());
+  }
+  for (std::vector<std::uint64_t>& labels : labels_) {
+    std::sort(labels.begin(), labels.end());
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  }
+}
+
+std::span<const std::uint8_t> ObjectMap::code(std::uint64_t vaddr) const {
+  return memory_.is_executable(vaddr) ? memory_.from(vaddr) : std::span<const std::uint8_t>();
+}
+
+bool ObjectMap::is_code(std::uint64_t vaddr) const { return memory_.is_executable(vaddr); }
+
+const Relocation* ObjectMap::relocation_at(std::uint64_t vaddr) const {
+  const auto at = std::lower_bound(
+      dynamic_.relocations.begin(), dynamic_.relocations.end(), vaddr,
+      [](const Relocation& relocation, std::uint64_t to) { return relocation.vaddr < to; });
+  return at != dynamic_.relocations.end() && at->vaddr == vaddr ? &*at : nullptr;
+}
+
+bool ObjectMap::is_read_only(std::uint64_t vaddr) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr) return false;
+  if (!segment->writable) return true;
+  for (const ElfImage::Segment& each : image_.segments()) {
+    if (each.type == PT_GNU_RELRO && vaddr >= each.vaddr && vaddr - each.vaddr < each.memory_size) {
+      return true;
+    }
+  }
+  return false;
+}
+
+FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
+  if (width == kWord) {
+    if (const Relocation* relocation = relocation_at(vaddr)) {
+      switch (relocation->kind) {
+        case Relocation::Kind::kRelative:
+        case Relocation::Kind::kIndirect:
+          if (is_read_only(vaddr)) return FlowValue::address(relocation->value);
+          break;
+        case Relocation::Kind::kSymbol:
+          // Nobody writes to slots of the GOT but the dynamic linker, whose they are.
+          if (relocation->value == 0) {
+            FlowValue value;
+            value.kind = FlowValue::Kind::kImport;
+            value.number = relocation->symbol;
+            return value;
+          }
+          break;
+        default:
+          return FlowValue::any();
+      }
+    }
+  }
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr || width < 4) return FlowValue::any();
+  if (!segment->writable) {
+    const std::optional<std::uint64_t> word = memory_.word(vaddr, width);
+    return word ? FlowValue::constant(*word) : FlowValue::any();
+  }
+  FlowValue value;
+  value.kind = FlowValue::Kind::kCell;
+  value.width = static_cast<std::uint8_t>(width);
+  value.number = vaddr;
+  return value;
+}
+
+bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t& word) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr || segment->executable || !is_read_only(vaddr)) return false;
+  if (width == kWord) {
+    if (const Relocation* relocation = relocation_at(vaddr)) {
+      word = relocation->value;
+      return relocation->kind == Relocation::Kind::kRelative;
+    }
+  }
+  const std::optional<std::uint64_t> read = memory_.word(vaddr, width);
+  if (read) word = *read;
+  return read.has_value();
+}
+
+bool ObjectMap::import_never_returns(std::uint64_t import) const {
+  return import < dynamic_.symbols.size() && name_never_returns(dynamic_.symbols[import].name);
+}
+
+bool ObjectMap::never_returns(std::uint64_t vaddr) const {
+  const std::optional<Target> target = callee(vaddr);
+  if (!target) return false;
+  if (target->kind == Target::Kind::kImport) return import_never_returns(target->index);
+  return target->kind == Target::Kind::kFunction &&
+         table_.functions[target->index].start == vaddr &&
+         name_never_returns(table_.functions[target->index].name);
+}
+
+std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {
+  const auto at = std::upper_bound(
+      table_.functions.begin(), table_.functions.end(), vaddr,
+      [](std::uint64_t of, const FunctionRange& function) { return of < function.start; });
+  if (at == table_.functions.begin()) return kNone;
+  const FunctionRange& function = *std::prev(at);
+  if (vaddr >= function.end) return kNone;
+  return static_cast<std::uint32_t>(std::prev(at) - table_.functions.begin());
+}
+
+std::uint32_t ObjectMap::chunk_at(std::uint64_t vaddr) const {
+  const auto at =
+      std::upper_bound(chunks_.begin(), chunks_.end(), vaddr,
+                       [](std::uint64_t of, const DataChunk& chunk) { return of < chunk.vaddr; });
+  if (at == chunks_.begin() || vaddr >= std::prev(at)->end) return kNone;
+  return static_cast<std::uint32_t>(std::prev(at) - chunks_.begin());
+}
+
+std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
+  if (!is_code(vaddr)) return std::nullopt;
+  const auto [at, is_new] = callees_.try_emplace(vaddr);
+  if (!is_new) return at->second;
+  std::optional<Target>& found = at->second;
+  // A stub is [endbr64] jmp *slot.
+  std::uint64_t place = vaddr;
+  for (int i = 0; i < 2; ++i) {
+    const Insn insn = decoder_.decode(code(place), place);
+    if (insn.op == Op::kJumpIndirect && insn.has_memory && insn.absolute) {
+      const auto slot = static_cast<std::uint64_t>(insn.disp);
+      const FlowValue value = load(slot, kWord);
+      if (value.is(FlowValue::Kind::kImport)) {
+        found = Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(value.number)};
+        return found;
+      }
+      if (value.is(FlowValue::Kind::kAddress) && value.number != vaddr) {
+        const std::uint32_t function = function_at(value.number);
+        if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
+        return found;
+      }
+    }
+    if (insn.op != Op::kOther || insn.writes != 0 || insn.length == 0) break;
+    place = insn.next();
+  }
+  const std::uint32_t function = function_at(vaddr);
+  if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
+  return found;
+}
+
+std::optional<Target> ObjectMap::referred(std::uint64_t vaddr) const {
+  if (is_code(vaddr)) {
+    std::optional<Target> target = callee(vaddr);
+    if (target) target->taken = true;
+    return target;
+  }
+  const std::uint32_t chunk = chunk_at(vaddr);
+  if (chunk == kNone || chunks_[chunk].number == kNone) return std::nullopt;
+  return Target{Target::Kind::kChunk, true, 0, chunks_[chunk].number};
+}
+
+bool ObjectMap::may_be_address(std::uint64_t number) const {
+  return !dynamic_.position_independent && number >= lowest_ && number < highest_;
+}
+
+void ObjectMap::cut_range(std::uint64_t begin, std::uint64_t end) {
+  if (begin < end) chunks_.push_back({begin, end, {}, {}, kNone});
+}
+
+void ObjectMap::cut_data() {
+  const auto by_symbols = [&](std::uint64_t begin, std::uint64_t end) {
+    auto at = std::lower_bound(
+        table_.data.begin(), table_.data.end(), begin,
+        [](const DataSymbol& symbol, std::uint64_t from) { return symbol.vaddr < from; });
+    for (; at != table_.data.end() && at->vaddr < end; ++at) {
+      if (at->vaddr < begin || at->size == 0) continue;  // inside of one that came before
+      cut_range(begin, at->vaddr);
+      const std::uint64_t stop = at->size > end - at->vaddr ? end : at->vaddr + at->size;
+      chunks_.push_back({at->vaddr, stop, at->name, {}, kNone});
+      begin = stop;
+    }
+    cut_range(begin, end);
+  };
+  bool sections = false;
+  for (const ElfImage::Section& section : image_.sections()) {
+    // .tbss has no place in memory: its address is that of what comes next.
+    const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
+    if (!(section.flags & SHF_ALLOC) || (section.flags & SHF_EXECINSTR) || no_place ||
+        section.size == 0 || is_metadata(section) || section.vaddr + section.size < section.vaddr) {
+      continue;
+    }
+    sections = true;
+    const std::uint64_t end = section.vaddr + section.size;
+    const std::uint64_t step = is_table_of_slots(section.name)          ? kWord
+                               : section.name == "__libc_IO_vtables" ? kGlibcVtable
+                                                                        : 0;
+    if (step == 0 || section.size / step > kMaxDynamicEntries) {
+      by_symbols(section.vaddr, end);
+      continue;
+    }
+    for (std::uint64_t at = section.vaddr; at < end; at += step) {
+      cut_range(at, std::min(at + step, end));
+    }
+  }
+  if (!sections) {
+    for (const ImageMemory::Segment& segment : memory_.segments()) {
+      if (!segment.executable) by_symbols(segment.vaddr, segment.memory_end);
+    }
+  }
+  std::stable_sort(chunks_.begin(), chunks_.end(),
+                   [](const DataChunk& a, const DataChunk& b) { return a.vaddr < b.vaddr; });
+  // Hostile section tables overlap: the earlier one keeps what both want.
+  std::uint64_t reached = 0;
+  for (DataChunk& chunk : chunks_) {
+    chunk.vaddr = std::max(chunk.vaddr, reached);
+    chunk.end = std::max(chunk.end, chunk.vaddr);
+    reached = std::max(reached, chunk.end);
+  }
+  std::erase_if(chunks_, [](const DataChunk& chunk) { return chunk.vaddr == chunk.end; });
+  // Chunks get numbers once their targets are known: until then each counts as one that has some.
+  for (std::size_t i = 0; i < chunks_.size(); ++i) {
+    chunks_[i].number = static_cast<std::uint32_t>(i);
+  }
+}
+
+std::optional<Target> ObjectMap::pointed(std::uint64_t value) {
+  if (!is_code(value)) {
+    const std::uint32_t chunk = chunk_at(value);
+    if (chunk == kNone) return std::nullopt;
+    return Target{Target::Kind::kChunk, true, 0, chunk};  // renumbered by the summary
+  }
+  std::optional<Target> target = referred(value);
+  if (target && target->kind == Target::Kind::kFunction) {
+    const FunctionRange& function = table_.functions[target->index];
+    if (value > function.start && value < function.end) labels_[target->index].push_back(value);
+  }
+  return target;
+}
+
+void ObjectMap::add_target(std::uint64_t vaddr, const Target& target) {
+  const std::uint32_t chunk = chunk_at(vaddr);
+  if (chunk != kNone) chunks_[chunk].targets.push_back(target);
+}
+
+void ObjectMap::take_relocations() {
+  for (const Relocation& relocation : dynamic_.relocations) {
+    switch (relocation.kind) {
+      case Relocation::Kind::kRelative:
+      case Relocation::Kind::kIndirect:
+        if (const std::optional<Target> target = pointed(relocation.value)) {
+          add_target(relocation.vaddr, *target);
+        }
+        break;
+      case Relocation::Kind::kSymbol: {
+        const DynamicSymbol& symbol = dynamic_.symbols[relocation.symbol];
+        if (symbol.defined && (symbol.binding == STB_LOCAL || symbol.name.empty())) {
+          if (const std::optional<Target> target = pointed(symbol.vaddr + relocation.value)) {
+            add_target(relocation.vaddr, *target);
+          }
+          break;
+        }
+        add_target(relocation.vaddr, {Target::Kind::kImport, true, 0, relocation.symbol});
+        break;
+      }
+      case Relocation::Kind::kCopy:
+        add_target(relocation.vaddr, {Target::Kind::kImport, true, 0, relocation.symbol});
+        break;
+      case Relocation::Kind::kOther:
+        break;
+    }
+  }
+}
+
+/// A program that is loaded where it was linked has pointers in its data, and nothing tells them from
+/// other words.
+void ObjectMap::take_words() {
+  for (std::size_t i = 0; i < chunks_.size(); ++i) {
+    const std::uint64_t end = chunks_[i].end;
+    const std::span<const std::uint8_t> bytes = memory_.from(chunks_[i].vaddr);
+    for (std::uint64_t at = (chunks_[i].vaddr + kWord - 1) / kWord * kWord;
+         at + kWord <= end && at - chunks_[i].vaddr + kWord <= bytes.size(); at += kWord) {
+      const std::uint64_t word = *memory_.word(at, kWord);
+      if (word < lowest_ || word >= highest_) continue;
+      if (const std::optional<Target> target = pointed(word)) chunks_[i].targets.push_back(*target);
+    }
+  }
+}
+
+}  // namespace sysnare
