@@ -1,11 +1,15 @@
 // How an object becomes a summary:
 //
-// 1. Its functions are known from tables (elf/functions.h), its data is cut into chunks, each with what
+// 1. Its functions are known from tables (elf/functions.h), its data is cut into chunks, each with
+// what
 //    its relocated words point to (scan/object_map.h).
-// 2. Each function is followed (scan/flow.h): whom it calls, what it refers to, which values its system
-//    calls have. A function that is entered in its middle (from its cold part, through a label in data, by
-//    the unwinder) is followed with nothing known there; who finds such a place later follows it again.
-// 3. What was found is laid flat. Values that no one can ask for are left out: those passed to functions
+// 2. Each function is followed (scan/flow.h): whom it calls, what it refers to, which values its
+// system
+//    calls have. A function that is entered in its middle (from its cold part, through a label in
+//    data, by the unwinder) is followed with nothing known there; who finds such a place later
+//    follows it again.
+// 3. What was found is laid flat. Values that no one can ask for are left out: those passed to
+// functions
 //    of this object whose numbers do not depend on them.
 
 #include "scan/analyse.h"
@@ -34,16 +38,34 @@ namespace {
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
 /// Rounds in which functions are followed again for places that were found late.
 constexpr int kMaxRounds = 8;
-/// A pointer to an object is used for what lies this far behind it at most, as far as a word of static
-/// data that code names by its own address is concerned.
+/// A pointer to an object is used for what lies this far behind it at most, as far as a word of
+/// static data that code names by its own address is concerned.
 constexpr std::uint64_t kReach = 64;
 
 /// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
 constexpr std::array<std::string_view, 22> kTelling = {
-    "__libc_dlopen_mode", "__libc_start_main", "dlmopen", "dlopen",  "execl",   "execle",
-    "execlp",             "execv",             "execve",  "execveat", "execvp",  "execvpe",
-    "fcntl",              "fexecve",           "ioctl",   "popen",    "posix_spawn",
-    "posix_spawnp",       "prctl",             "socket",  "syscall",  "system",
+    "__libc_dlopen_mode",
+    "__libc_start_main",
+    "dlmopen",
+    "dlopen",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execveat",
+    "execvp",
+    "execvpe",
+    "fcntl",
+    "fexecve",
+    "ioctl",
+    "popen",
+    "posix_spawn",
+    "posix_spawnp",
+    "prctl",
+    "socket",
+    "syscall",
+    "system",
 };
 
 bool is_telling(std::string_view name) {
@@ -77,7 +99,7 @@ class Analyser {
 
   Result<Summary> run() {
     follow_all();
-    mark_asking();
+    follow_values();
     collect_cells();
     return lay_flat();
   }
@@ -101,9 +123,7 @@ class Analyser {
     for (int round = 0; round < kMaxRounds && !todo.empty(); ++round) {
       std::set<std::uint32_t> again;
       for (std::uint32_t i : todo) {
-        const FunctionRange& function = table_.functions[i];
-        const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
-        facts_[i] = facts_of(map_, flow_, function, entries, table_.is_go);
+        follow(i, false);
         followed[i] = 1;
         for (std::uint64_t place : facts_[i].outside) {
           const std::uint32_t other = map_.function_at(place);
@@ -115,42 +135,75 @@ class Analyser {
     }
   }
 
-  std::string_view import_name(const Target& target) const {
-    return dynamic_.symbols[target.index].name;
+  void follow(std::uint32_t i, bool values) {
+    const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
+    facts_[i] = facts_of(map_, flow_, table_.functions[i], entries, table_.is_go, values);
   }
 
-  /// Finds the functions whose findings depend on what their callers pass.
-  void mark_asking() {
+  /// Follows the values in the functions where they matter: those with a system call of their own, those
+  /// that call what a register holds, and those that call a function whose findings depend on what it is
+  /// passed. Whoever passes on what it was passed itself is such a function in turn.
+  void follow_values() {
     const std::size_t count = facts_.size();
     asking_.assign(count, 0);
-    for (std::size_t i = 0; i < count; ++i) {
-      for (const SiteFact& site : facts_[i].sites) {
-        bool asks = depends_on_caller(site.nr);
-        for (const std::vector<Value>& arg : site.args) asks = asks || depends_on_caller(arg);
-        if (asks) asking_[i] = 1;
-      }
-    }
-    bool changed = true;
-    while (changed) {
-      changed = false;
-      for (std::size_t i = 0; i < count; ++i) {
-        if (asking_[i]) continue;
-        for (const CallFact& call : facts_[i].calls) {
-          const bool heard = call.target.kind == Target::Kind::kImport
-                                 ? is_telling(import_name(call.target))
-                                 : asking_[call.target.index] != 0;
-          if (!heard) continue;
-          const bool passes =
-              std::any_of(call.passed.begin(), call.passed.end(), [](const PassedFact& fact) {
-                return depends_on_caller(fact.values);
-              });
-          if (!passes) continue;
-          asking_[i] = 1;
-          changed = true;
-          break;
+    std::vector<std::vector<std::uint32_t>> callers(count);
+    std::vector<std::uint8_t> wanted(count, 0);
+    std::vector<std::uint32_t> todo;
+    const auto want = [&](std::uint32_t i) {
+      if (wanted[i]) return;
+      wanted[i] = 1;
+      todo.push_back(i);
+    };
+    for (std::uint32_t i = 0; i < count; ++i) {
+      bool telling = false;
+      for (const CallFact& call : facts_[i].calls) {
+        if (call.target.kind == Target::Kind::kFunction) {
+          callers[call.target.index].push_back(i);
+        } else {
+          telling = telling || is_telling(import_name(call.target));
         }
       }
+      if (telling || !facts_[i].sites.empty() || facts_[i].through_register) want(i);
     }
+    while (!todo.empty()) {
+      const std::uint32_t i = todo.back();
+      todo.pop_back();
+      if (wanted[i] == 1) {
+        wanted[i] = 2;
+        follow(i, true);
+      }
+      if (asking_[i] || !asks(facts_[i])) continue;
+      asking_[i] = 1;
+      for (std::uint32_t caller : callers[i]) {
+        want(caller);
+        // Followed already, but what it passes on may matter only now.
+        if (wanted[caller] == 2 && !asking_[caller]) todo.push_back(caller);
+      }
+    }
+  }
+
+  /// Whether what is found in the function depends on what its callers pass.
+  bool asks(const FunctionFacts& facts) const {
+    for (const SiteFact& site : facts.sites) {
+      if (depends_on_caller(site.nr)) return true;
+      for (const std::vector<Value>& arg : site.args) {
+        if (depends_on_caller(arg)) return true;
+      }
+    }
+    for (const CallFact& call : facts.calls) {
+      const bool heard = call.target.kind == Target::Kind::kImport
+                             ? is_telling(import_name(call.target))
+                             : asking_[call.target.index] != 0;
+      if (!heard) continue;
+      for (const PassedFact& fact : call.passed) {
+        if (depends_on_caller(fact.values)) return true;
+      }
+    }
+    return false;
+  }
+
+  std::string_view import_name(const Target& target) const {
+    return dynamic_.symbols[target.index].name;
   }
 
   void want_cells(const std::vector<Value>& values) {
@@ -225,7 +278,8 @@ class Analyser {
     builder.arrays().calls.push_back(site);
   }
 
-  /// A number that can be an address of a program loaded where it is linked is one, to who reads texts.
+  /// A number that can be an address of a program loaded where it is linked is one, to who reads
+  /// texts.
   void name_addresses(std::vector<Value>& values) const {
     for (Value& value : values) {
       if (value.kind == Value::Kind::kConstant && map_.may_be_address(value.number)) {
@@ -365,8 +419,8 @@ class Analyser {
         }
       }
     }
-    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets that no
-    // relocation shows.
+    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets
+    // that no relocation shows.
     for (std::uint32_t i = 0; table_.is_go && i < table_.functions.size(); ++i) {
       arrays.always.push_back({Target::Kind::kFunction, false, 0, i});
     }
@@ -396,9 +450,8 @@ class Analyser {
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
     for (const ObjectMap::DataChunk& chunk : map_.chunks()) {
       if (chunk.number == kNone) continue;
-      arrays.chunks.push_back(
-          {chunk.vaddr, chunk.end, builder.text(chunk.name),
-           lay_targets(chunk.targets, true, builder), 0});
+      arrays.chunks.push_back({chunk.vaddr, chunk.end, builder.text(chunk.name),
+                               lay_targets(chunk.targets, true, builder), 0});
     }
     lay_exports(builder);
     lay_roots(builder);

@@ -1,13 +1,14 @@
 #pragma once
 // Which values reach the calls of one function?
 //
-// The function is decoded from its entries along its jumps, tables of switches included, and cut into
-// blocks; then values flow forward over the blocks until nothing changes (a forward abstract
+// The function is decoded from its entries along its jumps, tables of switches included, and cut
+// into blocks; then values flow forward over the blocks until nothing changes (a forward abstract
 // interpretation: constants, addresses, what the caller passed, words of the own stack).
 //
-// What it takes for granted, as compilers and the psABI promise: a callee keeps rbx, rbp, rsp and r12
-// to r15 (Go: rsp alone); it changes words of our stack only above an address that was given away; what lies
-// above the return address is the caller's to pass. Code that breaks this can fool it.
+// What it takes for granted, as compilers and the psABI promise: a callee keeps rbx, rbp, rsp and
+// r12 to r15 (Go: rsp alone); it changes words of our stack only above an address that was given
+// away; what lies above the return address is the caller's to pass. Code that breaks this can fool
+// it.
 
 #include <cstdint>
 #include <functional>
@@ -20,8 +21,8 @@
 
 namespace sysnare {
 
-/// Most blocks of one function through which values are followed; larger ones are taken with nothing
-/// known at each block, which is sound. The largest of CPython has some 6,000.
+/// Most blocks of one function through which values are followed; larger ones are taken with
+/// nothing known at each block, which is sound. The largest of CPython has some 6,000.
 inline constexpr std::size_t kMaxFlowBlocks = 20'000;
 /// Most entries of a switch's table where no comparison bounds it.
 inline constexpr std::size_t kMaxTableEntries = 4096;
@@ -56,6 +57,8 @@ struct FlowState {
   std::vector<StackWord> stack;  ///< sorted by offset, none overlapping
 };
 
+FlowState nothing_known();
+
 /// Called for each reachable instruction once, in order of address, with the values before it.
 using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
 
@@ -69,7 +72,8 @@ class FunctionFlow {
     /// Places in it that are entered from elsewhere, with nothing known: landing pads, labels whose
     /// address stands in data, jumps from other functions.
     std::span<const std::uint64_t> entries;
-    bool go = false;  ///< Go's conventions
+    bool go = false;      ///< Go's conventions
+    bool values = true;   ///< else control alone is followed, and nothing is known of any value
   };
   /// Follows the function.
   void run(const Request& request, const FlowVisitor& visit);
@@ -103,6 +107,7 @@ class FunctionFlow {
   void read_table(std::uint64_t table, unsigned width, std::size_t bound);
   void cut_blocks();
   void settle();
+  void reach();
   void step(const Insn& insn, FlowState& state);
   void call(const Insn& insn, FlowState& state);
   void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);
@@ -110,6 +115,7 @@ class FunctionFlow {
   FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
   bool join_into(FlowState& into, const FlowState& from, bool widen);
   void give_away(const FlowValue& value);
+  void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
   [[nodiscard]] std::uint32_t insn_at(std::uint64_t vaddr) const;
 

@@ -25,6 +25,17 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   outside_.clear();
   decode_all(request);
   cut_blocks();
+  if (!request.values) {
+    reach();
+    const FlowState unknown = nothing_known();
+    for (const Block& block : blocks_) {
+      if (!block.reached) continue;
+      for (std::uint32_t i = 0; i < block.count; ++i) {
+        visit(insns_[order_[block.first + i]], unknown);
+      }
+    }
+    return;
+  }
   settle();
   for (Block& block : blocks_) {
     if (!block.reached) continue;
@@ -235,6 +246,24 @@ void FunctionFlow::cut_blocks() {
       }
     }
     if (!ends_flow(last) && !add(last.next())) returns_ = true;  // it runs into the next function
+  }
+}
+
+/// Marks the blocks that control can come to.
+void FunctionFlow::reach() {
+  std::vector<std::uint32_t> todo;
+  const auto add = [&](std::uint32_t number) {
+    if (blocks_[number].reached) return;
+    blocks_[number].reached = true;
+    todo.push_back(number);
+  };
+  for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
+    if (block_of_[0] == i + 1 || blocks_[i].from_outside) add(i);
+  }
+  while (!todo.empty()) {
+    const std::uint32_t number = todo.back();
+    todo.pop_back();
+    for (std::uint32_t next : blocks_[number].next) add(next);
   }
 }
 

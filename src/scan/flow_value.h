@@ -1,8 +1,8 @@
 #pragma once
 // What can a register hold? The lattice of the flow analysis of one function.
 //
-// A value is one atom or a small set of them (constants, addresses, imports); any other join is kAny. kNothing is the bottom: no
-// path has come here yet.
+// A value is one atom or a small set of them (constants, addresses, imports); any other join is
+// kAny. kNothing is the bottom: no path has come here yet.
 
 #include <cstdint>
 #include <map>
@@ -18,16 +18,16 @@ struct FlowValue {
   enum class Kind : std::uint8_t {
     kNothing,
     kAny,
-    kConstant,      ///< `number`
-    kAddress,       ///< link-time address `number` of this image
-    kImport,        ///< address of import `number`
-    kPassed,        ///< what register `reg` held at entry
-    kPassedStack,   ///< the word `offset` above the stack pointer at entry
-    kStack,         ///< the stack pointer at entry + `offset`
-    kPointee,       ///< the word at (what register `reg` held at entry) + `offset`
-    kCell,          ///< the word of static data at `number`
-    kCellPointee,   ///< the word at (the word at `number`) + `offset`
-    kSet,           ///< of atoms: `number` in the pool
+    kConstant,     ///< `number`
+    kAddress,      ///< link-time address `number` of this image
+    kImport,       ///< address of import `number`
+    kPassed,       ///< what register `reg` held at entry
+    kPassedStack,  ///< the word `offset` above the stack pointer at entry
+    kStack,        ///< the stack pointer at entry + `offset`
+    kPointee,      ///< the word at (what register `reg` held at entry) + `offset`
+    kCell,         ///< the word of static data at `number`
+    kCellPointee,  ///< the word at (the word at `number`) + `offset`
+    kSet,          ///< of atoms: `number` in the pool
   };
   Kind kind = Kind::kNothing;
   std::uint8_t width = 8;  ///< bytes of it that are used

@@ -65,8 +65,7 @@ FlowValue plus(FlowValue atom, std::uint64_t number) {
       atom.number += number;
       return atom;
     case Kind::kStack:
-      atom.offset =
-          static_cast<std::int32_t>(atom.offset + static_cast<std::int64_t>(number));
+      atom.offset = static_cast<std::int32_t>(atom.offset + static_cast<std::int64_t>(number));
       return atom;
     default:
       return number == 0 ? atom : FlowValue::any();
@@ -95,6 +94,12 @@ void put(FlowState& state, const StackWord& word) {
 
 }  // namespace
 
+FlowState nothing_known() {
+  FlowState state;
+  for (FlowValue& reg : state.regs) reg = FlowValue::any();
+  return state;
+}
+
 FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, unsigned width) {
   const auto at =
       std::lower_bound(state.stack.begin(), state.stack.end(), offset,
@@ -108,6 +113,16 @@ void FunctionFlow::give_away(const FlowValue& value) {
     if (!atom.is(Kind::kStack) || atom.offset >= given_away_) continue;
     given_away_ = atom.offset;
     given_away_changed_ = true;
+  }
+}
+
+/// An element, by an index that is not known, of an array on the own stack.
+void FunctionFlow::give_away_element(const Insn& insn, const FlowState& state) {
+  for (int reg : {static_cast<int>(insn.base), static_cast<int>(insn.index)}) {
+    if (reg == kNoRegister) continue;
+    give_away(sets_.map(state.regs[reg], [&](const FlowValue& atom) {
+      return plus(atom, static_cast<std::uint64_t>(insn.disp));
+    }));
   }
 }
 
@@ -147,13 +162,13 @@ FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
   }
   const FlowValue address = address_of(insn, state);
   return sets_.map(address, [&](const FlowValue& at) {
-    if (at.is(Kind::kAddress)) return narrow(context_.load(at.number, width), width, insn.sign_extends);
+    if (at.is(Kind::kAddress))
+      return narrow(context_.load(at.number, width), width, insn.sign_extends);
     if (!at.is(Kind::kStack) || width < 4) return FlowValue::any();
     const FlowValue word = stack_word(state, at.offset, width);
     if (!word.is(Kind::kAny)) {
-      return sets_.map(word, [&](const FlowValue& atom) {
-        return narrow(atom, width, insn.sign_extends);
-      });
+      return sets_.map(
+          word, [&](const FlowValue& atom) { return narrow(atom, width, insn.sign_extends); });
     }
     const bool known = std::any_of(state.stack.begin(), state.stack.end(), [&](const StackWord& w) {
       return w.offset < at.offset + static_cast<std::int32_t>(width) &&
@@ -183,7 +198,8 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
     }
     StackWord word{address.offset, static_cast<std::int32_t>(width), FlowValue::any()};
     if (width == 4 || width == kWord) {
-      word.value = sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, false); });
+      word.value =
+          sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, false); });
     }
     if (above || !word.value.is(Kind::kAny)) put(state, word);
     return;
@@ -270,7 +286,7 @@ void FunctionFlow::call(const Insn& insn, FlowState& state) {
 
 void FunctionFlow::step(const Insn& insn, FlowState& state) {
   const auto source = [&]() {
-    return insn.has_imm ? FlowValue::constant(static_cast<std::uint64_t>(insn.imm))
+    return insn.has_imm              ? FlowValue::constant(static_cast<std::uint64_t>(insn.imm))
            : insn.src != kNoRegister ? state.regs[insn.src]
                                      : FlowValue::any();
   };
@@ -279,16 +295,14 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       state.regs[reg] = value;
       return;
     }
-    state.regs[reg] = sets_.map(value, [&](const FlowValue& atom) {
-      return narrow(atom, width, sign_extends);
-    });
+    state.regs[reg] =
+        sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, sign_extends); });
     give_away(value);
   };
   FlowValue& rsp = state.regs[kRsp];
   const auto move_stack = [&](std::int64_t by) {
-    rsp = sets_.map(rsp, [&](const FlowValue& atom) {
-      return plus(atom, static_cast<std::uint64_t>(by));
-    });
+    rsp = sets_.map(
+        rsp, [&](const FlowValue& atom) { return plus(atom, static_cast<std::uint64_t>(by)); });
   };
   switch (insn.op) {
     case Op::kMove:
@@ -296,7 +310,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       break;
     case Op::kAddress: {
       const FlowValue address = address_of(insn, state);
-      if (address.is(Kind::kAny) && insn.base != kNoRegister) give_away(state.regs[insn.base]);
+      if (address.is(Kind::kAny)) give_away_element(insn, state);
       assign(insn.dst, address, insn.width, false);
       break;
     }
@@ -305,12 +319,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       break;
     case Op::kStore: {
       const FlowValue address = address_of(insn, state);
-      if (address.is(Kind::kAny) && insn.base != kNoRegister && !insn.absolute) {
-        const FlowValue base = state.regs[insn.base];
-        if (base.is(Kind::kStack)) {
-          give_away(base);  // an element of an array there
-        }
-      }
+      if (address.is(Kind::kAny)) give_away_element(insn, state);
       store(state, address, insn.width, source());
       break;
     }
@@ -327,18 +336,17 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       assign(insn.dst, sets_.join(state.regs[insn.dst], other), insn.width, false);
       break;
     }
-    case Op::kPush:
-      {
-        const FlowValue value = insn.has_memory ? FlowValue::any() : source();
-        move_stack(-static_cast<std::int64_t>(insn.width));
-        store(state, rsp, insn.width, value);
-      }
-      break;
+    case Op::kPush: {
+      const FlowValue value = insn.has_memory ? FlowValue::any() : source();
+      move_stack(-static_cast<std::int64_t>(insn.width));
+      store(state, rsp, insn.width, value);
+    } break;
     case Op::kPop: {
       FlowValue value = FlowValue::any();
       if (rsp.is(Kind::kStack) && insn.width == kWord) value = stack_word(state, rsp.offset, kWord);
       move_stack(insn.width);
-      if (insn.dst != kNoRegister) state.regs[insn.dst] = insn.width == kWord ? value : FlowValue::any();
+      if (insn.dst != kNoRegister)
+        state.regs[insn.dst] = insn.width == kWord ? value : FlowValue::any();
       break;
     }
     case Op::kLeave:
@@ -367,7 +375,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
           give_away(address);
           store(state, FlowValue::any(), insn.memory_width, FlowValue::any());
         } else {
-          if (address.is(Kind::kAny) && insn.base != kNoRegister) give_away(state.regs[insn.base]);
+          if (address.is(Kind::kAny)) give_away_element(insn, state);
           store(state, address, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
         }
       }
@@ -407,8 +415,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
   auto other = from.stack.begin();
   for (StackWord& word : into.stack) {
     while (other != from.stack.end() && other->offset < word.offset) ++other;
-    if (other == from.stack.end() || other->offset != word.offset ||
-        other->width != word.width) {
+    if (other == from.stack.end() || other->offset != word.offset || other->width != word.width) {
       changed = true;
       // Above the return address, not to know a word is not the same as never having written it.
       if (word.offset >= kReturnAddress) give_away(FlowValue::stack(word.offset));
@@ -437,8 +444,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
 }
 
 void FunctionFlow::settle() {
-  FlowState unknown;
-  for (FlowValue& reg : unknown.regs) reg = FlowValue::any();
+  const FlowState unknown = nothing_known();
   FlowState entry;
   for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
     entry.regs[reg].kind = Kind::kPassed;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+
+#include "arch/recorded_args.h"
 
 namespace sysnare {
 namespace {
@@ -190,6 +191,7 @@ class Observer {
   }
 
   void note_indirect(const Insn& insn, const FlowState& state, std::int32_t pushed) {
+    if (insn.src != kNoRegister) facts_.through_register = true;
     const FlowValue callee = insn.src != kNoRegister ? state.regs[insn.src] : slot_value(insn);
     bool known = !flow_.sets().atoms(callee).empty();
     const std::vector<FlowValue> atoms(flow_.sets().atoms(callee).begin(),
@@ -262,8 +264,21 @@ class Observer {
     site.nr = values_of(state.regs[kRax]);
     if (site.nr.empty()) site.nr.push_back({});
     const std::array<std::uint8_t, 6>& args = i386 ? kI386Args : kSyscallArgs;
-    for (std::size_t i = 0; i < args.size(); ++i) site.args[i] = values_of(state.regs[args[i]]);
+    const unsigned kept = recorded(site);
+    for (std::size_t i = 0; i < args.size(); ++i) {
+      if ((kept >> i) & 1) site.args[i] = values_of(state.regs[args[i]]);
+    }
     facts_.sites.push_back(std::move(site));
+  }
+
+  /// Which arguments say what kind of call it is, by bit; none where the number is not known.
+  static unsigned recorded(const SiteFact& site) {
+    unsigned indexes = 0;
+    for (const Value& value : site.nr) {
+      if (value.kind != Value::Kind::kConstant) return 0;
+      indexes |= recorded_args({site.abi, static_cast<std::uint32_t>(value.number)}).indexes;
+    }
+    return indexes;
   }
 
   void note_cell(const Insn& insn, const FlowState& state) {
@@ -291,9 +306,9 @@ class Observer {
 }  // namespace
 
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
-                       std::span<const std::uint64_t> entries, bool go) {
+                       std::span<const std::uint64_t> entries, bool go, bool values) {
   Observer observer(map, flow, function, go);
-  flow.run({function.start, function.end, entries, go},
+  flow.run({function.start, function.end, entries, go, values},
            [&](const Insn& insn, const FlowState& state) { observer(insn, state); });
   return observer.take();
 }

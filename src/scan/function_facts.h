@@ -42,15 +42,17 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<std::uint64_t> data;     ///< addresses of data that it refers to, sorted
+  std::vector<std::uint64_t> data;       ///< addresses of data that it refers to, sorted
   std::vector<std::uint64_t> addressed;  ///< those of them whose address it takes, sorted
-  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
+  std::vector<std::uint64_t> outside;    ///< places inside of other functions that it goes to
   bool returns = false;
   bool calls_indirect = false;
+  bool through_register = false;  ///< it calls what a register holds
 };
 
-/// Follows `function` of the object. `entries`: places in it that are entered from elsewhere.
+/// Follows `function` of the object. `entries`: places in it that are entered from elsewhere. Without
+/// `values` calls pass nothing, and numbers are not known.
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
-                       std::span<const std::uint64_t> entries, bool go);
+                       std::span<const std::uint64_t> entries, bool go, bool values);
 
 }  // namespace sysnare

@@ -1,10 +1,10 @@
 #pragma once
 // Which calls can this program make, given the summaries of all objects that can be loaded?
 //
-// Reachability by function: from the entry points along direct calls, taken addresses and live data,
-// with symbols looked up as ld.so would (breadth-first scope, interposition, versions; ld.so(8)).
-// Whatever has its address taken in live code or data counts as called. A number that a caller
-// passes is followed back through all live callers until nothing changes.
+// Reachability by function: from the entry points along direct calls, taken addresses and live
+// data, with symbols looked up as ld.so would (breadth-first scope, interposition, versions;
+// ld.so(8)). Whatever has its address taken in live code or data counts as called. A number that a
+// caller passes is followed back through all live callers until nothing changes.
 
 #include <cstdint>
 #include <functional>
@@ -32,8 +32,9 @@ struct LoadedObject {
 
 /// One step of a chain of reasons.
 struct Reason {
-  std::string object;    ///< path
-  std::string function;  ///< demangled name, else "+0x1234" (link-time address); for data "data NAME"
+  std::string object;  ///< path
+  std::string
+      function;  ///< demangled name, else "+0x1234" (link-time address); for data "data NAME"
   bool operator==(const Reason&) const = default;
 };
 
@@ -42,7 +43,8 @@ enum class ScanPhase : std::uint8_t { kLoad = 1, kMain = 2, kErrorOnly = 4 };
 struct ScannedCall {
   Call call;
   std::uint8_t phases = 0;  ///< of ScanPhase, or-ed
-  std::vector<Reason> why;  ///< one shortest chain, from the root to the function with the instruction
+  std::vector<Reason>
+      why;  ///< one shortest chain, from the root to the function with the instruction
   std::map<unsigned, std::set<std::uint64_t>> args;  ///< closed sets alone
 };
 
@@ -92,8 +94,8 @@ struct OpenRequest {
   std::string function;
 };
 
-/// Joins `objects` (the program first). `wanted` gets what live code asks to load and is not among the
-/// objects yet: the caller loads it, adds it and links again until nothing is wanted.
+/// Joins `objects` (the program first). `wanted` gets what live code asks to load and is not among
+/// the objects yet: the caller loads it, adds it and links again until nothing is wanted.
 Result<ScanResult> link_objects(const std::vector<LoadedObject>& objects,
                                 std::vector<OpenRequest>& wanted);
 

@@ -9,11 +9,12 @@ namespace sysnare {
 namespace {
 
 constexpr unsigned kWord = 8;
-/// sizeof(struct _IO_jump_t): 21 pointers (glibc 2.36 libio/libioP.h); its tables stand one behind the
-/// other in a section of their own, and no code reaches one through another.
+/// sizeof(struct _IO_jump_t): 21 pointers (glibc 2.36 libio/libioP.h); its tables stand one behind
+/// the other in a section of their own, and no code reaches one through another.
 constexpr std::uint64_t kGlibcVtable = 168;
 
-/// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++ ABI 2.
+/// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++
+/// ABI 2.
 constexpr std::array<std::string_view, 31> kNeverReturn = {
     "_Exit",
     "_Unwind_Resume",
@@ -281,9 +282,9 @@ void ObjectMap::cut_data() {
     }
     sections = true;
     const std::uint64_t end = section.vaddr + section.size;
-    const std::uint64_t step = is_table_of_slots(section.name)          ? kWord
+    const std::uint64_t step = is_table_of_slots(section.name)       ? kWord
                                : section.name == "__libc_IO_vtables" ? kGlibcVtable
-                                                                        : 0;
+                                                                     : 0;
     if (step == 0 || section.size / step > kMaxDynamicEntries) {
       by_symbols(section.vaddr, end);
       continue;
@@ -361,8 +362,8 @@ void ObjectMap::take_relocations() {
   }
 }
 
-/// A program that is loaded where it was linked has pointers in its data, and nothing tells them from
-/// other words.
+/// A program that is loaded where it was linked has pointers in its data, and nothing tells them
+/// from other words.
 void ObjectMap::take_words() {
   for (std::size_t i = 0; i < chunks_.size(); ++i) {
     const std::uint64_t end = chunks_[i].end;

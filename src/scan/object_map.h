@@ -1,9 +1,9 @@
 #pragma once
 // What stands at each address of one object: which function, which data, which import?
 //
-// Data is cut into chunks, each live as a whole once anything refers to it: by the sizes of symbols; a
-// slot of .got each; what no symbol covers between two of them stays one chunk, since code reaches an
-// array through its first element alone.
+// Data is cut into chunks, each live as a whole once anything refers to it: by the sizes of
+// symbols; a slot of .got each; what no symbol covers between two of them stays one chunk, since
+// code reaches an array through its first element alone.
 
 #include <cstdint>
 #include <optional>
@@ -46,13 +46,13 @@ class ObjectMap : public FlowContext {
     std::uint32_t number = kNone;  ///< among those that have targets
   };
 
-  /// What calling `vaddr` calls: a stub of the procedure linkage table is its import. kImport has the
-  /// index of the dynamic symbol; nothing where there is no code.
+  /// What calling `vaddr` calls: a stub of the procedure linkage table is its import. kImport has
+  /// the index of the dynamic symbol; nothing where there is no code.
   [[nodiscard]] std::optional<Target> callee(std::uint64_t vaddr) const;
   /// What referring to `vaddr` refers to; nothing where that is nothing that matters.
   [[nodiscard]] std::optional<Target> referred(std::uint64_t vaddr) const;
-  /// Whether `number` can be an address of the image: in programs that are loaded where they are linked
-  /// any immediate can.
+  /// Whether `number` can be an address of the image: in programs that are loaded where they are
+  /// linked any immediate can.
   [[nodiscard]] bool may_be_address(std::uint64_t number) const;
   /// Whether nobody writes to `vaddr` once the program runs.
   [[nodiscard]] bool is_read_only(std::uint64_t vaddr) const;

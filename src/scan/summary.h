@@ -34,16 +34,17 @@ struct Target {
     kImport,    ///< a symbol, looked up when objects are joined
   };
   Kind kind = Kind::kFunction;
-  /// The address is taken (it may be called later, by whoever holds it); else it is a direct call or
-  /// jump. Chunks are always taken.
+  /// The address is taken (it may be called later, by whoever holds it); else it is a direct call
+  /// or jump. Chunks are always taken.
   bool taken = false;
   std::uint16_t unused = 0;
   std::uint32_t index = kNone;
 };
 
 /// Where a value passes into a function: a register, by its number in the instruction encoding of
-/// x86-64 (rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8 ... r15) or aarch64 (x0 0 ...),
-/// or a word of the stack, by its distance from the stack pointer at entry (0: the return address).
+/// x86-64 (rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8 ... r15) or aarch64 (x0 0
+/// ...), or a word of the stack, by its distance from the stack pointer at entry (0: the return
+/// address).
 struct Place {
   std::uint8_t on_stack = 0;
   std::uint8_t reg = 0;
@@ -54,13 +55,14 @@ struct Place {
 /// One of the values that something can have.
 struct Value {
   enum class Kind : std::uint8_t {
-    kAny,       ///< not known
-    kConstant,  ///< `number`
-    kAddress,   ///< of this object: link-time address `number`
-    kPassed,    ///< what the caller passed in `place`
-    kPointee,   ///< the word at (what the caller passed in `place`) + `number`
-    kCell,      ///< the word of static data at link-time address `number`
-    kCellPointee,  ///< the word at (the word of static data at the high 48 bits of `number`) + its low 16
+    kAny,          ///< not known
+    kConstant,     ///< `number`
+    kAddress,      ///< of this object: link-time address `number`
+    kPassed,       ///< what the caller passed in `place`
+    kPointee,      ///< the word at (what the caller passed in `place`) + `number`
+    kCell,         ///< the word of static data at link-time address `number`
+    kCellPointee,  ///< the word at (the word of static data at the high 48 bits of `number`) + its
+                   ///< low 16
   };
   Kind kind = Kind::kAny;
   std::uint8_t width = 8;  ///< bytes that are used
@@ -110,8 +112,8 @@ struct Function {
   Slice calls;             ///< into Summary::calls
   Slice sites;             ///< into Summary::sites
   Slice strings;           ///< into Summary::strings: texts that it refers to and that matter
-  std::uint8_t no_return = 0;      ///< it ends in no return on any path (abort and the like)
-  std::uint8_t calls_indirect = 0; ///< it calls or jumps through a pointer
+  std::uint8_t no_return = 0;       ///< it ends in no return on any path (abort and the like)
+  std::uint8_t calls_indirect = 0;  ///< it calls or jumps through a pointer
   std::uint8_t unused[2] = {};
 };
 
@@ -149,8 +151,8 @@ struct StringRef {
   std::uint32_t unused = 0;
 };
 
-/// Something in this object that the analysis could not follow, whoever loads it: a damaged table, a
-/// limit. Sites without a number are no such thing: they stand among the sites.
+/// Something in this object that the analysis could not follow, whoever loads it: a damaged table,
+/// a limit. Sites without a number are no such thing: they stand among the sites.
 struct Trouble {
   std::uint64_t vaddr = 0;
   std::uint32_t text = 0;
@@ -166,8 +168,8 @@ struct Summary {
   bool symbolic = false;
   std::uint32_t soname = 0;
   std::uint32_t interpreter = 0;
-  std::uint32_t module_key = 0;  ///< as in Site::module_key
-  std::uint64_t entry = 0;       ///< e_entry; 0: none
+  std::uint32_t module_key = 0;                           ///< as in Site::module_key
+  std::uint64_t entry = 0;                                ///< e_entry; 0: none
   std::span<const std::uint32_t> needed, runpath, rpath;  ///< texts
   std::span<const Function> functions;                    ///< sorted by start
   std::span<const Target> targets;
@@ -181,7 +183,7 @@ struct Summary {
   std::span<const Export> exports;  ///< sorted by name, as text
   std::span<const StringRef> strings;
   std::span<const Target> init, fini;  ///< in the order they run
-  std::span<const Target> always;      ///< live whenever the object is loaded (TLS image, personality)
+  std::span<const Target> always;  ///< live whenever the object is loaded (TLS image, personality)
   std::span<const Trouble> troubles;
   std::span<const char> text;  ///< NUL-terminated texts; [0] is an empty one
   std::shared_ptr<const void> owner;

@@ -13,8 +13,7 @@ SummaryBuilder::SummaryBuilder() { arrays_.text.push_back('\0'); }
 std::uint32_t SummaryBuilder::text(std::string_view text) {
   text = text.substr(0, text.find('\0'));
   if (text.empty()) return 0;
-  const auto [at, is_new] =
-      texts_.emplace(text, static_cast<std::uint32_t>(arrays_.text.size()));
+  const auto [at, is_new] = texts_.emplace(text, static_cast<std::uint32_t>(arrays_.text.size()));
   if (is_new) {
     arrays_.text.insert(arrays_.text.end(), text.begin(), text.end());
     arrays_.text.push_back('\0');
