@@ -435,6 +435,10 @@ class Analyser {
     head.is_go = table_.is_go;
     head.symbolic = dynamic_.symbolic;
     head.soname = builder.text(dynamic_.soname);
+    if (Result<ElfIdentity> identity = elf_identity(image_); identity) {
+      head.interpreter = builder.text(identity->interpreter);
+      head.module_key = builder.text(identity->build_id);
+    }
     for (const std::string& name : dynamic_.needed) arrays.needed.push_back(builder.text(name));
     for (const std::string& path : dynamic_.runpath) arrays.runpath.push_back(builder.text(path));
     for (const std::string& path : dynamic_.rpath) arrays.rpath.push_back(builder.text(path));
