@@ -55,7 +55,10 @@ class ImageMemory {
   [[nodiscard]] bool is_executable(std::uint64_t vaddr) const;
 
  private:
-  std::unique_ptr<std::uint8_t[]> bytes_;  ///< of all segments, one behind the other
+  struct Free {
+    void operator()(std::uint8_t* bytes) const;
+  };
+  std::unique_ptr<std::uint8_t[], Free> bytes_;  ///< of all segments, one behind the other
   std::vector<Segment> segments_;
 };
 
