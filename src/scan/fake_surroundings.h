@@ -65,6 +65,7 @@ class FakeSurroundings : public Surroundings {
     std::ofstream(folder_ + path, std::ios::binary) << bytes;
   }
   void put(const std::string& path, const FakeObject& object) { put_text(path, elf_of(object)); }
+  void remove(const std::string& path) { std::filesystem::remove(folder_ + path); }
   void link(const std::string& from, const std::string& to) { links_[from] = to; }
 
   [[nodiscard]] Result<Fd> open(const std::string& path) const override {
