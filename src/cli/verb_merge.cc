@@ -85,7 +85,8 @@ struct EvidenceWords {
 
 /// "b.json: 8 runs, 62 different calls, 2 of them new: madvise in 3 of 8 runs, tgkill in 1"
 std::string contribution_text(const Contribution& file) {
-  std::string text = fmt::format("{}: {}, {}", printable(file.file), plural(file.runs, "run"),
+  std::string text = fmt::format("{}: {}, {}", printable(file.file),
+                                 file.runs == 0 ? "a scan" : plural(file.runs, "run"),
                                  plural(file.calls, "different call"));
   if (file.new_calls.empty()) return text;
   text += fmt::format(", {} of them new: ", file.new_calls.size());
