@@ -90,8 +90,7 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   if (!dynamic.position_independent) take_words();
   std::uint32_t number = 0;
   for (DataChunk& chunk : chunks_) {
-    if (chunk.targets.empty()) continue;
-    chunk.number = number++;
+    chunk.number = chunk.targets.empty() ? kNone : number++;
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};
     };
@@ -137,8 +136,10 @@ FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
   if (width == kWord) {
     if (const Relocation* relocation = relocation_at(vaddr)) {
       switch (relocation->kind) {
-        case Relocation::Kind::kRelative:
         case Relocation::Kind::kIndirect:
+          // A slot of the dynamic linker's; what it holds is among what the resolver refers to.
+          return FlowValue::address(relocation->value);
+        case Relocation::Kind::kRelative:
           if (is_read_only(vaddr)) return FlowValue::address(relocation->value);
           break;
         case Relocation::Kind::kSymbol:
