@@ -22,14 +22,14 @@ enum class Asked : std::uint8_t { kOpen, kResolve, kList, kFind };
 using Answers = std::map<std::string, std::string>;
 
 std::string bytes_of(const std::optional<std::string>& text) {
-  ByteWriter writer;
+  ResultWriter writer;
   writer.number(text ? 1 : 0);
   writer.text(text.value_or(""));
   return writer.bytes();
 }
 
 std::string answer_of(const Result<Fd>& file, const std::string& path) {
-  ByteWriter writer;
+  ResultWriter writer;
   if (!file) return writer.bytes();
   const Result<FileStamp> stamp = stamp_of(file->get(), path);
   if (!stamp) return writer.bytes();
@@ -40,20 +40,20 @@ std::string answer_of(const Result<Fd>& file, const std::string& path) {
 }
 
 std::string answer_of(const std::vector<std::string>& names) {
-  ByteWriter writer;
+  ResultWriter writer;
   for (const std::string& name : names) writer.text(name);
   return writer.bytes();
 }
 
 std::string question(Asked kind, std::string_view path) {
-  ByteWriter writer;
+  ResultWriter writer;
   writer.number(static_cast<std::uint64_t>(kind));
   writer.text(path);
   return writer.bytes();
 }
 
 std::string question(const LibraryQuestion& asked) {
-  ByteWriter writer;
+  ResultWriter writer;
   writer.number(static_cast<std::uint64_t>(Asked::kFind));
   writer.text(asked.name);
   writer.number(asked.machine);
@@ -110,7 +110,7 @@ class Witness : public Surroundings {
 };
 
 std::string ask_again(const Surroundings& around, const std::string& asked) {
-  ByteReader reader(asked);
+  ResultReader reader(asked);
   const std::uint64_t kind = reader.number();
   const std::string path = reader.text();
   switch (static_cast<Asked>(kind)) {
@@ -146,7 +146,7 @@ std::optional<Evidence> kept_result(const Surroundings& around, const ScanCache&
                                     const std::string& name, std::string_view identity) {
   const std::optional<CachedFile> file = cache.load(name, kResultVersion);
   if (!file) return std::nullopt;
-  ByteReader reader({reinterpret_cast<const char*>(file->bytes.data()), file->bytes.size()});
+  ResultReader reader({reinterpret_cast<const char*>(file->bytes.data()), file->bytes.size()});
   if (reader.text() != identity) return std::nullopt;
   const std::size_t count = reader.count(1);
   for (std::size_t i = 0; i < count; ++i) {
@@ -162,9 +162,9 @@ std::optional<Evidence> kept_result(const Surroundings& around, const ScanCache&
 /// Whether no file that was read has changed within the last seconds.
 bool has_settled(const Answers& answers, std::int64_t now_ns) {
   for (const auto& [asked, answer] : answers) {
-    ByteReader reader(asked);
+    ResultReader reader(asked);
     if (reader.number() != static_cast<std::uint64_t>(Asked::kOpen) || answer.empty()) continue;
-    ByteReader stamp(answer);
+    ResultReader stamp(answer);
     for (int i = 0; i < 3; ++i) stamp.number();
     const auto latest = now_ns - kSettledNs;
     if (static_cast<std::int64_t>(stamp.number()) > latest ||
@@ -182,7 +182,7 @@ Result<Evidence> cached_scan(const Surroundings& around, ScanCache& cache, const
   const auto scan = follow ? scan_following : scan_program;
   const std::string own = keep ? own_stamp() : std::string();
   if (own.empty()) return scan(around, cache, path, options);
-  ByteWriter identity;
+  ResultWriter identity;
   identity.text(own);
   identity.text(path);
   identity.number(follow ? 1 : 0);
@@ -193,7 +193,7 @@ Result<Evidence> cached_scan(const Surroundings& around, ScanCache& cache, const
   if (!evidence || witness.changed() || !has_settled(witness.answers(), options.now_ns)) {
     return evidence;
   }
-  ByteWriter writer;
+  ResultWriter writer;
   writer.text(identity.bytes());
   writer.number(witness.answers().size());
   for (const auto& [asked, answer] : witness.answers()) {

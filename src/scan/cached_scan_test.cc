@@ -41,22 +41,22 @@ Evidence full() {
 }
 
 TEST(ResultBytes, GiveBackTheEvidenceAndNothingOfACut) {
-  ByteWriter writer;
+  ResultWriter writer;
   put_evidence(writer, full());
   const std::string& bytes = writer.bytes();
-  ByteReader reader(bytes);
+  ResultReader reader(bytes);
   const std::optional<Evidence> back = take_evidence(reader);
   ASSERT_TRUE(back.has_value());
   EXPECT_TRUE(reader.at_end());
   EXPECT_EQ(write_evidence(*back), write_evidence(full()));
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    ByteReader cut(std::string_view(bytes).substr(0, size));
+    ResultReader cut(std::string_view(bytes).substr(0, size));
     EXPECT_FALSE(take_evidence(cut).has_value()) << size;
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     std::string flipped = bytes;
     flipped[at] = static_cast<char>(flipped[at] ^ 0xff);
-    ByteReader odd(flipped);
+    ResultReader odd(flipped);
     take_evidence(odd);  // ends, and reads nothing that is not there
   }
 }

@@ -3,8 +3,8 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -55,7 +55,7 @@ inline std::string elf_of(const FakeObject& object) {
 class FakeSurroundings : public Surroundings {
  public:
   FakeSurroundings() {
-    std::string pattern = ::testing::TempDir() + "aroundXXXXXX";
+    std::string pattern = std::filesystem::temp_directory_path() / "aroundXXXXXX";
     folder_ = ::mkdtemp(pattern.data());
   }
   ~FakeSurroundings() override { std::filesystem::remove_all(folder_); }

@@ -54,14 +54,14 @@ std::uint32_t FunctionFlow::insn_at(std::uint64_t vaddr) const {
 
 bool FunctionFlow::ends_flow(const Insn& insn) const {
   switch (insn.op) {
-    case Op::kJump:
-    case Op::kJumpIndirect:
-    case Op::kReturn:
-    case Op::kStop:
+    case InsnOp::kJump:
+    case InsnOp::kJumpIndirect:
+    case InsnOp::kReturn:
+    case InsnOp::kStop:
       return true;
-    case Op::kCall:
+    case InsnOp::kCall:
       return context_.never_returns(insn.target);
-    case Op::kCallIndirect: {
+    case InsnOp::kCallIndirect: {
       if (!insn.has_memory || !insn.absolute) return false;
       const FlowValue callee = context_.load(static_cast<std::uint64_t>(insn.disp), 8);
       return callee.is(FlowValue::Kind::kImport) && context_.import_never_returns(callee.number);
@@ -102,18 +102,18 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
       // No instruction: this is data, or a table led astray. What cannot be read may return.
       returns_ = true;
       insn.length = 1;
-      insn.op = Op::kStop;
+      insn.op = InsnOp::kStop;
     }
     insns_.push_back(insn);
     index_[vaddr - start_] = static_cast<std::uint32_t>(insns_.size());
-    if ((insn.op == Op::kJump || insn.op == Op::kBranch) && insn.target >= start_ &&
+    if ((insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) && insn.target >= start_ &&
         insn.target < end_) {
       leader_[insn.target - start_] |= 1;
       todo_.push_back(insn.target);
     }
-    if (insn.op == Op::kBranch && insn.next() < end_) leader_[insn.next() - start_] |= 1;
+    if (insn.op == InsnOp::kBranch && insn.next() < end_) leader_[insn.next() - start_] |= 1;
     // A label of its own whose address is taken: some jump goes there, or near it.
-    if (insn.op == Op::kAddress && insn.absolute) {
+    if (insn.op == InsnOp::kAddress && insn.absolute) {
       const auto label = static_cast<std::uint64_t>(insn.disp);
       if (label > start_ && label < end_) {
         leader_[label - start_] = 2;
@@ -130,7 +130,7 @@ std::size_t FunctionFlow::table_bound(std::size_t jump) const {
   for (std::size_t back = 1; back <= kBoundWindow && back <= jump; ++back) {
     const Insn& insn = insns_[jump - back];
     if (insn.next() != insns_[jump - back + 1].vaddr) return 0;
-    if (insn.op == Op::kCompare && insn.has_imm && insn.imm > 0 &&
+    if (insn.op == InsnOp::kCompare && insn.has_imm && insn.imm > 0 &&
         insn.imm < static_cast<std::int64_t>(kMaxTableEntries)) {
       return static_cast<std::size_t>(insn.imm) + 1;
     }
@@ -162,7 +162,7 @@ bool FunctionFlow::follow_tables() {
   bool jumps = false;
   for (std::size_t i = 0; i < insns_.size(); ++i) {
     const Insn& insn = insns_[i];
-    if (insn.op != Op::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
+    if (insn.op != InsnOp::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
     jumps = true;
     bound = std::max(bound, table_bound(i));
     if (insn.has_memory && insn.index != kNoRegister && insn.base == kNoRegister &&
@@ -174,11 +174,11 @@ bool FunctionFlow::follow_tables() {
     for (std::size_t i = 0; i < insns_.size(); ++i) {
       const Insn& insn = insns_[i];
       std::uint64_t table = 0;
-      if (insn.op == Op::kAddress && insn.absolute) {
+      if (insn.op == InsnOp::kAddress && insn.absolute) {
         table = static_cast<std::uint64_t>(insn.disp);
-      } else if (insn.op == Op::kMove && insn.has_imm) {
+      } else if (insn.op == InsnOp::kMove && insn.has_imm) {
         table = static_cast<std::uint64_t>(insn.imm);  // non-PIE
-      } else if (insn.op == Op::kLoad && insn.index != kNoRegister && insn.scale == 8) {
+      } else if (insn.op == InsnOp::kLoad && insn.index != kNoRegister && insn.scale == 8) {
         table = static_cast<std::uint64_t>(insn.disp);
       } else {
         continue;
@@ -220,7 +220,7 @@ void FunctionFlow::cut_blocks() {
       order_.push_back(number - 1);
       ++block.count;
       const Insn& insn = insns_[number - 1];
-      if (ends_flow(insn) || insn.op == Op::kBranch) break;
+      if (ends_flow(insn) || insn.op == InsnOp::kBranch) break;
       vaddr = insn.next();
       if (vaddr < end_ && leader_[vaddr - start_] != 0) break;
     }
@@ -233,11 +233,11 @@ void FunctionFlow::cut_blocks() {
       if (number != 0) block.next.push_back(number - 1);
       return number != 0;
     };
-    if (last.op == Op::kJump || last.op == Op::kBranch) {
+    if (last.op == InsnOp::kJump || last.op == InsnOp::kBranch) {
       if (!add(last.target)) returns_ = true;
     }
-    if (last.op == Op::kReturn) returns_ = true;
-    if (last.op == Op::kJumpIndirect) {
+    if (last.op == InsnOp::kReturn) returns_ = true;
+    if (last.op == InsnOp::kJumpIndirect) {
       if (last.has_memory && last.absolute) {
         returns_ = true;
       } else {

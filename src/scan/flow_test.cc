@@ -75,9 +75,9 @@ std::string numbers(std::string_view text, std::string_view data) {
   FunctionFlow flow(function, decoder);
   std::string all;
   flow.run({kText, function.end(), {}, false}, [&](const Insn& insn, const FlowState& state) {
-    if (insn.op != Op::kSyscall && insn.op != Op::kSyscallI386) return;
+    if (insn.op != InsnOp::kSyscall && insn.op != InsnOp::kSyscallI386) return;
     if (!all.empty()) all += '|';
-    if (insn.op == Op::kSyscallI386) all += "i386 ";
+    if (insn.op == InsnOp::kSyscallI386) all += "i386 ";
     std::string one;
     for (const FlowValue& atom : flow.sets().atoms(state.regs[0])) {
       one += (one.empty() ? "" : ",") + text_of(atom);
@@ -231,7 +231,7 @@ TEST(FunctionFlow, KnowsNothingWhereItIsEnteredFromElsewhere) {
   const std::uint64_t entries[] = {kText + 5};
   unsigned sites = 0;
   flow.run({kText, function.end(), entries, false}, [&](const Insn& insn, const FlowState& state) {
-    if (insn.op != Op::kSyscall) return;
+    if (insn.op != InsnOp::kSyscall) return;
     ++sites;
     EXPECT_TRUE(state.regs[0].is(FlowValue::Kind::kAny));
   });

@@ -216,11 +216,13 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
 }
 
 FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const FlowValue& b) {
-  if (insn.op == Op::kXor && !insn.has_imm && insn.src == insn.dst) return FlowValue::constant(0);
-  if (insn.op == Op::kSub && !insn.has_imm && insn.src == insn.dst) return FlowValue::constant(0);
+  if (insn.op == InsnOp::kXor && !insn.has_imm && insn.src == insn.dst)
+    return FlowValue::constant(0);
+  if (insn.op == InsnOp::kSub && !insn.has_imm && insn.src == insn.dst)
+    return FlowValue::constant(0);
   const std::optional<std::uint64_t> number = single_constant(b);
   if (!number) {
-    if (insn.op == Op::kAdd && single_constant(a)) {
+    if (insn.op == InsnOp::kAdd && single_constant(a)) {
       return sets_.map(b, [&](const FlowValue& atom) { return plus(atom, *single_constant(a)); });
     }
     give_away(a);
@@ -229,15 +231,15 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
   }
   // A loop that counts would walk through all sets of its numbers.
   if (a.is(Kind::kSet)) return FlowValue::any();
-  if (insn.op == Op::kAnd && *number == 0) return FlowValue::constant(0);
-  if (insn.op == Op::kOr && *number == ~0ull) return FlowValue::constant(~0ull);
+  if (insn.op == InsnOp::kAnd && *number == 0) return FlowValue::constant(0);
+  if (insn.op == InsnOp::kOr && *number == ~0ull) return FlowValue::constant(~0ull);
   return sets_.map(a, [&](FlowValue atom) {
     switch (insn.op) {
-      case Op::kAdd:
+      case InsnOp::kAdd:
         return plus(atom, *number);
-      case Op::kSub:
+      case InsnOp::kSub:
         return plus(atom, 0 - *number);
-      case Op::kAnd:
+      case InsnOp::kAnd:
         if (atom.is(Kind::kStack)) {
           // Aligned down. The stack pointer is 8 below a multiple of 16 at entry (psABI 3.2.2).
           const auto mask = static_cast<std::int32_t>(*number);
@@ -250,16 +252,16 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
     }
     if (!atom.is(Kind::kConstant)) return FlowValue::any();
     switch (insn.op) {
-      case Op::kAnd:
+      case InsnOp::kAnd:
         atom.number &= *number;
         return atom;
-      case Op::kOr:
+      case InsnOp::kOr:
         atom.number |= *number;
         return atom;
-      case Op::kXor:
+      case InsnOp::kXor:
         atom.number ^= *number;
         return atom;
-      case Op::kShiftLeft:
+      case InsnOp::kShiftLeft:
         atom.number <<= *number & 63;
         return atom;
       default:
@@ -305,43 +307,43 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
         rsp, [&](const FlowValue& atom) { return plus(atom, static_cast<std::uint64_t>(by)); });
   };
   switch (insn.op) {
-    case Op::kMove:
+    case InsnOp::kMove:
       assign(insn.dst, source(), insn.width, insn.sign_extends);
       break;
-    case Op::kAddress: {
+    case InsnOp::kAddress: {
       const FlowValue address = address_of(insn, state);
       if (address.is(Kind::kAny)) give_away_element(insn, state);
       assign(insn.dst, address, insn.width, false);
       break;
     }
-    case Op::kLoad:
+    case InsnOp::kLoad:
       state.regs[insn.dst] = load(insn, state);
       break;
-    case Op::kStore: {
+    case InsnOp::kStore: {
       const FlowValue address = address_of(insn, state);
       if (address.is(Kind::kAny)) give_away_element(insn, state);
       store(state, address, insn.width, source());
       break;
     }
-    case Op::kAdd:
-    case Op::kSub:
-    case Op::kAnd:
-    case Op::kOr:
-    case Op::kXor:
-    case Op::kShiftLeft:
+    case InsnOp::kAdd:
+    case InsnOp::kSub:
+    case InsnOp::kAnd:
+    case InsnOp::kOr:
+    case InsnOp::kXor:
+    case InsnOp::kShiftLeft:
       assign(insn.dst, compute(insn, state.regs[insn.dst], source()), insn.width, false);
       break;
-    case Op::kChoose: {
+    case InsnOp::kChoose: {
       const FlowValue other = insn.has_memory ? FlowValue::any() : source();
       assign(insn.dst, sets_.join(state.regs[insn.dst], other), insn.width, false);
       break;
     }
-    case Op::kPush: {
+    case InsnOp::kPush: {
       const FlowValue value = insn.has_memory ? FlowValue::any() : source();
       move_stack(-static_cast<std::int64_t>(insn.width));
       store(state, rsp, insn.width, value);
     } break;
-    case Op::kPop: {
+    case InsnOp::kPop: {
       FlowValue value = FlowValue::any();
       if (rsp.is(Kind::kStack) && insn.width == kWord) value = stack_word(state, rsp.offset, kWord);
       move_stack(insn.width);
@@ -349,25 +351,25 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
         state.regs[insn.dst] = insn.width == kWord ? value : FlowValue::any();
       break;
     }
-    case Op::kLeave:
+    case InsnOp::kLeave:
       rsp = state.regs[kRbp];
       state.regs[kRbp] =
           rsp.is(Kind::kStack) ? stack_word(state, rsp.offset, kWord) : FlowValue::any();
       move_stack(kWord);
       break;
-    case Op::kCall:
-    case Op::kCallIndirect:
+    case InsnOp::kCall:
+    case InsnOp::kCallIndirect:
       call(insn, state);
       break;
-    case Op::kSyscall:
-    case Op::kSyscallI386:
+    case InsnOp::kSyscall:
+    case InsnOp::kSyscallI386:
       for (unsigned reg = 0; reg < kX86Registers; ++reg) {
         if ((kSyscallWrites >> reg) & 1) state.regs[reg] = FlowValue::any();
       }
       std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
       break;
-    case Op::kOther:
-    case Op::kBranch: {
+    case InsnOp::kOther:
+    case InsnOp::kBranch: {
       if (insn.has_memory && insn.stores) {
         const FlowValue address = address_of(insn, state);
         constexpr std::uint32_t kRdi = 1u << 7;
@@ -386,11 +388,11 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       }
       break;
     }
-    case Op::kCompare:
-    case Op::kJump:
-    case Op::kJumpIndirect:
-    case Op::kReturn:
-    case Op::kStop:
+    case InsnOp::kCompare:
+    case InsnOp::kJump:
+    case InsnOp::kJumpIndirect:
+    case InsnOp::kReturn:
+    case InsnOp::kStop:
       break;
   }
 }

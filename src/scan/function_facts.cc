@@ -76,26 +76,26 @@ class Observer {
   void operator()(const Insn& insn, const FlowState& state) {
     note_references(insn);
     switch (insn.op) {
-      case Op::kCall:
+      case InsnOp::kCall:
         note_call(insn, state, insn.target, kWord);
         break;
-      case Op::kJump:
-      case Op::kBranch:
+      case InsnOp::kJump:
+      case InsnOp::kBranch:
         if (insn.target < function_.start || insn.target >= function_.end) {
           note_call(insn, state, insn.target, 0);
         }
         break;
-      case Op::kCallIndirect:
+      case InsnOp::kCallIndirect:
         note_indirect(insn, state, kWord);
         break;
-      case Op::kJumpIndirect:
+      case InsnOp::kJumpIndirect:
         note_indirect(insn, state, 0);
         break;
-      case Op::kSyscall:
-      case Op::kSyscallI386:
+      case InsnOp::kSyscall:
+      case InsnOp::kSyscallI386:
         note_site(insn, state);
         break;
-      case Op::kStore:
+      case InsnOp::kStore:
         if (insn.absolute) note_cell(insn, state);
         break;
       default:
@@ -152,9 +152,9 @@ class Observer {
   void note_references(const Insn& insn) {
     if (insn.has_memory && insn.absolute) {
       // A call through a slot is noted as a call.
-      const bool jumps = insn.op == Op::kCallIndirect || insn.op == Op::kJumpIndirect;
+      const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
       if (!jumps || !slot_value(insn).is(Kind::kImport)) {
-        refer(static_cast<std::uint64_t>(insn.disp), insn.op == Op::kAddress);
+        refer(static_cast<std::uint64_t>(insn.disp), insn.op == InsnOp::kAddress);
       }
     } else if (insn.has_memory && map_.may_be_address(static_cast<std::uint64_t>(insn.disp))) {
       refer(static_cast<std::uint64_t>(insn.disp), true);
@@ -259,7 +259,7 @@ class Observer {
   void note_site(const Insn& insn, const FlowState& state) {
     SiteFact site;
     site.vaddr = insn.vaddr;
-    const bool i386 = insn.op == Op::kSyscallI386;
+    const bool i386 = insn.op == InsnOp::kSyscallI386;
     site.abi = i386 ? Abi::kI386 : Abi::kX86_64;
     site.nr = values_of(state.regs[kRax]);
     if (site.nr.empty()) site.nr.push_back({});

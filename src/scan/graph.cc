@@ -15,7 +15,7 @@ constexpr std::uint32_t kUnknown = kNone - 1;
 
 }  // namespace
 
-Graph::Graph(const std::vector<LoadedObject>& objects) : objects_(objects) {
+CallGraph::CallGraph(const std::vector<LoadedObject>& objects) : objects_(objects) {
   for (const LoadedObject& object : objects) {
     base_.push_back(size_);
     size_ +=
@@ -24,23 +24,23 @@ Graph::Graph(const std::vector<LoadedObject>& objects) : objects_(objects) {
   }
 }
 
-std::uint32_t Graph::object_of(std::uint32_t node) const {
+std::uint32_t CallGraph::object_of(std::uint32_t node) const {
   const auto above = std::upper_bound(base_.begin(), base_.end(), node);
   return static_cast<std::uint32_t>(above - base_.begin()) - 1;
 }
 
-bool Graph::is_function(std::uint32_t node) const {
+bool CallGraph::is_function(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   return node - base_[object] < objects_[object].summary.functions.size();
 }
 
-const Function& Graph::function(std::uint32_t node) const {
+const Function& CallGraph::function(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   return objects_[object].summary.functions[node - base_[object]];
 }
 
-Graph::Definition Graph::define(std::uint32_t object, std::string_view name,
-                                std::string_view version) const {
+CallGraph::Definition CallGraph::define(std::uint32_t object, std::string_view name,
+                                        std::string_view version) const {
   const Summary& summary = objects_[object].summary;
   auto at = std::lower_bound(
       summary.exports.begin(), summary.exports.end(), name,
@@ -59,7 +59,7 @@ Graph::Definition Graph::define(std::uint32_t object, std::string_view name,
   return fallback;
 }
 
-Graph::Definition Graph::lookup(std::uint32_t object, std::uint32_t import) const {
+CallGraph::Definition CallGraph::lookup(std::uint32_t object, std::uint32_t import) const {
   const Summary& summary = objects_[object].summary;
   const std::string_view name = summary.at(summary.imports[import].name);
   const std::string_view version = summary.at(summary.imports[import].version);
@@ -72,14 +72,14 @@ Graph::Definition Graph::lookup(std::uint32_t object, std::uint32_t import) cons
   return {};
 }
 
-std::uint32_t Graph::node_of_export(const Definition& definition) const {
+std::uint32_t CallGraph::node_of_export(const Definition& definition) const {
   if (definition.object == kNone) return kNowhere;
   const Target& target = objects_[definition.object].summary.exports[definition.exported].target;
   if (target.index == kNone) return kNowhere;
   return node_of(definition.object, target);
 }
 
-std::uint32_t Graph::node_of(std::uint32_t object, const Target& target) const {
+std::uint32_t CallGraph::node_of(std::uint32_t object, const Target& target) const {
   const Summary& summary = objects_[object].summary;
   switch (target.kind) {
     case Target::Kind::kFunction:
@@ -94,7 +94,7 @@ std::uint32_t Graph::node_of(std::uint32_t object, const Target& target) const {
   return known;
 }
 
-std::uint32_t Graph::find(std::string_view name) const {
+std::uint32_t CallGraph::find(std::string_view name) const {
   for (std::uint32_t each = 0; each < objects_.size(); ++each) {
     if (const Definition found = define(each, name, {}); found.object != kNone) {
       return node_of_export(found);
@@ -103,7 +103,7 @@ std::uint32_t Graph::find(std::string_view name) const {
   return kNowhere;
 }
 
-std::string_view Graph::export_name(std::uint32_t node) const {
+std::string_view CallGraph::export_name(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   const Summary& summary = objects_[object].summary;
   for (const Export& each : summary.exports) {
@@ -115,7 +115,7 @@ std::string_view Graph::export_name(std::uint32_t node) const {
 }
 
 template <typename Visit>
-void Graph::each_target(std::uint32_t node, Visit visit) const {
+void CallGraph::each_target(std::uint32_t node, Visit visit) const {
   const std::uint32_t object = object_of(node);
   const Summary& summary = objects_[object].summary;
   const std::uint32_t index = node - base_[object];
@@ -136,8 +136,8 @@ void Graph::each_target(std::uint32_t node, Visit visit) const {
   }
 }
 
-Reached Graph::search(std::span<const std::uint32_t> roots,
-                      std::span<const std::uint8_t> closed) const {
+Reached CallGraph::search(std::span<const std::uint32_t> roots,
+                          std::span<const std::uint8_t> closed) const {
   Reached reached;
   reached.parent.assign(size_, 0);
   const auto add = [&](std::uint32_t node, std::uint32_t parent) {
@@ -156,7 +156,7 @@ Reached Graph::search(std::span<const std::uint32_t> roots,
   return reached;
 }
 
-std::vector<std::uint8_t> Graph::taken(const Reached& reached) const {
+std::vector<std::uint8_t> CallGraph::taken(const Reached& reached) const {
   std::vector<std::uint8_t> marks(size_, 0);
   for (std::uint32_t node : reached.order) {
     each_target(node, [&](std::uint32_t object, const Target& target, bool is_taken) {
@@ -167,7 +167,7 @@ std::vector<std::uint8_t> Graph::taken(const Reached& reached) const {
   return marks;
 }
 
-Reason Graph::reason(std::uint32_t node) const {
+Reason CallGraph::reason(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   const Summary& summary = objects_[object].summary;
   const std::uint32_t index = node - base_[object];
@@ -181,7 +181,7 @@ Reason Graph::reason(std::uint32_t node) const {
   return {objects_[object].path, std::move(text)};
 }
 
-std::vector<Reason> Graph::chain(const Reached& reached, std::uint32_t node) const {
+std::vector<Reason> CallGraph::chain(const Reached& reached, std::uint32_t node) const {
   std::vector<Reason> reasons;
   for (;;) {
     reasons.push_back(reason(node));

@@ -27,9 +27,9 @@ struct Reached {
   }
 };
 
-class Graph {
+class CallGraph {
  public:
-  explicit Graph(const std::vector<LoadedObject>& objects);
+  explicit CallGraph(const std::vector<LoadedObject>& objects);
 
   [[nodiscard]] const std::vector<LoadedObject>& objects() const { return objects_; }
   [[nodiscard]] std::uint32_t size() const { return size_; }

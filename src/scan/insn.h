@@ -13,7 +13,7 @@ namespace sysnare {
 inline constexpr int kNoRegister = -1;
 inline constexpr unsigned kMaxRegisters = 32;
 
-enum class Op : std::uint8_t {
+enum class InsnOp : std::uint8_t {
   kOther,    ///< loses what is in `writes`, and memory where `has_memory` and `stores`
   kMove,     ///< dst = src or imm
   kAddress,  ///< dst = address of the memory operand
@@ -44,7 +44,7 @@ enum class Op : std::uint8_t {
 struct Insn {
   std::uint64_t vaddr = 0;
   std::uint8_t length = 0;
-  Op op = Op::kOther;
+  InsnOp op = InsnOp::kOther;
   std::uint8_t width = 8;     ///< bytes of the result; of what is read, for a load
   bool sign_extends = false;  ///< to the whole register
   std::int8_t dst = kNoRegister;

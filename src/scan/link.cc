@@ -290,7 +290,7 @@ class Linker {
               [&](const OpenPoint& a, const OpenPoint& b) { return key(a) < key(b); });
   }
 
-  Graph graph_;
+  CallGraph graph_;
   const std::vector<LoadedObject>& objects_;
   std::uint32_t entry_ = kNone;
   std::vector<std::uint32_t> before_main_, after_main_, always_, roots_;

@@ -32,7 +32,7 @@ struct NumberSearch::Query {
   }
 };
 
-NumberSearch::NumberSearch(const Graph& graph, const Reached& live,
+NumberSearch::NumberSearch(const CallGraph& graph, const Reached& live,
                            std::span<const std::uint8_t> taken)
     : graph_(graph), taken_(taken), first_(graph.size() + 1, 0) {
   const auto each_call = [&](auto visit) {

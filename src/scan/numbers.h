@@ -34,7 +34,7 @@ struct Numbers {
 class NumberSearch {
  public:
   /// `taken`: functions that somebody unknown may call. Both must outlive this.
-  NumberSearch(const Graph& graph, const Reached& live, std::span<const std::uint8_t> taken);
+  NumberSearch(const CallGraph& graph, const Reached& live, std::span<const std::uint8_t> taken);
 
   /// What the values `slice` of the function `node` can be.
   [[nodiscard]] Numbers resolve(std::uint32_t node, const Slice& slice) const;
@@ -52,7 +52,7 @@ class NumberSearch {
   void follow_passed(std::uint32_t node, const Value& value, Query& query) const;
   void follow_cell(std::uint32_t node, const Value& value, Query& query) const;
 
-  const Graph& graph_;
+  const CallGraph& graph_;
   std::span<const std::uint8_t> taken_;
   std::vector<std::uint32_t> first_;  ///< by node: its calls in calls_
   std::vector<Call> calls_;

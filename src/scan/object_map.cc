@@ -222,7 +222,7 @@ std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
   std::uint64_t place = vaddr;
   for (int i = 0; i < 2; ++i) {
     const Insn insn = decoder_.decode(code(place), place);
-    if (insn.op == Op::kJumpIndirect && insn.has_memory && insn.absolute) {
+    if (insn.op == InsnOp::kJumpIndirect && insn.has_memory && insn.absolute) {
       const auto slot = static_cast<std::uint64_t>(insn.disp);
       const FlowValue value = load(slot, kWord);
       if (value.is(FlowValue::Kind::kImport)) {
@@ -235,7 +235,7 @@ std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
         return found;
       }
     }
-    if (insn.op != Op::kOther || insn.writes != 0 || insn.length == 0) break;
+    if (insn.op != InsnOp::kOther || insn.writes != 0 || insn.length == 0) break;
     place = insn.next();
   }
   const std::uint32_t function = function_at(vaddr);

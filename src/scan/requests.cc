@@ -61,8 +61,8 @@ bool is_glibc(const Summary& summary) {
 
 class Finder {
  public:
-  Finder(const Graph& graph, const Reached& live, const NumberSearch& numbers, ScanResult& result,
-         std::vector<OpenRequest>& wanted)
+  Finder(const CallGraph& graph, const Reached& live, const NumberSearch& numbers,
+         ScanResult& result, std::vector<OpenRequest>& wanted)
       : graph_(graph), live_(live), numbers_(numbers), result_(result), wanted_(wanted) {}
 
   void run() {
@@ -211,7 +211,7 @@ class Finder {
         execs.end());
   }
 
-  const Graph& graph_;
+  const CallGraph& graph_;
   const Reached& live_;
   const NumberSearch& numbers_;
   ScanResult& result_;
@@ -222,7 +222,7 @@ class Finder {
 
 }  // namespace
 
-void find_requests(const Graph& graph, const Reached& live, const NumberSearch& numbers,
+void find_requests(const CallGraph& graph, const Reached& live, const NumberSearch& numbers,
                    ScanResult& result, std::vector<OpenRequest>& wanted) {
   Finder(graph, live, numbers, result, wanted).run();
 }

@@ -14,7 +14,7 @@ namespace sysnare {
 ///
 /// glibc loads by itself: name services ("nss:"), converters of character sets ("gconv:"), and
 /// libraries whose file name stands in its text (libgcc_s.so.1 for pthread_cancel).
-void find_requests(const Graph& graph, const Reached& live, const NumberSearch& numbers,
+void find_requests(const CallGraph& graph, const Reached& live, const NumberSearch& numbers,
                    ScanResult& result, std::vector<OpenRequest>& wanted);
 
 }  // namespace sysnare

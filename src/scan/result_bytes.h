@@ -14,7 +14,7 @@
 namespace sysnare {
 
 /// Appends to bytes, and takes from them.
-class ByteWriter {
+class ResultWriter {
  public:
   void number(std::uint64_t value);
   void text(std::string_view text);
@@ -24,9 +24,9 @@ class ByteWriter {
   std::string bytes_;
 };
 
-class ByteReader {
+class ResultReader {
  public:
-  explicit ByteReader(std::string_view bytes) : left_(bytes) {}
+  explicit ResultReader(std::string_view bytes) : left_(bytes) {}
 
   /// 0 and "" once something was cut: ask good() before what was read is used.
   std::uint64_t number();
@@ -42,8 +42,8 @@ class ByteReader {
   bool good_ = true;
 };
 
-void put_evidence(ByteWriter& writer, const Evidence& evidence);
+void put_evidence(ResultWriter& writer, const Evidence& evidence);
 /// Nothing for bytes that put_evidence() did not write.
-std::optional<Evidence> take_evidence(ByteReader& reader);
+std::optional<Evidence> take_evidence(ResultReader& reader);
 
 }  // namespace sysnare

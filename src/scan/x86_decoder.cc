@@ -57,69 +57,69 @@ void take_memory(Insn& insn, const ZydisDecodedOperand& operand) {
 }
 
 /// What a two-operand instruction that carries a value does.
-Op value_op(ZydisMnemonic mnemonic) {
+InsnOp value_op(ZydisMnemonic mnemonic) {
   switch (mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
     case ZYDIS_MNEMONIC_MOVZX:
     case ZYDIS_MNEMONIC_MOVSX:
     case ZYDIS_MNEMONIC_MOVSXD:
-      return Op::kMove;
+      return InsnOp::kMove;
     case ZYDIS_MNEMONIC_LEA:
-      return Op::kAddress;
+      return InsnOp::kAddress;
     case ZYDIS_MNEMONIC_ADD:
-      return Op::kAdd;
+      return InsnOp::kAdd;
     case ZYDIS_MNEMONIC_SUB:
-      return Op::kSub;
+      return InsnOp::kSub;
     case ZYDIS_MNEMONIC_AND:
-      return Op::kAnd;
+      return InsnOp::kAnd;
     case ZYDIS_MNEMONIC_OR:
-      return Op::kOr;
+      return InsnOp::kOr;
     case ZYDIS_MNEMONIC_XOR:
-      return Op::kXor;
+      return InsnOp::kXor;
     case ZYDIS_MNEMONIC_SHL:
-      return Op::kShiftLeft;
+      return InsnOp::kShiftLeft;
     case ZYDIS_MNEMONIC_CMP:
-      return Op::kCompare;
+      return InsnOp::kCompare;
     default:
-      return mnemonic >= ZYDIS_MNEMONIC_CMOVB && mnemonic <= ZYDIS_MNEMONIC_CMOVZ ? Op::kChoose
-                                                                                  : Op::kOther;
+      return mnemonic >= ZYDIS_MNEMONIC_CMOVB && mnemonic <= ZYDIS_MNEMONIC_CMOVZ ? InsnOp::kChoose
+                                                                                  : InsnOp::kOther;
   }
 }
 
-Op control_op(const ZydisDecodedInstruction& decoded) {
+InsnOp control_op(const ZydisDecodedInstruction& decoded) {
   switch (decoded.mnemonic) {
     case ZYDIS_MNEMONIC_SYSCALL:
-      return Op::kSyscall;
+      return InsnOp::kSyscall;
     case ZYDIS_MNEMONIC_SYSENTER:
-      return Op::kSyscallI386;
+      return InsnOp::kSyscallI386;
     case ZYDIS_MNEMONIC_UD0:
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_HLT:
-      return Op::kStop;
+      return InsnOp::kStop;
     case ZYDIS_MNEMONIC_LEAVE:
-      return Op::kLeave;
+      return InsnOp::kLeave;
     case ZYDIS_MNEMONIC_XABORT:
     case ZYDIS_MNEMONIC_XBEGIN:
-      return Op::kOther;
+      return InsnOp::kOther;
     default:
       break;
   }
   switch (decoded.meta.category) {
     case ZYDIS_CATEGORY_CALL:
-      return Op::kCall;
+      return InsnOp::kCall;
     case ZYDIS_CATEGORY_UNCOND_BR:
-      return Op::kJump;
+      return InsnOp::kJump;
     case ZYDIS_CATEGORY_COND_BR:
-      return Op::kBranch;
+      return InsnOp::kBranch;
     case ZYDIS_CATEGORY_RET:
-      return Op::kReturn;
+      return InsnOp::kReturn;
     case ZYDIS_CATEGORY_PUSH:
-      return Op::kPush;
+      return InsnOp::kPush;
     case ZYDIS_CATEGORY_POP:
-      return Op::kPop;
+      return InsnOp::kPop;
     default:
-      return Op::kOther;
+      return InsnOp::kOther;
   }
 }
 
@@ -129,8 +129,8 @@ void take_control(Insn& insn, const ZydisDecodedOperand* operands) {
     insn.target = insn.next() + static_cast<std::uint64_t>(first.imm.value.s);
     return;
   }
-  if (insn.op == Op::kCall) insn.op = Op::kCallIndirect;
-  if (insn.op == Op::kJump) insn.op = Op::kJumpIndirect;
+  if (insn.op == InsnOp::kCall) insn.op = InsnOp::kCallIndirect;
+  if (insn.op == InsnOp::kJump) insn.op = InsnOp::kJumpIndirect;
   if (first.type == ZYDIS_OPERAND_TYPE_REGISTER) {
     insn.src = static_cast<std::int8_t>(number_of(first.reg.value));
   } else if (first.type == ZYDIS_OPERAND_TYPE_MEMORY) {
@@ -142,7 +142,7 @@ void take_control(Insn& insn, const ZydisDecodedOperand* operands) {
 void take_stack(Insn& insn, const ZydisDecodedOperand& first) {
   switch (first.type) {
     case ZYDIS_OPERAND_TYPE_REGISTER:
-      (insn.op == Op::kPush ? insn.src : insn.dst) =
+      (insn.op == InsnOp::kPush ? insn.src : insn.dst) =
           static_cast<std::int8_t>(number_of(first.reg.value));
       break;
     case ZYDIS_OPERAND_TYPE_IMMEDIATE:
@@ -176,25 +176,25 @@ bool take_value(Insn& insn, const ZydisDecodedInstruction& decoded,
   if (to.type == ZYDIS_OPERAND_TYPE_MEMORY) {
     take_memory(insn, to);
     insn.width = static_cast<std::uint8_t>(to.size / kBitsPerByte);
-    if (insn.op == Op::kCompare) return true;
-    if (insn.op != Op::kMove) return false;
-    insn.op = Op::kStore;
+    if (insn.op == InsnOp::kCompare) return true;
+    if (insn.op != InsnOp::kMove) return false;
+    insn.op = InsnOp::kStore;
     return insn.has_memory;
   }
   if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
   insn.dst = static_cast<std::int8_t>(number_of(to.reg.value));
   if (insn.dst == kNoRegister || is_high_byte(to.reg.value)) return false;
   insn.width = static_cast<std::uint8_t>(to.size / kBitsPerByte);
-  if (from.type == ZYDIS_OPERAND_TYPE_MEMORY && insn.op != Op::kAddress) {
-    if (insn.op != Op::kMove || !insn.has_memory) return false;
-    insn.op = Op::kLoad;
+  if (from.type == ZYDIS_OPERAND_TYPE_MEMORY && insn.op != InsnOp::kAddress) {
+    if (insn.op != InsnOp::kMove || !insn.has_memory) return false;
+    insn.op = InsnOp::kLoad;
   }
   if (decoded.mnemonic == ZYDIS_MNEMONIC_MOVSX || decoded.mnemonic == ZYDIS_MNEMONIC_MOVSXD ||
       decoded.mnemonic == ZYDIS_MNEMONIC_MOVZX) {
     // The result fills the register; what counts is how much of the source does.
     insn.sign_extends = decoded.mnemonic != ZYDIS_MNEMONIC_MOVZX;
     insn.width = static_cast<std::uint8_t>(from.size / kBitsPerByte);
-    if (insn.width < 4 && insn.op == Op::kMove) return false;
+    if (insn.width < 4 && insn.op == InsnOp::kMove) return false;
   } else if (insn.width < 4) {
     return false;
   }
@@ -238,8 +238,8 @@ Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr
   }
   insn.length = decoded.length;
   insn.op = control_op(decoded);
-  if (insn.op == Op::kSyscall || insn.op == Op::kSyscallI386 || insn.op == Op::kStop ||
-      insn.op == Op::kReturn || insn.op == Op::kLeave) {
+  if (insn.op == InsnOp::kSyscall || insn.op == InsnOp::kSyscallI386 || insn.op == InsnOp::kStop ||
+      insn.op == InsnOp::kReturn || insn.op == InsnOp::kLeave) {
     return insn;
   }
   if (ZYAN_FAILED(ZydisDecoderDecodeOperands(&state_->decoder, &context, &decoded, operands,
@@ -249,20 +249,20 @@ Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr
   }
   if (decoded.mnemonic == ZYDIS_MNEMONIC_INT) {
     constexpr std::uint64_t kLinuxI386 = 0x80;  // arch/x86/entry/entry_64_compat.S, Linux 6.18
-    if (operands[0].imm.value.u == kLinuxI386) insn.op = Op::kSyscallI386;
+    if (operands[0].imm.value.u == kLinuxI386) insn.op = InsnOp::kSyscallI386;
     return insn;
   }
   switch (insn.op) {
-    case Op::kCall:
-    case Op::kJump:
+    case InsnOp::kCall:
+    case InsnOp::kJump:
       take_control(insn, operands);
       return insn;
-    case Op::kBranch:
+    case InsnOp::kBranch:
       take_control(insn, operands);
       insn.writes = written(decoded, operands);  // loop, jrcxz
       return insn;
-    case Op::kPush:
-    case Op::kPop:
+    case InsnOp::kPush:
+    case InsnOp::kPop:
       if (decoded.operand_count_visible == 1) take_stack(insn, operands[0]);
       if (decoded.operand_width < 64) insn.width = 2;
       return insn;
@@ -270,10 +270,10 @@ Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr
       break;
   }
   insn.op = value_op(decoded.mnemonic);
-  if (insn.op != Op::kOther) {
+  if (insn.op != InsnOp::kOther) {
     Insn valued = insn;
     if (take_value(valued, decoded, operands)) return valued;
-    insn.op = Op::kOther;
+    insn.op = InsnOp::kOther;
   }
   insn.writes = written(decoded, operands);
   for (unsigned i = 0; i < decoded.operand_count; ++i) {
