@@ -52,9 +52,10 @@ DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(
     std::vector<Target>& targets = chunk.targets;
     std::sort(targets.begin(), targets.end(),
               [](const Target& a, const Target& b) { return key_of(a) < key_of(b); });
-    targets.erase(std::unique(targets.begin(), targets.end(),
-                              [](const Target& a, const Target& b) { return key_of(a) == key_of(b); }),
-                  targets.end());
+    targets.erase(
+        std::unique(targets.begin(), targets.end(),
+                    [](const Target& a, const Target& b) { return key_of(a) == key_of(b); }),
+        targets.end());
   }
 }
 
@@ -82,14 +83,15 @@ void DataMap::find_pointers() {
         [[fallthrough]];
       }
       case Relocation::Kind::kCopy:
-        pointers_.push_back({relocation.vaddr, false, 0,
-                             {Target::Kind::kImport, true, 0, relocation.symbol}});
+        pointers_.push_back(
+            {relocation.vaddr, false, 0, {Target::Kind::kImport, true, 0, relocation.symbol}});
         break;
       case Relocation::Kind::kOther:
         break;
     }
   }
-  map_.each_word_address([&](std::uint64_t vaddr, std::uint64_t value) { add_pointer(vaddr, value); });
+  map_.each_word_address(
+      [&](std::uint64_t vaddr, std::uint64_t value) { add_pointer(vaddr, value); });
   std::stable_sort(pointers_.begin(), pointers_.end(),
                    [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
 }

@@ -1,16 +1,17 @@
 #pragma once
 // Which pointers does one come to through this address of an object's data?
 //
-// Data is cut into chunks, each live as a whole once somebody holds an address in it. A chunk is what a
-// sized symbol covers, or a slot of .got; elsewhere one begins at each address that code takes or other
-// data points to, if an object can begin there. Who holds an address goes forward from it, to the end of
-// its object: an array is reached through its first element. What is told apart by that are objects that
-// lie behind one another and of which nobody kept the names.
+// Data is cut into chunks, each live as a whole once somebody holds an address in it. A chunk is
+// what a sized symbol covers, or a slot of .got; elsewhere one begins at each address that code
+// takes or other data points to, if an object can begin there. Who holds an address goes forward
+// from it, to the end of its object: an array is reached through its first element. What is told
+// apart by that are objects that lie behind one another and of which nobody kept the names.
 //
-// Two addresses do not cut: one in the midst of a row of pointers that is not aligned as an object is
-// (&array[3]), and one that is only loaded from or called through. A load by a constant address reads its
-// own words and no more. An address that code takes shortly before a chunk leads into it too: compilers
-// fold `array[i - 1]` into one.
+// Two addresses do not cut: one in the midst of a row of pointers that is not aligned as an object
+// is
+// (&array[3]), and one that is only loaded from or called through. A load by a constant address
+// reads its own words and no more. An address that code takes shortly before a chunk leads into it
+// too: compilers fold `array[i - 1]` into one.
 
 #include <cstdint>
 #include <span>
@@ -35,8 +36,8 @@ class DataMap {
     std::uint64_t vaddr = 0;
     std::uint64_t end = 0;
     std::string name;
-    std::vector<Target> targets;     ///< of chunks: by number; kImport: dynamic symbol
-    std::uint32_t number = kNone;    ///< among those that have targets
+    std::vector<Target> targets;   ///< of chunks: by number; kImport: dynamic symbol
+    std::uint32_t number = kNone;  ///< among those that have targets
   };
 
   /// `map` must outlive this. `taken`: addresses of data that code takes.

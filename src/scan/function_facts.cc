@@ -144,11 +144,12 @@ class Observer {
     if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
   }
 
-  /// What an instruction with a constant address of data does there. One that takes it has no width, and
-  /// neither has one that repeats itself.
+  /// What an instruction with a constant address of data does there. One that takes it has no
+  /// width, and neither has one that repeats itself.
   static unsigned loaded_width(const Insn& insn) {
     constexpr std::uint32_t kCounts = 1u << kRdi | 1u << kRsi;
-    if (insn.op == InsnOp::kAddress || (insn.op == InsnOp::kOther && (insn.writes & kCounts))) return 0;
+    if (insn.op == InsnOp::kAddress || (insn.op == InsnOp::kOther && (insn.writes & kCounts)))
+      return 0;
     return insn.memory_width;
   }
 
@@ -157,7 +158,7 @@ class Observer {
       // A call through a slot is noted as a call.
       const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
       if (!jumps || !slot_value(insn).is(Kind::kImport)) {
-        refer(static_cast<std::uint64_t>(insn.disp), insn.op == InsnOp::kAddress);
+        refer(static_cast<std::uint64_t>(insn.disp), loaded_width(insn));
       }
     } else if (insn.has_memory && map_.may_be_address(static_cast<std::uint64_t>(insn.disp))) {
       refer(static_cast<std::uint64_t>(insn.disp), 0);

@@ -43,8 +43,8 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<DataReference> data;       ///< sorted, none twice
-  std::vector<std::uint64_t> outside;    ///< places inside of other functions that it goes to
+  std::vector<DataReference> data;     ///< sorted, none twice
+  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
   bool returns = false;
   bool calls_indirect = false;
   bool through_register = false;  ///< it calls what a register holds

@@ -235,8 +235,7 @@ bool ObjectMap::has_pointers(const ElfImage::Section& section) {
   // .tbss has no place in memory: its address is that of what comes next.
   const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
   return (section.flags & SHF_ALLOC) && !(section.flags & SHF_EXECINSTR) && !no_place &&
-         section.size != 0 && !is_metadata(section) &&
-         section.vaddr + section.size > section.vaddr;
+         section.size != 0 && !is_metadata(section) && section.vaddr + section.size > section.vaddr;
 }
 
 /// A label inside of a function whose address stands in data.

@@ -54,8 +54,8 @@ class ObjectMap : public FlowContext {
   /// Labels inside of functions whose address stands in data, by function.
   [[nodiscard]] std::span<const std::vector<std::uint64_t>> labels() const { return labels_; }
 
-  /// A program that is loaded where it was linked has pointers in its data, and nothing tells them from
-  /// other words: calls `visit` with each aligned word that can be one.
+  /// A program that is loaded where it was linked has pointers in its data, and nothing tells them
+  /// from other words: calls `visit` with each aligned word that can be one.
   void each_word_address(
       const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const;
   /// Whether the section's words can be pointers that the program follows.
