@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -27,6 +28,7 @@
 #include "elf/functions.h"
 #include "elf/identity.h"
 #include "elf/memory.h"
+#include "scan/data_map.h"
 #include "scan/flow.h"
 #include "scan/function_facts.h"
 #include "scan/object_map.h"
@@ -103,6 +105,7 @@ class Analyser {
     follow_all();
     find_ends();
     follow_values();
+    map_data();
     collect_cells();
     return lay_flat();
   }
@@ -236,6 +239,16 @@ class Analyser {
     return dynamic_.symbols[target.index].name;
   }
 
+  void map_data() {
+    std::vector<std::uint64_t> taken;
+    for (const FunctionFacts& facts : facts_) {
+      for (const DataReference& reference : facts.data) {
+        if (reference.width == 0) taken.push_back(reference.vaddr);
+      }
+    }
+    data_.emplace(map_, std::move(taken));
+  }
+
   void want_cells(const std::vector<Value>& values) {
     for (const Value& value : values) {
       if (value.kind == Value::Kind::kCell) cells_.insert(value.number);
@@ -253,7 +266,9 @@ class Analyser {
     }
     std::vector<std::uint64_t> pointers;
     for (const FunctionFacts& facts : facts_) {
-      pointers.insert(pointers.end(), facts.addressed.begin(), facts.addressed.end());
+      for (const DataReference& reference : facts.data) {
+        if (reference.width == 0) pointers.push_back(reference.vaddr);
+      }
     }
     for (const Relocation& relocation : dynamic_.relocations) {
       if (relocation.kind == Relocation::Kind::kRelative) pointers.push_back(relocation.value);
@@ -263,7 +278,7 @@ class Analyser {
     std::sort(pointers.begin(), pointers.end());
     std::vector<std::uint64_t> named;
     for (const FunctionFacts& facts : facts_) {
-      named.insert(named.end(), facts.data.begin(), facts.data.end());
+      for (const DataReference& reference : facts.data) named.push_back(reference.vaddr);
     }
     std::sort(named.begin(), named.end());
     std::erase_if(cells_, [&](std::uint64_t cell) {
@@ -301,18 +316,11 @@ class Analyser {
     return target;
   }
 
-  /// Adds those of `targets`; of chunks, whose numbers are raw where `raw` is set.
-  Slice lay_targets(const std::vector<Target>& targets, bool raw, SummaryBuilder& builder) {
+  Slice lay_targets(const std::vector<Target>& targets, SummaryBuilder& builder) {
     std::vector<Target>& all = builder.arrays().targets;
-    Slice slice{static_cast<std::uint32_t>(all.size()), 0};
-    for (Target target : targets) {
-      if (raw && target.kind == Target::Kind::kChunk) {
-        target.index = map_.chunks()[target.index].number;
-        if (target.index == kNone) continue;
-      }
-      all.push_back(laid(target, builder));
-    }
-    slice.count = static_cast<std::uint32_t>(all.size()) - slice.begin;
+    const Slice slice{static_cast<std::uint32_t>(all.size()),
+                      static_cast<std::uint32_t>(targets.size())};
+    for (const Target& target : targets) all.push_back(laid(target, builder));
     return slice;
   }
 
@@ -356,7 +364,7 @@ class Analyser {
         for (const Value& value : fact.values) telling.insert(value.number);
       }
     }
-    for (std::uint64_t vaddr : facts.data) {
+    for (const auto& [vaddr, width] : facts.data) {
       const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
       if (segment == nullptr || segment->writable) continue;
       const std::optional<std::string_view> text = memory_.text(vaddr, kMaxText);
@@ -399,8 +407,10 @@ class Analyser {
     function.end = range.end;
     function.name = builder.text(range.name);
     if (range.personality != 0) {
-      if (const std::optional<Target> target = map_.referred(range.personality)) {
+      if (const std::optional<Target> target = map_.taken_code(range.personality)) {
         facts.targets.push_back(*target);
+      } else {
+        facts.data.push_back({range.personality, sizeof(std::uint64_t)});
       }
     }
     for (std::uint64_t pad : range.landing_pads) {
@@ -409,7 +419,10 @@ class Analyser {
         facts.targets.push_back({Target::Kind::kFunction, false, 0, other});
       }
     }
-    function.targets = lay_targets(facts.targets, false, builder);
+    for (const DataReference& reference : facts.data) {
+      data_->add_targets(reference, facts.targets);
+    }
+    function.targets = lay_targets(facts.targets, builder);
     function.calls.begin = static_cast<std::uint32_t>(arrays.calls.size());
     for (const CallFact& call : facts.calls) lay_call(call, builder);
     function.calls.count = static_cast<std::uint32_t>(arrays.calls.size()) - function.calls.begin;
@@ -436,9 +449,7 @@ class Analyser {
         if (function == kNone) continue;
         exported.target = {Target::Kind::kFunction, false, 0, function};
       } else {
-        const std::uint32_t chunk = map_.chunk_at(symbol.vaddr);
-        exported.target = {Target::Kind::kChunk, true, 0,
-                           chunk == kNone ? kNone : map_.chunks()[chunk].number};
+        exported.target = {Target::Kind::kChunk, true, 0, data_->chunk_at(symbol.vaddr)};
       }
       exported.name = builder.text(symbol.name);
       exported.version = builder.text(symbol.version);
@@ -468,7 +479,7 @@ class Analyser {
     lay(dynamic_.fini, arrays.fini);
     for (const ElfImage::Segment& segment : image_.segments()) {
       if (segment.type != PT_TLS) continue;
-      for (const ObjectMap::DataChunk& chunk : map_.chunks()) {
+      for (const DataMap::DataChunk& chunk : data_->chunks()) {
         if (chunk.number != kNone && chunk.end > segment.vaddr &&
             chunk.vaddr < segment.vaddr + segment.file_size) {
           arrays.always.push_back({Target::Kind::kChunk, true, 0, chunk.number});
@@ -519,10 +530,10 @@ class Analyser {
     }
     std::stable_sort(arrays.cells.begin(), arrays.cells.end(),
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
-    for (const ObjectMap::DataChunk& chunk : map_.chunks()) {
+    for (const DataMap::DataChunk& chunk : data_->chunks()) {
       if (chunk.number == kNone) continue;
       arrays.chunks.push_back({chunk.vaddr, chunk.end, builder.text(chunk.name),
-                               lay_targets(chunk.targets, true, builder), 0});
+                               lay_targets(chunk.targets, builder), 0});
     }
     lay_exports(builder);
     lay_roots(builder);
@@ -535,6 +546,7 @@ class Analyser {
   const FunctionTable& table_;
   X86Decoder decoder_;
   ObjectMap map_;
+  std::optional<DataMap> data_;
   FunctionFlow flow_;
   std::vector<FunctionFacts> facts_;
   std::vector<std::set<std::uint64_t>> entries_;

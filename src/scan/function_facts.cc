@@ -115,10 +115,8 @@ class Observer {
     targets.erase(std::unique(targets.begin(), targets.end(),
                               [&](const Target& a, const Target& b) { return key(a) == key(b); }),
                   targets.end());
-    for (std::vector<std::uint64_t>* each : {&facts_.data, &facts_.addressed}) {
-      std::sort(each->begin(), each->end());
-      each->erase(std::unique(each->begin(), each->end()), each->end());
-    }
+    std::sort(facts_.data.begin(), facts_.data.end());
+    facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
     return std::move(facts_);
   }
 
@@ -133,20 +131,26 @@ class Observer {
     return values;
   }
 
-  void refer(std::uint64_t vaddr, bool addressed) {
+  /// `width`: of a load there; 0: the address is taken.
+  void refer(std::uint64_t vaddr, unsigned width) {
     if (map_.is_code(vaddr)) {
       if (vaddr >= function_.start && vaddr < function_.end && vaddr != function_.start) return;
-      const std::optional<Target> target = map_.referred(vaddr);
+      const std::optional<Target> target = map_.taken_code(vaddr);
       if (!target) return;
       facts_.targets.push_back(*target);
       note_inside(*target, vaddr);
       return;
     }
-    facts_.data.push_back(vaddr);
-    if (addressed) facts_.addressed.push_back(vaddr);
-    if (const std::optional<Target> target = map_.referred(vaddr)) {
-      facts_.targets.push_back(*target);
-    }
+    if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
+  }
+
+  /// What an instruction with a constant address of data does there. One that takes it has no
+  /// width, and neither has one that repeats itself.
+  static unsigned loaded_width(const Insn& insn) {
+    constexpr std::uint32_t kCounts = 1u << kRdi | 1u << kRsi;
+    if (insn.op == InsnOp::kAddress || (insn.op == InsnOp::kOther && (insn.writes & kCounts)))
+      return 0;
+    return insn.memory_width;
   }
 
   void note_references(const Insn& insn) {
@@ -154,13 +158,13 @@ class Observer {
       // A call through a slot is noted as a call.
       const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
       if (!jumps || !slot_value(insn).is(Kind::kImport)) {
-        refer(static_cast<std::uint64_t>(insn.disp), insn.op == InsnOp::kAddress);
+        refer(static_cast<std::uint64_t>(insn.disp), loaded_width(insn));
       }
     } else if (insn.has_memory && map_.may_be_address(static_cast<std::uint64_t>(insn.disp))) {
-      refer(static_cast<std::uint64_t>(insn.disp), true);
+      refer(static_cast<std::uint64_t>(insn.disp), 0);
     }
     if (insn.has_imm && map_.may_be_address(static_cast<std::uint64_t>(insn.imm))) {
-      refer(static_cast<std::uint64_t>(insn.imm), true);
+      refer(static_cast<std::uint64_t>(insn.imm), 0);
     }
   }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "scan/data_map.h"
 #include "scan/flow.h"
 #include "scan/object_map.h"
 #include "scan/summary.h"
@@ -38,13 +39,12 @@ struct CellFact {
 };
 
 struct FunctionFacts {
-  std::vector<Target> targets;  ///< sorted, none twice; kImport: dynamic symbol
+  std::vector<Target> targets;  ///< no data; sorted, none twice; kImport: dynamic symbol
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<std::uint64_t> data;       ///< addresses of data that it refers to, sorted
-  std::vector<std::uint64_t> addressed;  ///< those of them whose address it takes, sorted
-  std::vector<std::uint64_t> outside;    ///< places inside of other functions that it goes to
+  std::vector<DataReference> data;     ///< sorted, none twice
+  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
   bool returns = false;
   bool calls_indirect = false;
   bool through_register = false;  ///< it calls what a register holds

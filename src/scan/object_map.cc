@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace sysnare {
 namespace {
 
 constexpr unsigned kWord = 8;
-/// sizeof(struct _IO_jump_t): 21 pointers (glibc 2.36 libio/libioP.h); its tables stand one behind
-/// the other in a section of their own, and no code reaches one through another.
-constexpr std::uint64_t kGlibcVtable = 168;
-
 /// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++
 /// ABI 2.
 constexpr std::array<std::string_view, 31> kNeverReturn = {
@@ -49,10 +46,6 @@ constexpr std::array<std::string_view, 31> kNeverReturn = {
     "siglongjmp",
 };
 
-bool is_table_of_slots(std::string_view section) {
-  return section == ".got" || section == ".got.plt";
-}
-
 /// Sections whose words no program follows as pointers.
 bool is_metadata(const ElfImage::Section& section) {
   constexpr std::array<std::string_view, 5> kNames = {".eh_frame", ".eh_frame_hdr",
@@ -85,23 +78,10 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   for (std::size_t i = 0; i < table.functions.size(); ++i) {
     never_return_[i] = name_never_returns(table.functions[i].name);
   }
-  cut_data();
-  take_relocations();
-  if (!dynamic.position_independent) take_words();
-  std::uint32_t number = 0;
-  for (DataChunk& chunk : chunks_) {
-    if (chunk.targets.empty()) continue;
-    chunk.number = number++;
-    const auto key = [](const Target& target) {
-      return std::pair{static_cast<unsigned>(target.kind), target.index};
-    };
-    std::sort(chunk.targets.begin(), chunk.targets.end(),
-              [&](const Target& a, const Target& b) { return key(a) < key(b); });
-    chunk.targets.erase(
-        std::unique(chunk.targets.begin(), chunk.targets.end(),
-                    [&](const Target& a, const Target& b) { return key(a) == key(b); }),
-        chunk.targets.end());
+  for (const Relocation& relocation : dynamic.relocations) {
+    if (relocation.kind == Relocation::Kind::kRelative) note_label(relocation.value);
   }
+  each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
   for (std::vector<std::uint64_t>& labels : labels_) {
     std::sort(labels.begin(), labels.end());
     labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
@@ -137,8 +117,10 @@ FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
   if (width == kWord) {
     if (const Relocation* relocation = relocation_at(vaddr)) {
       switch (relocation->kind) {
-        case Relocation::Kind::kRelative:
         case Relocation::Kind::kIndirect:
+          // A slot of the dynamic linker's; what it holds is among what the resolver refers to.
+          return FlowValue::address(relocation->value);
+        case Relocation::Kind::kRelative:
           if (is_read_only(vaddr)) return FlowValue::address(relocation->value);
           break;
         case Relocation::Kind::kSymbol:
@@ -204,14 +186,6 @@ std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {
   return static_cast<std::uint32_t>(std::prev(at) - table_.functions.begin());
 }
 
-std::uint32_t ObjectMap::chunk_at(std::uint64_t vaddr) const {
-  const auto at =
-      std::upper_bound(chunks_.begin(), chunks_.end(), vaddr,
-                       [](std::uint64_t of, const DataChunk& chunk) { return of < chunk.vaddr; });
-  if (at == chunks_.begin() || vaddr >= std::prev(at)->end) return kNone;
-  return static_cast<std::uint32_t>(std::prev(at) - chunks_.begin());
-}
-
 std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
   if (!is_code(vaddr)) return std::nullopt;
   const auto [at, is_new] = callees_.try_emplace(vaddr);
@@ -242,141 +216,58 @@ std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
   return found;
 }
 
-std::optional<Target> ObjectMap::referred(std::uint64_t vaddr) const {
-  if (is_code(vaddr)) {
-    std::optional<Target> target = callee(vaddr);
-    if (target) target->taken = true;
-    return target;
-  }
-  const std::uint32_t chunk = chunk_at(vaddr);
-  if (chunk == kNone || chunks_[chunk].number == kNone) return std::nullopt;
-  return Target{Target::Kind::kChunk, true, 0, chunks_[chunk].number};
+std::optional<Target> ObjectMap::taken_code(std::uint64_t vaddr) const {
+  std::optional<Target> target = callee(vaddr);
+  if (target) target->taken = true;
+  return target;
+}
+
+bool ObjectMap::is_data(std::uint64_t vaddr) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  return segment != nullptr && !segment->executable;
 }
 
 bool ObjectMap::may_be_address(std::uint64_t number) const {
   return !dynamic_.position_independent && number >= lowest_ && number < highest_;
 }
 
-void ObjectMap::cut_range(std::uint64_t begin, std::uint64_t end) {
-  if (begin < end) chunks_.push_back({begin, end, {}, {}, kNone});
+bool ObjectMap::has_pointers(const ElfImage::Section& section) {
+  // .tbss has no place in memory: its address is that of what comes next.
+  const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
+  return (section.flags & SHF_ALLOC) && !(section.flags & SHF_EXECINSTR) && !no_place &&
+         section.size != 0 && !is_metadata(section) && section.vaddr + section.size > section.vaddr;
 }
 
-void ObjectMap::cut_data() {
-  const auto by_symbols = [&](std::uint64_t begin, std::uint64_t end) {
-    auto at = std::lower_bound(
-        table_.data.begin(), table_.data.end(), begin,
-        [](const DataSymbol& symbol, std::uint64_t from) { return symbol.vaddr < from; });
-    for (; at != table_.data.end() && at->vaddr < end; ++at) {
-      if (at->vaddr < begin || at->size == 0) continue;  // inside of one that came before
-      cut_range(begin, at->vaddr);
-      const std::uint64_t stop = at->size > end - at->vaddr ? end : at->vaddr + at->size;
-      chunks_.push_back({at->vaddr, stop, at->name, {}, kNone});
-      begin = stop;
+/// A label inside of a function whose address stands in data.
+void ObjectMap::note_label(std::uint64_t value) {
+  if (!is_code(value)) return;
+  const std::optional<Target> target = callee(value);
+  if (!target || target->kind != Target::Kind::kFunction) return;
+  const FunctionRange& function = table_.functions[target->index];
+  if (value > function.start && value < function.end) labels_[target->index].push_back(value);
+}
+
+void ObjectMap::each_word_address(
+    const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
+  if (dynamic_.position_independent || table_.is_go) return;
+  const auto walk = [&](std::uint64_t begin, std::uint64_t end) {
+    const std::span<const std::uint8_t> bytes = memory_.from(begin);
+    for (std::uint64_t at = (begin + kWord - 1) / kWord * kWord;
+         at + kWord <= end && at - begin + kWord <= bytes.size(); at += kWord) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + (at - begin), sizeof word);
+      if (word >= lowest_ && word < highest_) visit(at, word);
     }
-    cut_range(begin, end);
   };
   bool sections = false;
   for (const ElfImage::Section& section : image_.sections()) {
-    // .tbss has no place in memory: its address is that of what comes next.
-    const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
-    if (!(section.flags & SHF_ALLOC) || (section.flags & SHF_EXECINSTR) || no_place ||
-        section.size == 0 || is_metadata(section) || section.vaddr + section.size < section.vaddr) {
-      continue;
-    }
+    if (!has_pointers(section)) continue;
     sections = true;
-    const std::uint64_t end = section.vaddr + section.size;
-    const std::uint64_t step = is_table_of_slots(section.name)       ? kWord
-                               : section.name == "__libc_IO_vtables" ? kGlibcVtable
-                                                                     : 0;
-    if (step == 0 || section.size / step > kMaxDynamicEntries) {
-      by_symbols(section.vaddr, end);
-      continue;
-    }
-    for (std::uint64_t at = section.vaddr; at < end; at += step) {
-      cut_range(at, std::min(at + step, end));
-    }
+    walk(section.vaddr, section.vaddr + section.size);
   }
-  if (!sections) {
-    for (const ImageMemory::Segment& segment : memory_.segments()) {
-      if (!segment.executable) by_symbols(segment.vaddr, segment.memory_end);
-    }
-  }
-  std::stable_sort(chunks_.begin(), chunks_.end(),
-                   [](const DataChunk& a, const DataChunk& b) { return a.vaddr < b.vaddr; });
-  // Hostile section tables overlap: the earlier one keeps what both want.
-  std::uint64_t reached = 0;
-  for (DataChunk& chunk : chunks_) {
-    chunk.vaddr = std::max(chunk.vaddr, reached);
-    chunk.end = std::max(chunk.end, chunk.vaddr);
-    reached = std::max(reached, chunk.end);
-  }
-  std::erase_if(chunks_, [](const DataChunk& chunk) { return chunk.vaddr == chunk.end; });
-  // Chunks get numbers once their targets are known: until then each counts as one that has some.
-  for (std::size_t i = 0; i < chunks_.size(); ++i) {
-    chunks_[i].number = static_cast<std::uint32_t>(i);
-  }
-}
-
-std::optional<Target> ObjectMap::pointed(std::uint64_t value) {
-  if (!is_code(value)) {
-    const std::uint32_t chunk = chunk_at(value);
-    if (chunk == kNone) return std::nullopt;
-    return Target{Target::Kind::kChunk, true, 0, chunk};  // renumbered by the summary
-  }
-  std::optional<Target> target = referred(value);
-  if (target && target->kind == Target::Kind::kFunction) {
-    const FunctionRange& function = table_.functions[target->index];
-    if (value > function.start && value < function.end) labels_[target->index].push_back(value);
-  }
-  return target;
-}
-
-void ObjectMap::add_target(std::uint64_t vaddr, const Target& target) {
-  const std::uint32_t chunk = chunk_at(vaddr);
-  if (chunk != kNone) chunks_[chunk].targets.push_back(target);
-}
-
-void ObjectMap::take_relocations() {
-  for (const Relocation& relocation : dynamic_.relocations) {
-    switch (relocation.kind) {
-      case Relocation::Kind::kRelative:
-      case Relocation::Kind::kIndirect:
-        if (const std::optional<Target> target = pointed(relocation.value)) {
-          add_target(relocation.vaddr, *target);
-        }
-        break;
-      case Relocation::Kind::kSymbol: {
-        const DynamicSymbol& symbol = dynamic_.symbols[relocation.symbol];
-        if (symbol.defined && (symbol.binding == STB_LOCAL || symbol.name.empty())) {
-          if (const std::optional<Target> target = pointed(symbol.vaddr + relocation.value)) {
-            add_target(relocation.vaddr, *target);
-          }
-          break;
-        }
-        add_target(relocation.vaddr, {Target::Kind::kImport, true, 0, relocation.symbol});
-        break;
-      }
-      case Relocation::Kind::kCopy:
-        add_target(relocation.vaddr, {Target::Kind::kImport, true, 0, relocation.symbol});
-        break;
-      case Relocation::Kind::kOther:
-        break;
-    }
-  }
-}
-
-/// A program that is loaded where it was linked has pointers in its data, and nothing tells them
-/// from other words.
-void ObjectMap::take_words() {
-  for (std::size_t i = 0; i < chunks_.size(); ++i) {
-    const std::uint64_t end = chunks_[i].end;
-    const std::span<const std::uint8_t> bytes = memory_.from(chunks_[i].vaddr);
-    for (std::uint64_t at = (chunks_[i].vaddr + kWord - 1) / kWord * kWord;
-         at + kWord <= end && at - chunks_[i].vaddr + kWord <= bytes.size(); at += kWord) {
-      const std::uint64_t word = *memory_.word(at, kWord);
-      if (word < lowest_ || word >= highest_) continue;
-      if (const std::optional<Target> target = pointed(word)) chunks_[i].targets.push_back(*target);
-    }
+  if (sections) return;
+  for (const ImageMemory::Segment& segment : memory_.segments()) {
+    if (!segment.executable) walk(segment.vaddr, segment.memory_end);
   }
 }
 

@@ -1,11 +1,8 @@
 #pragma once
 // What stands at each address of one object: which function, which data, which import?
-//
-// Data is cut into chunks, each live as a whole once anything refers to it: by the sizes of
-// symbols; a slot of .got each; what no symbol covers between two of them stays one chunk, since
-// code reaches an array through its first element alone.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,19 +38,12 @@ class ObjectMap : public FlowContext {
   /// From now on, calling `function` never returns.
   void set_never_returns(std::uint32_t function) { never_return_[function] = 1; }
 
-  struct DataChunk {
-    std::uint64_t vaddr = 0;
-    std::uint64_t end = 0;
-    std::string name;
-    std::vector<Target> targets;
-    std::uint32_t number = kNone;  ///< among those that have targets
-  };
-
   /// What calling `vaddr` calls: a stub of the procedure linkage table is its import. kImport has
   /// the index of the dynamic symbol; nothing where there is no code.
   [[nodiscard]] std::optional<Target> callee(std::uint64_t vaddr) const;
-  /// What referring to `vaddr` refers to; nothing where that is nothing that matters.
-  [[nodiscard]] std::optional<Target> referred(std::uint64_t vaddr) const;
+  /// The same for an address that is taken; nothing for what is no code.
+  [[nodiscard]] std::optional<Target> taken_code(std::uint64_t vaddr) const;
+  [[nodiscard]] bool is_data(std::uint64_t vaddr) const;
   /// Whether `number` can be an address of the image: in programs that are loaded where they are
   /// linked any immediate can.
   [[nodiscard]] bool may_be_address(std::uint64_t number) const;
@@ -61,21 +51,24 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] bool is_read_only(std::uint64_t vaddr) const;
 
   [[nodiscard]] std::uint32_t function_at(std::uint64_t vaddr) const;
-  [[nodiscard]] std::uint32_t chunk_at(std::uint64_t vaddr) const;  ///< index into chunks()
-  [[nodiscard]] std::span<const DataChunk> chunks() const { return chunks_; }
   /// Labels inside of functions whose address stands in data, by function.
   [[nodiscard]] std::span<const std::vector<std::uint64_t>> labels() const { return labels_; }
 
+  /// A program that is loaded where it was linked has pointers in its data, and nothing tells them
+  /// from other words: calls `visit` with each aligned word that can be one.
+  void each_word_address(
+      const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const;
+  /// Whether the section's words can be pointers that the program follows.
+  static bool has_pointers(const ElfImage::Section& section);
+
+  [[nodiscard]] const ElfImage& image() const { return image_; }
+  [[nodiscard]] const ImageMemory& memory() const { return memory_; }
+  [[nodiscard]] const Dynamic& dynamic() const { return dynamic_; }
+  [[nodiscard]] const FunctionTable& table() const { return table_; }
+
  private:
   [[nodiscard]] const Relocation* relocation_at(std::uint64_t vaddr) const;
-  [[nodiscard]] std::optional<Target> target_of(const Relocation& relocation);
-  void cut_data();
-  void cut_range(std::uint64_t begin, std::uint64_t end);
-  void take_relocations();
-  void take_words();
-  void add_target(std::uint64_t vaddr, const Target& target);
-  /// As referred(), for words of data: labels inside of functions are noted.
-  std::optional<Target> pointed(std::uint64_t value);
+  void note_label(std::uint64_t value);
 
   const ElfImage& image_;
   const ImageMemory& memory_;
@@ -84,7 +77,6 @@ class ObjectMap : public FlowContext {
   const X86Decoder& decoder_;
   std::uint64_t lowest_ = 0;
   std::uint64_t highest_ = 0;
-  std::vector<DataChunk> chunks_;
   std::vector<std::vector<std::uint64_t>> labels_;
   std::vector<std::uint8_t> never_return_;  ///< by function
   mutable std::unordered_map<std::uint64_t, std::optional<Target>> callees_;

@@ -59,6 +59,18 @@ bool is_glibc(const Summary& summary) {
          soname == "libdl.so.2";
 }
 
+/// "libgcc_s.so.1", "libx.so"; not the beginning of such a name.
+bool names_library(std::string_view text) {
+  const std::size_t mark = text.find(".so");
+  if (!text.starts_with("lib") || mark == std::string_view::npos ||
+      text.find_first_of("%/ :") != std::string_view::npos) {
+    return false;
+  }
+  const std::string_view behind = text.substr(mark + 3);
+  return behind.empty() ||
+         (behind.size() > 1 && behind[0] == '.' && behind[1] >= '0' && behind[1] <= '9');
+}
+
 class Finder {
  public:
   Finder(const CallGraph& graph, const Reached& live, const NumberSearch& numbers,
@@ -162,6 +174,10 @@ class Finder {
   }
 
   void add_exec(std::optional<std::string> path, const Reason& who) {
+    for (const LoadedObject& object : graph_.objects()) {
+      // ld.so executes a program only when it was itself started as one (glibc 2.36, elf/rtld.c).
+      if (object.path == who.object && object.role == LoadedObject::Role::kInterpreter) return;
+    }
     result_.execs.push_back({std::move(path), who.object, who.function});
   }
 
@@ -180,8 +196,7 @@ class Finder {
         requests_.emplace("nss:", graph_.reason(node));
       } else if (text.find("gconv") != std::string_view::npos) {
         requests_.emplace("gconv:", graph_.reason(node));
-      } else if (text.starts_with("lib") && text.find(".so") != std::string_view::npos &&
-                 text.find_first_of("%/ :") == std::string_view::npos) {
+      } else if (names_library(text)) {
         request(std::string(text), graph_.reason(node));
       }
     }
