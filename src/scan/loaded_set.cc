@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 
@@ -29,6 +30,27 @@ void add_expanded(const std::vector<std::string>& list, const std::string& path,
     }
     to.push_back(std::move(each));
   }
+}
+
+constexpr const char* kPreload = "/etc/ld.so.preload";
+constexpr std::size_t kMaxPreload = 1u << 20;
+
+/// Names with blanks or colons between, and comments (do_preload(), elf/rtld.c).
+std::vector<std::string> preloaded(const Surroundings& around) {
+  std::vector<std::string> names;
+  const std::string text = read_beginning(around, kPreload, kMaxPreload);
+  for (std::string_view line : split(text, '\n')) {
+    line = line.substr(0, line.find('#'));
+    std::string name;
+    for (const char c : std::string(line) + ' ') {
+      if (c != ' ' && c != '\t' && c != ':' && c != '\r') {
+        name += c;
+      } else if (!name.empty()) {
+        names.push_back(std::exchange(name, {}));
+      }
+    }
+  }
+  return names;
 }
 
 /// Names that musl's dynamic linker takes for itself (ldso/dynlink.c, load_library()).
@@ -147,6 +169,14 @@ Result<void> LoadedSet::load_program(const std::string& path) {
       if (Result<ObjectFile> file = store_.open(interpreter_, false); file) {
         if (!file->head.soname.empty()) by_name_.emplace(file->head.soname, interpreter_);
       }
+    }
+  }
+  if (!interpreter_.empty() && !musl_) {
+    for (const std::string& name : preloaded(around_)) {
+      const std::optional<std::string> found = search(name, 0);
+      if (!found) continue;  // ld.so says so and goes on
+      Result<std::size_t> added = add(*found, 0, LoadedObject::Role::kLibrary, kPreload);
+      if (!added) unreadable_.emplace(*found, added.error().message);
     }
   }
   add_needed_of(0);

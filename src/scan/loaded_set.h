@@ -4,7 +4,8 @@
 // Source: ld.so(8) and elf/dl-load.c, elf/dl-deps.c of glibc 2.36 (breadth-first by DT_NEEDED; a
 // name that is the soname of a loaded object is that object; DT_RPATH of the one who asks and of
 // those who had it loaded, unless it has a DT_RUNPATH); musl's ldso/dynlink.c (libc and its parts
-// are the dynamic linker itself). Not modelled: LD_PRELOAD, LD_LIBRARY_PATH, LD_AUDIT.
+// are the dynamic linker itself); /etc/ld.so.preload. Not modelled: LD_PRELOAD, LD_LIBRARY_PATH,
+// LD_AUDIT.
 
 #include <deque>
 #include <functional>

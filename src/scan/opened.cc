@@ -1,13 +1,11 @@
 #include "scan/opened.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <set>
 
-#include "base/file.h"
 #include "base/text.h"
 
 namespace sysnare {
@@ -25,15 +23,6 @@ constexpr std::array<const char*, 4> kGconvDirectories = {"/usr/lib/x86_64-linux
 std::string asked_by(const OpenRequest& request, std::string_view what) {
   return fmt::format("{} in {}{}{}", what, request.function, request.object.empty() ? "" : " of ",
                      request.object);
-}
-
-std::string read_text(const Surroundings& around, const char* path) {
-  Result<Fd> file = around.open(path);
-  if (!file) return {};
-  std::string text(kMaxNsswitch, '\0');
-  const ssize_t got = ::pread(file->get(), text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
 }
 
 bool is_library_name(std::string_view name) {
@@ -100,7 +89,8 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
   const std::string_view name = request.name;
   if (name.starts_with(kNss)) {
     const std::string_view database = name.substr(kNss.size());
-    for (const std::string& service : nss_services(read_text(around, kNsswitch), database)) {
+    for (const std::string& service :
+         nss_services(read_beginning(around, kNsswitch, kMaxNsswitch), database)) {
       if (service.find('/') != std::string::npos) continue;
       const auto path = set.find(fmt::format("libnss_{}.so.2", service), request.object);
       // One that is not installed is passed over (nss/nss_module.c, glibc 2.36).

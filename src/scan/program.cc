@@ -1,7 +1,6 @@
 #include "scan/program.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -135,15 +134,6 @@ Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const 
   return evidence;
 }
 
-std::string beginning_of(const Surroundings& around, const std::string& path) {
-  Result<Fd> file = around.open(path);
-  if (!file) return {};
-  std::string text(kScriptBytes, '\0');
-  const ssize_t got = ::pread(file->get(), text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
-}
-
 /// What `env [OPTION]... [NAME=VALUE]... COMMAND` starts; empty: not known.
 std::string started_by_env(std::string_view argument) {
   for (const std::string_view word : split(argument, ' ')) {
@@ -178,7 +168,7 @@ void join(Evidence& into, Evidence more) {
 
 Result<Evidence> scan_any(const Surroundings& around, ScanCache& cache, const std::string& path,
                           const ScanOptions& options, int depth) {
-  const std::optional<ScriptLine> script = script_line(beginning_of(around, path));
+  const std::optional<ScriptLine> script = script_line(read_beginning(around, path, kScriptBytes));
   if (!script) return scan_image(around, cache, path, options);
   if (depth >= kMaxScriptDepth) {
     return fail(Errc::kBadInput, "{}: scripts that are run by scripts, more than {} deep",

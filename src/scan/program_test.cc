@@ -121,6 +121,22 @@ TEST(ScanProgram, LoadsBreadthFirstAndEachOnce) {
   EXPECT_TRUE(parse_evidence(write_evidence(evidence), "f").has_value());
 }
 
+TEST(ScanProgram, TakesWhatIsPreloadedBeforeAllElse) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+  f.around.put("/bin/static", FakeObject{});
+  f.around.put("/lib/libpre.so", FakeObject{});
+  f.around.put("/opt/second.so", FakeObject{});
+  f.around.put_text("/etc/ld.so.preload", "# none.so\nlibpre.so:/gone.so /opt/second.so # x\n");
+  EXPECT_THAT(reasons(f.scan("/bin/x")), ElementsAre());
+  EXPECT_THAT(f.linked, ElementsAre("/bin/x (program)", "/lib/libpre.so (library)",
+                                    "/opt/second.so (library)", "/lib/libc.so.6 (library)",
+                                    std::string(kLoader) + " (interpreter)"));
+  f.scan("/bin/static");
+  EXPECT_THAT(f.linked, ElementsAre("/bin/static (program)"));
+}
+
 TEST(ScanProgram, SearchesAsTheOneWhoAsks) {
   struct Case {
     const char* why;

@@ -4,6 +4,7 @@
 // Everything that decides which objects a program loads passes here, so that an earlier result can
 // be checked by asking the same again (scan/result_file.h), and tests can answer as they like.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,6 +45,9 @@ class Surroundings {
   [[nodiscard]] virtual std::optional<std::string> find_library(
       const LibraryQuestion& question) const = 0;
 };
+
+/// The beginning of a file, at most `limit` bytes; empty where it cannot be read.
+std::string read_beginning(const Surroundings& around, const std::string& path, std::size_t limit);
 
 /// Those of a file tree, which must outlive them.
 std::unique_ptr<Surroundings> surroundings_of(const FileTree& tree);
