@@ -78,7 +78,7 @@ void ExecFinder::add_all(std::uint32_t node, const TextArgument& path) {
 void ExecFinder::find_calls() {
   std::vector<std::vector<std::uint32_t>> by_name;
   for (const Exec& exec : kExecs) {
-    by_name.push_back(library_functions(graph_, exec.name));
+    by_name.push_back(graph_.library_functions(exec.name));
     functions_.insert(functions_.end(), by_name.back().begin(), by_name.back().end());
   }
   std::sort(functions_.begin(), functions_.end());

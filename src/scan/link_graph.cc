@@ -37,9 +37,14 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   }
   first_.push_back(node);
   import_.push_back(import);
+  object_.reserve(node);
+  for (std::uint32_t i = 0; i < objects.size(); ++i) {
+    object_.insert(object_.end(), first_[i + 1] - first_[i], i);
+  }
   resolved_.assign(import, Slice{kNone, 0});
   has_extra_.assign(node, 0);
   find_c_library();
+  index_static_names();
   link_copies();
 }
 
@@ -47,8 +52,11 @@ void LinkGraph::find_c_library() {
   c_library_.assign(objects_.size(), 0);
   for (std::uint32_t i = 0; i < objects_.size(); ++i) {
     const LoadedObject& object = objects_[i];
+    // A static program may still open libraries, but begins alone.
+    is_static_ = is_static_ &&
+                 (object.role == LoadedObject::Role::kOpened ||
+                  (object.role == LoadedObject::Role::kProgram && object.summary.interpreter == 0));
     if (object.role == LoadedObject::Role::kInterpreter) {
-      is_static_ = false;
       c_library_[i] = 1;
       // musl's linker is its C library: what holds for a linker apart does not hold for it.
       bool has_start = false;
@@ -63,6 +71,27 @@ void LinkGraph::find_c_library() {
     }
   }
   if (is_static_ && !objects_.empty() && !objects_[0].summary.is_go) c_library_[0] = 1;
+}
+
+void LinkGraph::index_static_names() {
+  if (!is_static_ || c_library_[0] == 0) return;
+  const Summary& summary = objects_[0].summary;
+  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
+    const std::string_view name = text_of(summary, summary.functions[i].name);
+    if (!name.empty()) static_names_.emplace(name, i);
+  }
+}
+
+std::vector<std::uint32_t> LinkGraph::library_functions(std::string_view name) const {
+  std::vector<std::uint32_t> found;
+  for (const std::uint32_t node : named(name)) {
+    if (is_c_library(object_of(node)) && function(node) != nullptr) found.push_back(node);
+  }
+  const auto [begin, end] = static_names_.equal_range(name);
+  for (auto row = begin; row != end; ++row) found.push_back(node_of_function(0, row->second));
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
 }
 
 void LinkGraph::link_copies() {
@@ -82,11 +111,6 @@ void LinkGraph::link_copies() {
       }
     }
   }
-}
-
-std::uint32_t LinkGraph::object_of(std::uint32_t node) const {
-  const auto after = std::upper_bound(first_.begin(), first_.end(), node);
-  return static_cast<std::uint32_t>(after - first_.begin() - 1);
 }
 
 const Function* LinkGraph::function(std::uint32_t node) const {

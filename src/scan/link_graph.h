@@ -38,7 +38,7 @@ class LinkGraph {
   [[nodiscard]] const std::vector<LoadedObject>& objects() const { return objects_; }
   [[nodiscard]] const Scope& scope() const { return scope_; }
   [[nodiscard]] std::uint32_t size() const { return first_.back(); }
-  [[nodiscard]] std::uint32_t object_of(std::uint32_t node) const;
+  [[nodiscard]] std::uint32_t object_of(std::uint32_t node) const { return object_[node]; }
   [[nodiscard]] const Summary& summary_of(std::uint32_t node) const {
     return objects_[object_of(node)].summary;
   }
@@ -62,6 +62,8 @@ class LinkGraph {
   [[nodiscard]] std::uint32_t node_of(const Definition& definition) const;
   /// Every node that a symbol of this name stands for, in any object.
   [[nodiscard]] std::vector<std::uint32_t> named(std::string_view name) const;
+  /// The functions of the C library that have this name; in a static program, of its functions.
+  [[nodiscard]] std::vector<std::uint32_t> library_functions(std::string_view name) const;
 
   /// `from` also takes the address of `to`. Returns whether that is new.
   bool add_edge(std::uint32_t from, std::uint32_t to);
@@ -91,10 +93,12 @@ class LinkGraph {
  private:
   void link_copies();
   void find_c_library();
+  void index_static_names();
 
   const std::vector<LoadedObject>& objects_;
   Scope scope_;
   std::vector<std::uint32_t> first_;   ///< node of each object's first function; then the end
+  std::vector<std::uint32_t> object_;  ///< of each node
   std::vector<std::uint32_t> import_;  ///< first import of each object in resolved_; then the end
   std::vector<Slice> resolved_;        ///< into found_; begin kNone: not looked up yet
   std::vector<std::uint32_t> found_;
@@ -104,6 +108,7 @@ class LinkGraph {
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> extra_;
   std::unordered_set<std::uint64_t> known_extra_;  ///< from << 32 | to
   std::vector<std::uint8_t> c_library_;
+  std::unordered_multimap<std::string_view, std::uint32_t> static_names_;
   std::uint32_t interpreter_ = kNone;
   bool is_static_ = true;
 };

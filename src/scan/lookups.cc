@@ -19,7 +19,7 @@ void reach_named(const LinkGraph& graph, std::uint32_t from, std::string_view na
 std::vector<std::uint32_t> named_by_dlopen(LinkGraph& graph, Texts& texts, Numbers& numbers) {
   std::vector<std::string> names;
   for (const Opener& opener : kOpeners) {
-    for (const std::uint32_t function : library_functions(graph, opener.name)) {
+    for (const std::uint32_t function : graph.library_functions(opener.name)) {
       for (const Numbers::Caller& caller : numbers.callers(function)) {
         if (is_own_call(graph, caller.node, opener.name)) continue;
         for (std::string& text :
@@ -49,7 +49,7 @@ void follow_dlsym(LinkGraph& graph, Numbers& numbers, NewEdges& edges) {
   Texts texts(graph.objects());
   std::vector<std::uint32_t> unknown;
   for (const std::string_view finder : kFinders) {
-    for (const std::uint32_t function : library_functions(graph, finder)) {
+    for (const std::uint32_t function : graph.library_functions(finder)) {
       for (const Numbers::Caller& caller : numbers.callers(function)) {
         if (is_own_call(graph, caller.node, finder)) continue;
         const TextArgument name =

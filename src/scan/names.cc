@@ -38,25 +38,6 @@ std::optional<std::string_view> Texts::at(std::uint32_t object, std::uint64_t va
   return text_of(summary, text->second);
 }
 
-std::vector<std::uint32_t> library_functions(const LinkGraph& graph, std::string_view name) {
-  std::vector<std::uint32_t> found;
-  for (const std::uint32_t node : graph.named(name)) {
-    if (graph.is_c_library(graph.object_of(node)) && graph.function(node) != nullptr) {
-      found.push_back(node);
-    }
-  }
-  if (!graph.is_static() || !graph.is_c_library(0)) return found;
-  const Summary& summary = graph.objects()[0].summary;
-  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
-    if (text_of(summary, summary.functions[i].name) == name) {
-      found.push_back(graph.node_of_function(0, i));
-    }
-  }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return found;
-}
-
 TextArgument text_of_answer(Texts& texts, const Answer& answer) {
   TextArgument argument;
   argument.doubt = answer.doubt;

@@ -48,9 +48,6 @@ class Texts {
   std::unordered_map<std::uint32_t, std::vector<std::pair<std::uint64_t, std::uint32_t>>> sorted_;
 };
 
-/// The functions of the C library that have this name (of a static program: its functions).
-std::vector<std::uint32_t> library_functions(const LinkGraph& graph, std::string_view name);
-
 /// What an argument can be.
 struct TextArgument {
   std::vector<std::string> texts;

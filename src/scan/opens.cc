@@ -78,7 +78,7 @@ void Finder::open_point(std::uint32_t node, std::string reason) {
 void Finder::find_dlopen() {
   std::vector<std::uint32_t> all;
   for (const Opener& opener : kOpeners) {
-    for (const std::uint32_t function : library_functions(graph_, opener.name)) {
+    for (const std::uint32_t function : graph_.library_functions(opener.name)) {
       all.push_back(function);
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, opener.name)) continue;
@@ -106,7 +106,7 @@ void Finder::find_dlopen() {
 
 void Finder::find_unknown_dlsym() {
   for (const std::string_view finder : kFinders) {
-    for (const std::uint32_t function : library_functions(graph_, finder)) {
+    for (const std::uint32_t function : graph_.library_functions(finder)) {
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, finder)) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())

@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace sysnare {
 namespace {
@@ -46,14 +47,11 @@ constexpr std::string_view kErrorExits[] = {
     "runtime.crash",
 };
 
-bool is_error_exit(std::string_view name) {
-  return std::find(std::begin(kErrorExits), std::end(kErrorExits), name) != std::end(kErrorExits);
-}
-
 NodeSet find_error_exits(const LinkGraph& graph, const Reach& reach) {
+  const std::unordered_set<std::string_view> names(std::begin(kErrorExits), std::end(kErrorExits));
   NodeSet exits(graph.size(), 0);
   for (const std::uint32_t node : reach.order()) {
-    if (is_error_exit(graph.symbol(node))) exits[node] = 1;
+    if (names.contains(graph.symbol(node))) exits[node] = 1;
   }
   // A function with two names has one of them in Function::name.
   for (const std::string_view name : kErrorExits) {

@@ -43,7 +43,7 @@ using Values = std::vector<Value>;
 struct Given {
   std::uint8_t reg = 0;
   Values values;
-  std::vector<std::pair<int, Values>> words;  ///< at the stack address that it passes
+  std::vector<std::pair<int, Values>> words = {};  ///< at the stack address that it passes
 };
 
 inline Target function_target(std::uint32_t index, bool taken = false) {
