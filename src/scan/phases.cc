@@ -158,14 +158,24 @@ bool passes_on(const LinkGraph& graph, std::uint32_t node, std::uint32_t taken) 
   return false;
 }
 
+std::uint32_t entry_node(const LinkGraph& graph, std::uint32_t object) {
+  if (object == kNone || graph.objects()[object].summary.entry == 0) return kNone;
+  const Summary& summary = graph.objects()[object].summary;
+  const std::uint32_t function = function_covering(summary, summary.entry);
+  return function == kNone ? kNone : graph.node_of_function(object, function);
+}
+
 /// Adds to `main` whatever `load` leaves behind an address of.
 void add_taken(LinkGraph& graph, const Reach& load, Reach& main) {
   const std::uint32_t interpreter = graph.interpreter();
+  // The linker compares its own entry with the program's, to see whether it was started by itself.
+  const std::uint32_t own_entry = entry_node(graph, interpreter);
   for (const std::uint32_t node : load.order()) {
     const bool is_linker = interpreter != kNone && graph.object_of(node) == interpreter;
     if (is_linker && graph.function(node) == nullptr) continue;
     graph.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge edge) {
       if (edge != LinkGraph::Edge::kTaken || graph.function(to) == nullptr) return;
+      if (is_linker && to == own_entry) return;
       if (is_linker && graph.object_of(to) == interpreter && passes_on(graph, node, to)) return;
       main.add(to, node);
     });
@@ -188,10 +198,22 @@ void add_targets(LinkGraph& graph, std::uint32_t object, std::span<const Target>
   }
 }
 
+/// Whether `name` of an opened object is asked for by name. glibc asks a name service for _nss_SERVICE_CALL
+/// (nss/nss_module.c) and a converter for gconv, gconv_init and gconv_end (iconv/gconv_dl.c); what an
+/// opened object needs is reached through its imports, and by dlsym with a constant name.
+bool is_asked_for(const LoadedObject& object, std::string_view name) {
+  if (object.why.ends_with(" needs it")) return false;
+  if (object.why.starts_with("a name service")) return name.starts_with("_nss_");
+  if (object.why.starts_with("a converter")) return name.starts_with("gconv");
+  return true;
+}
+
 void add_exports(const LinkGraph& graph, std::uint32_t object, const std::string& what,
                  std::uint8_t phases, std::vector<Root>& roots) {
   const std::size_t count = graph.objects()[object].summary.exports.size();
   for (std::uint32_t i = 0; i < count; ++i) {
+    const Summary& summary = graph.objects()[object].summary;
+    if (!is_asked_for(graph.objects()[object], summary.at(summary.exports[i].name))) continue;
     const std::uint32_t node = graph.node_of({object, i});
     if (node != kNone) roots.push_back({node, object, what, phases});
   }
