@@ -143,12 +143,12 @@ MainPoint find_main(LinkGraph& graph) {
   return point;
 }
 
-/// Whether the function `node` of the dynamic linker passes `taken` to a function of its own.
+/// Whether the function `node` of the dynamic linker passes `taken` to a function of its own, or to
+/// one that libc may put in its place (_dl_catch_error).
 bool passes_on(const LinkGraph& graph, std::uint32_t node, std::uint32_t taken) {
   const Summary& summary = graph.summary_of(node);
   const Function* to = graph.function(taken);
   for (const CallSite& call : cut(summary.calls, graph.function(node)->calls)) {
-    if (call.target.kind != Target::Kind::kFunction) continue;
     for (const Passed& passed : cut(summary.passed, call.passed)) {
       for (const Value& value : cut(summary.values, passed.values)) {
         if (value.kind == Value::Kind::kAddress && value.number == to->start) return true;
