@@ -159,7 +159,8 @@ class Analyser {
       if (!any) return;
       for (std::uint32_t i = 0; i < count; ++i) {
         const auto calls_one = [&](const CallFact& call) {
-          return call.target.kind == Target::Kind::kFunction && is_new[call.target.index];
+          return call.target.kind == Target::Kind::kFunction && call.target.index != kNone &&
+                 is_new[call.target.index];
         };
         if (std::any_of(facts_[i].calls.begin(), facts_[i].calls.end(), calls_one)) {
           follow(i, false);
@@ -179,42 +180,80 @@ class Analyser {
   void follow_values() {
     const std::size_t count = facts_.size();
     asking_.assign(count, 0);
-    std::vector<std::vector<std::uint32_t>> callers(count);
-    std::vector<std::uint8_t> wanted(count, 0);
-    std::vector<std::uint32_t> todo;
-    const auto want = [&](std::uint32_t i) {
-      if (wanted[i]) return;
-      wanted[i] = 1;
-      todo.push_back(i);
-    };
+    wanted_.assign(count, kNotWanted);
+    callers_.resize(count);
     for (std::uint32_t i = 0; i < count; ++i) {
       bool telling = false;
       for (const CallFact& call : facts_[i].calls) {
-        if (call.target.kind == Target::Kind::kFunction) {
-          callers[call.target.index].push_back(i);
-        } else {
+        if (call.target.kind == Target::Kind::kImport) {
           telling = telling || is_telling(import_name(call.target));
+        } else if (call.target.index != kNone) {
+          callers_[call.target.index].push_back(i);
         }
       }
       const bool hands_on = is_linker() && std::any_of(facts_[i].targets.begin(),
                                                        facts_[i].targets.end(), is_taken_function);
       if (telling || hands_on || !facts_[i].sites.empty() || facts_[i].through_register) want(i);
     }
-    while (!todo.empty()) {
-      const std::uint32_t i = todo.back();
-      todo.pop_back();
-      if (wanted[i] == 1) {
-        wanted[i] = 2;
+    follow_wanted();
+    find_held();
+  }
+
+  void want(std::uint32_t i) {
+    if (wanted_[i] != kNotWanted) return;
+    wanted_[i] = kWanted;
+    todo_.push_back(i);
+  }
+
+  void follow_wanted() {
+    while (!todo_.empty()) {
+      const std::uint32_t i = todo_.back();
+      todo_.pop_back();
+      if (wanted_[i] == kWanted) {
+        wanted_[i] = kFollowed;
         follow(i, true);
       }
       if (asking_[i] || !asks(facts_[i])) continue;
       asking_[i] = 1;
-      for (std::uint32_t caller : callers[i]) {
+      for (std::uint32_t caller : callers_[i]) {
         want(caller);
         // Followed already, but what it passes on may matter only now.
-        if (wanted[caller] == 2 && !asking_[caller]) todo.push_back(caller);
+        if (wanted_[caller] == kFollowed && !asking_[caller]) todo_.push_back(caller);
       }
     }
+  }
+
+  /// Finds the functions whose numbers depend on what they are passed, and whose address is taken, but
+  /// never leaves the static data of this object (libcap keeps its two ways to call the kernel so). Then
+  /// the calls through pointers here are their callers, and their values matter.
+  void find_held() {
+    const std::size_t count = facts_.size();
+    held_.assign(count, 0);
+    for (std::uint32_t i = 0; i < count; ++i) held_[i] = asking_[i] && !is_exported_function(i);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      for (const Target& target : facts_[i].targets) {
+        if (is_taken_function(target) && held_[target.index]) want(i);
+      }
+    }
+    follow_wanted();
+    for (const FunctionFacts& facts : facts_) {
+      for (std::uint64_t given : facts.given) {
+        const std::uint32_t function = map_.function_at(given);
+        if (function != kNone) held_[function] = 0;
+      }
+    }
+    has_held_ = std::find(held_.begin(), held_.end(), 1) != held_.end();
+    for (std::uint32_t i = 0; has_held_ && i < count; ++i) {
+      if (facts_[i].calls_indirect) want(i);
+    }
+    follow_wanted();
+  }
+
+  bool is_exported_function(std::uint32_t i) const {
+    return std::any_of(dynamic_.symbols.begin(), dynamic_.symbols.end(),
+                       [&](const DynamicSymbol& symbol) {
+                         return symbol.defined && symbol.vaddr == table_.functions[i].start;
+                       });
   }
 
   /// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.
@@ -235,7 +274,7 @@ class Analyser {
     for (const CallFact& call : facts.calls) {
       const bool heard = call.target.kind == Target::Kind::kImport
                              ? is_telling(import_name(call.target))
-                             : asking_[call.target.index] != 0;
+                             : call.target.index != kNone && asking_[call.target.index] != 0;
       if (!heard) continue;
       for (const PassedFact& fact : call.passed) {
         if (depends_on_caller(fact.values)) return true;
@@ -338,7 +377,9 @@ class Analyser {
     site.vaddr = call.vaddr;
     site.target = laid(call.target, builder);
     const bool import = call.target.kind == Target::Kind::kImport;
-    if (import || is_linker() || asking_[call.target.index]) {
+    const bool pointer = !import && call.target.index == kNone;
+    if (pointer && !has_held_) return;
+    if (import || pointer || is_linker() || asking_[call.target.index]) {
       std::vector<PassedFact> passed = call.passed;
       if (import && !is_telling(import_name(call.target))) {
         std::erase_if(passed, [](const PassedFact& fact) {
@@ -441,6 +482,7 @@ class Analyser {
     lay_strings(facts, function, builder);
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;
+    function.held = held_[index];
     for (const CellFact& cell : facts.cells) {
       if (!cells_.contains(cell.vaddr)) continue;
       arrays.cells.push_back({cell.vaddr, index, builder.values(known_cells(cell.values)), 0});
@@ -559,7 +601,13 @@ class Analyser {
   FunctionFlow flow_;
   std::vector<FunctionFacts> facts_;
   std::vector<std::set<std::uint64_t>> entries_;
+  static constexpr std::uint8_t kNotWanted = 0, kWanted = 1, kFollowed = 2;
+  std::vector<std::uint8_t> wanted_;  ///< whether values are followed
+  std::vector<std::uint32_t> todo_;
+  std::vector<std::vector<std::uint32_t>> callers_;
   std::vector<std::uint8_t> asking_;
+  std::vector<std::uint8_t> held_;
+  bool has_held_ = false;
   std::set<std::uint64_t> cells_;
 };
 

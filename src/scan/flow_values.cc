@@ -139,6 +139,19 @@ FlowValue FunctionFlow::address_of(const Insn& insn, const FlowState& state) {
   return sets_.map(sum, [&](const FlowValue& atom) { return plus(atom, *index * insn.scale); });
 }
 
+FlowValue FunctionFlow::passed_word(const FlowState& state, std::int32_t offset) const {
+  const bool written =
+      std::any_of(state.stack.begin(), state.stack.end(), [&](const StackWord& word) {
+        return word.offset < offset + static_cast<std::int32_t>(kWord) &&
+               offset < word.offset + word.width;
+      });
+  if (offset < kReturnAddress || offset >= given_away_ || written) return FlowValue::any();
+  FlowValue passed;
+  passed.kind = Kind::kPassedStack;
+  passed.offset = offset;
+  return passed;
+}
+
 FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
   const unsigned width = insn.width;
   // The pointee of something passed, with its displacement: before the sum loses what it was.
@@ -170,18 +183,8 @@ FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
       return sets_.map(
           word, [&](const FlowValue& atom) { return narrow(atom, width, insn.sign_extends); });
     }
-    const bool known = std::any_of(state.stack.begin(), state.stack.end(), [&](const StackWord& w) {
-      return w.offset < at.offset + static_cast<std::int32_t>(width) &&
-             at.offset < w.offset + w.width;
-    });
-    if (at.offset >= kReturnAddress && at.offset < given_away_ && !known) {
-      FlowValue passed;
-      passed.kind = Kind::kPassedStack;
-      passed.width = static_cast<std::uint8_t>(width);
-      passed.offset = at.offset;
-      return passed;
-    }
-    return FlowValue::any();
+    if (at.offset < kReturnAddress) return FlowValue::any();
+    return narrow(passed_word(state, at.offset), width, insn.sign_extends);
   });
 }
 

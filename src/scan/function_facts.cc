@@ -21,6 +21,7 @@ constexpr std::array<std::uint8_t, 9> kGoPassing = {kRax, kRbx, kRcx, kRdi, kRsi
 constexpr std::array<std::uint8_t, 6> kSyscallArgs = {kRdi, kRsi, kRdx, kR10, kR8, kR9};
 constexpr std::array<std::uint8_t, 6> kI386Args = {kRbx, kRcx, kRdx, kRsi, kRdi, kRbp};
 
+constexpr unsigned kRegisters = 16;
 constexpr std::int32_t kWord = 8;
 /// Words of arguments on the stack that a call is said to pass.
 constexpr std::int32_t kStackArguments = 8;
@@ -75,6 +76,7 @@ class Observer {
 
   void operator()(const Insn& insn, const FlowState& state) {
     note_references(insn);
+    note_given(insn, state);
     switch (insn.op) {
       case InsnOp::kCall:
         note_call(insn, state, insn.target, kWord);
@@ -115,6 +117,7 @@ class Observer {
     targets.erase(std::unique(targets.begin(), targets.end(),
                               [&](const Target& a, const Target& b) { return key(a) == key(b); }),
                   targets.end());
+    std::sort(facts_.given.begin(), facts_.given.end());
     std::sort(facts_.data.begin(), facts_.data.end());
     facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
     return std::move(facts_);
@@ -173,6 +176,37 @@ class Observer {
     return map_.load(static_cast<std::uint64_t>(insn.disp), kWord);
   }
 
+  void give(const FlowValue& value) {
+    for (const FlowValue& atom : flow_.sets().atoms(value)) {
+      const bool address = atom.is(Kind::kAddress) ||
+                           (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
+      if (address && map_.is_code(atom.number)) facts_.given.push_back(atom.number);
+    }
+  }
+
+  void note_given(const Insn& insn, const FlowState& state) {
+    switch (insn.op) {
+      case InsnOp::kCall:
+      case InsnOp::kCallIndirect:
+      case InsnOp::kJump:
+      case InsnOp::kJumpIndirect:
+      case InsnOp::kReturn:
+        for (unsigned reg = 0; reg < kRegisters; ++reg) {
+          if (static_cast<int>(reg) != insn.src) give(state.regs[reg]);
+        }
+        for (const StackWord& word : state.stack) give(word.value);
+        break;
+      case InsnOp::kStore:
+        if (!insn.absolute && insn.src != kNoRegister) give(state.regs[insn.src]);
+        if (!insn.absolute && insn.has_imm) {
+          give(FlowValue::constant(static_cast<std::uint64_t>(insn.imm)));
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
   /// It goes to `vaddr`, which `target` covers, but may not begin there.
   void note_inside(const Target& target, std::uint64_t vaddr) {
     if (target.kind == Target::Kind::kFunction) facts_.outside.push_back(vaddr);
@@ -211,7 +245,10 @@ class Observer {
         known = false;
       }
     }
-    if (!known) facts_.calls_indirect = true;
+    if (!known) {
+      facts_.calls_indirect = true;
+      add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, pushed);
+    }
   }
 
   PassedFact passed(const FlowState& state, Place place, const FlowValue& value) {
@@ -255,6 +292,14 @@ class Observer {
         place.on_stack = 1;
         place.offset = above;
         add(place, word.value);
+      }
+      // A tail jump leaves what the caller passed on the stack where it is.
+      for (std::int32_t above = kWord;
+           pushed == 0 && rsp.offset == 0 && above <= kWord * kStackArguments; above += kWord) {
+        Place place;
+        place.on_stack = 1;
+        place.offset = above;
+        add(place, flow_.passed_word(state, above));
       }
     }
     facts_.calls.push_back(std::move(call));

@@ -66,7 +66,9 @@ class Linker {
 
 void Linker::walk() {
   roots_ = find_roots(graph_);
-  for (std::uint32_t i = 0; i < roots_.size(); ++i) reach_.add_root(roots_[i].node, i);
+  for (std::uint32_t i = 0; i < roots_.size(); ++i) {
+    reach_.add_root(roots_[i].node, i, roots_[i].called);
+  }
   // Each turn makes something live that was not, so this ends; two turns are usual.
   do {
     reach_.run();

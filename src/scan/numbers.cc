@@ -240,7 +240,11 @@ void Numbers::answer_passed(std::uint32_t at) {
     case Reach::Entry::kCallsOnly:
       break;
     case Reach::Entry::kTaken:
-      doubt(at, Doubt::Kind::kTaken, reach_.entered_by(to), to);
+      if (graph_.function(to)->held != 0) {
+        for (const Caller& caller : pointer_calls(graph_.object_of(to))) answer_caller(at, caller);
+      } else {
+        doubt(at, Doubt::Kind::kTaken, reach_.entered_by(to), to);
+      }
       break;
     case Reach::Entry::kJumped:
       doubt(at, Doubt::Kind::kJumped, reach_.entered_by(to), to);
@@ -251,29 +255,53 @@ void Numbers::answer_passed(std::uint32_t at) {
   }
   for (const Caller& caller : callers(to)) {
     if (stop_at_any_ && answers_[at].any()) return;
-    const std::uint32_t object = graph_.object_of(caller.node);
+    answer_caller(at, caller);
+  }
+}
+
+/// Adds what one caller passes.
+void Numbers::answer_caller(std::uint32_t at, const Caller& caller) {
+  const Question question = questions_[at];
+  const std::uint32_t to = question.node;
+  const std::uint32_t object = graph_.object_of(caller.node);
+  const Summary& summary = graph_.objects()[object].summary;
+  const Passed* passed = find_place(cut(summary.passed, caller.site->passed), question.place);
+  const std::span<const Value> values =
+      passed != nullptr ? cut(summary.values, passed->values) : std::span<const Value>();
+  if (question.kind == Question::Kind::kPassed) {
+    if (values.empty()) doubt(at, Doubt::Kind::kCaller, caller.node, to);
+    add_values(at, object, caller.node, values);
+    return;
+  }
+  Place word;
+  word.on_stack = 1;
+  word.offset = static_cast<std::int32_t>(question.number);
+  const Passed* pointee =
+      passed != nullptr ? find_place(cut(summary.pointees, passed->pointees), word) : nullptr;
+  if (pointee != nullptr && pointee->values.count != 0) {
+    add_values(at, object, caller.node, cut(summary.values, pointee->values));
+  } else if (passed == nullptr || passed->pointees.count != 0 || values.empty()) {
+    doubt(at, Doubt::Kind::kCaller, caller.node, to);
+  } else {
+    add_pointees(at, object, caller.node, values, question.number, question.width);
+  }
+}
+
+std::span<const Numbers::Caller> Numbers::pointer_calls(std::uint32_t object) {
+  const auto [at, is_new] = pointer_calls_.try_emplace(object);
+  if (is_new) {
     const Summary& summary = graph_.objects()[object].summary;
-    const Passed* passed = find_place(cut(summary.passed, caller.site->passed), question.place);
-    const std::span<const Value> values =
-        passed != nullptr ? cut(summary.values, passed->values) : std::span<const Value>();
-    if (question.kind == Question::Kind::kPassed) {
-      if (values.empty()) doubt(at, Doubt::Kind::kCaller, caller.node, to);
-      add_values(at, object, caller.node, values);
-      continue;
-    }
-    Place word;
-    word.on_stack = 1;
-    word.offset = static_cast<std::int32_t>(question.number);
-    const Passed* pointee =
-        passed != nullptr ? find_place(cut(summary.pointees, passed->pointees), word) : nullptr;
-    if (pointee != nullptr && pointee->values.count != 0) {
-      add_values(at, object, caller.node, cut(summary.values, pointee->values));
-    } else if (passed == nullptr || passed->pointees.count != 0 || values.empty()) {
-      doubt(at, Doubt::Kind::kCaller, caller.node, to);
-    } else {
-      add_pointees(at, object, caller.node, values, question.number, question.width);
+    for (const std::uint32_t node : reach_.order()) {
+      const Function* function = graph_.function(node);
+      if (function == nullptr || graph_.object_of(node) != object) continue;
+      for (const CallSite& site : cut(summary.calls, function->calls)) {
+        if (site.target.kind == Target::Kind::kFunction && site.target.index == kNone) {
+          at->second.push_back({node, &site});
+        }
+      }
     }
   }
+  return at->second;
 }
 
 void Numbers::answer_cell(std::uint32_t at) {

@@ -81,6 +81,8 @@ class Numbers {
     std::uint32_t node = kNone;
     const CallSite* site = nullptr;
   };
+  /// Every live call through a pointer in `object`.
+  [[nodiscard]] std::span<const Caller> pointer_calls(std::uint32_t object);
   /// Every live call of the function `node`.
   [[nodiscard]] std::span<const Caller> callers(std::uint32_t node) const;
 
@@ -111,6 +113,7 @@ class Numbers {
   std::uint32_t ask(const Question& question);
   void answer(std::uint32_t at);
   void answer_passed(std::uint32_t at);
+  void answer_caller(std::uint32_t at, const Caller& caller);
   void answer_cell(std::uint32_t at);
   void spread(std::uint32_t at);
   void add(std::uint32_t at, const Known& known);
@@ -129,6 +132,7 @@ class Numbers {
   bool stop_at_any_ = false;
   std::vector<std::uint32_t> first_caller_;  ///< of each node in callers_; then the end
   std::vector<Caller> callers_;
+  std::unordered_map<std::uint32_t, std::vector<Caller>> pointer_calls_;  ///< by object
   std::unordered_map<Question, std::uint32_t, Hash> by_question_;
   std::vector<Question> questions_;
   std::vector<Answer> answers_;

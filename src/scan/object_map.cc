@@ -81,7 +81,10 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   for (const Relocation& relocation : dynamic.relocations) {
     if (relocation.kind == Relocation::Kind::kRelative) note_label(relocation.value);
   }
-  each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
+  // Go has no labels in data.
+  if (!table.is_go) {
+    each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
+  }
   for (std::vector<std::uint64_t>& labels : labels_) {
     std::sort(labels.begin(), labels.end());
     labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
@@ -249,7 +252,7 @@ void ObjectMap::note_label(std::uint64_t value) {
 
 void ObjectMap::each_word_address(
     const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
-  if (dynamic_.position_independent || table_.is_go) return;
+  if (dynamic_.position_independent) return;
   const auto walk = [&](std::uint64_t begin, std::uint64_t end) {
     const std::span<const std::uint8_t> bytes = memory_.from(begin);
     for (std::uint64_t at = (begin + kWord - 1) / kWord * kWord;

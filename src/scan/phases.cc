@@ -8,6 +8,8 @@
 namespace sysnare {
 namespace {
 
+constexpr const char* kAlways = "(always)";
+
 constexpr std::uint8_t kLoad = static_cast<std::uint8_t>(ScanPhase::kLoad);
 constexpr std::uint8_t kMain = static_cast<std::uint8_t>(ScanPhase::kMain);
 constexpr std::uint8_t kErrorOnly = static_cast<std::uint8_t>(ScanPhase::kErrorOnly);
@@ -201,8 +203,18 @@ void add_targets(LinkGraph& graph, std::uint32_t object, std::span<const Target>
 /// Whether `name` of an opened object is asked for by name. glibc asks a name service for _nss_SERVICE_CALL
 /// (nss/nss_module.c) and a converter for gconv, gconv_init and gconv_end (iconv/gconv_dl.c); what an
 /// opened object needs is reached through its imports, and by dlsym with a constant name.
-bool is_asked_for(const LoadedObject& object, std::string_view name) {
-  if (object.why.ends_with(" needs it")) return false;
+bool is_asked_for(const std::vector<LoadedObject>& objects, const LoadedObject& object,
+                  std::string_view name) {
+  constexpr std::string_view kNeeds = " needs it";
+  if (object.why.ends_with(kNeeds)) {
+    // dlsym of a handle looks in what its object needs, too; those two ask for names of their own.
+    const std::string_view by =
+        std::string_view(object.why).substr(0, object.why.size() - kNeeds.size());
+    for (const LoadedObject& other : objects) {
+      if (other.path == by && &other != &object) return is_asked_for(objects, other, name);
+    }
+    return true;
+  }
   if (object.why.starts_with("a name service")) return name.starts_with("_nss_");
   if (object.why.starts_with("a converter")) return name.starts_with("gconv");
   return true;
@@ -213,7 +225,8 @@ void add_exports(const LinkGraph& graph, std::uint32_t object, const std::string
   const std::size_t count = graph.objects()[object].summary.exports.size();
   for (std::uint32_t i = 0; i < count; ++i) {
     const Summary& summary = graph.objects()[object].summary;
-    if (!is_asked_for(graph.objects()[object], summary.at(summary.exports[i].name))) continue;
+    if (!is_asked_for(graph.objects(), graph.objects()[object],
+                      summary.at(summary.exports[i].name))) continue;
     const std::uint32_t node = graph.node_of({object, i});
     if (node != kNone) roots.push_back({node, object, what, phases});
   }
@@ -246,9 +259,11 @@ std::vector<Root> find_roots(LinkGraph& graph) {
     add_targets(graph, i, objects[i].summary.fini, "(fini)", kMain, roots);
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    add_targets(graph, i, objects[i].summary.always, "(always)",
+    add_targets(graph, i, objects[i].summary.always, kAlways,
                 is_opened(i) ? kMain : kLoad | kMain, roots);
   }
+  // All functions of a Go program are kept; that calls none of them.
+  for (Root& root : roots) root.called = root.what != kAlways;
   for (std::uint32_t i = 0; i < count; ++i) {
     // dlsym may be asked for any of them.
     if (is_opened(i)) {
@@ -267,7 +282,7 @@ std::vector<std::uint8_t> find_phases(LinkGraph& graph, const Reach& reach,
   std::vector<std::uint8_t> phases(graph.size(), 0);
   const auto add_roots = [&](Reach& walk, auto wanted) {
     for (std::uint32_t i = 0; i < roots.size(); ++i) {
-      if (wanted(roots[i])) walk.add_root(roots[i].node, i);
+      if (wanted(roots[i])) walk.add_root(roots[i].node, i, roots[i].called);
     }
     walk.run();
   };

@@ -57,8 +57,8 @@ void Reach::enter(std::uint32_t node, std::uint32_t parent) {
   order_.push_back(node);
 }
 
-void Reach::add_root(std::uint32_t node, std::uint32_t root_index) {
-  entry_[node] = Entry::kRoot;
+void Reach::add_root(std::uint32_t node, std::uint32_t root_index, bool called) {
+  if (called) entry_[node] = Entry::kRoot;
   enter(node, kRootBit | root_index);
 }
 

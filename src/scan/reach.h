@@ -18,6 +18,8 @@ struct Root {
   std::uint32_t object = 0;
   std::string what;         ///< "(entry)", "(init)"
   std::uint8_t phases = 0;  ///< of ScanPhase: in which it begins
+  /// Somebody outside of all objects calls it. Else it is only kept as live, and its callers are known.
+  bool called = true;
 };
 
 /// A set of nodes, one byte each.
@@ -28,7 +30,7 @@ class Reach {
   /// Nothing is live yet. Nodes in `blocked` (empty: none) never become so.
   explicit Reach(LinkGraph& graph, NodeSet blocked = {});
 
-  void add_root(std::uint32_t node, std::uint32_t root_index);
+  void add_root(std::uint32_t node, std::uint32_t root_index, bool called = true);
   /// `node` is live because `from` is; for edges found after `from` was walked.
   void add(std::uint32_t node, std::uint32_t from);
   /// Walks until nothing new is live. May be called again after more was added.

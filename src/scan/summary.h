@@ -16,7 +16,7 @@
 namespace sysnare {
 
 /// Counted up whenever the same bytes would give another summary; part of the key of the cache.
-inline constexpr std::uint32_t kAnalyserVersion = 1;
+inline constexpr std::uint32_t kAnalyserVersion = 2;
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -83,7 +83,9 @@ struct Passed {
 
 struct CallSite {
   std::uint64_t vaddr = 0;  ///< of the call or tail jump
-  Target target;            ///< kFunction or kImport; direct calls alone (also through PLT and GOT)
+  /// kFunction or kImport (also through PLT and GOT). A call through a pointer is a kFunction whose
+  /// index is kNone; these stand here only where the object has functions that are `held`.
+  Target target;
   Slice passed;             ///< into Summary::passed
 };
 
@@ -114,7 +116,10 @@ struct Function {
   Slice strings;           ///< into Summary::strings: texts that it refers to and that matter
   std::uint8_t no_return = 0;       ///< it ends in no return on any path (abort and the like)
   std::uint8_t calls_indirect = 0;  ///< it calls or jumps through a pointer
-  std::uint8_t unused[2] = {};
+  /// Its address is taken, but stays in static data of its object, which calls it through pointers:
+  /// its callers are the calls through pointers there.
+  std::uint8_t held = 0;
+  std::uint8_t unused = 0;
 };
 
 /// Data that is live as a whole once anything refers to it.
