@@ -38,6 +38,9 @@ namespace sysnare {
 namespace {
 
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
+/// Go's runtime repeats on every thread the call that syscall.runtime_doAllThreadsSyscall has made on its
+/// own, with arguments from a variable (Go 1.19, src/runtime/os_linux.go): no number is new there.
+constexpr std::string_view kGoRepeats = "runtime.runPerThreadSyscall";
 /// Rounds in which functions are followed again for places that were found late.
 constexpr int kMaxRounds = 8;
 /// A pointer to an object is used for what lies this far behind it at most, as far as a word of
@@ -172,6 +175,7 @@ class Analyser {
   void follow(std::uint32_t i, bool values) {
     const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
     facts_[i] = facts_of(map_, flow_, table_.functions[i], entries, table_.is_go, values);
+    if (table_.is_go && table_.functions[i].name == kGoRepeats) facts_[i].calls.clear();
   }
 
   /// Follows the values in the functions where they matter: those with a system call of their own,

@@ -61,6 +61,12 @@ bool is_metadata(const ElfImage::Section& section) {
 }  // namespace
 
 bool name_never_returns(std::string_view name) {
+  // Go 1.19, src/runtime/panic.go: all but the checks whether a panic is allowed now.
+  if (name.starts_with("runtime.panic")) return !name.starts_with("runtime.panicCheck");
+  if (name == "runtime.gopanic" || name == "runtime.throw" || name == "runtime.fatalthrow" ||
+      name == "runtime.fatalpanic" || name == "runtime.fatal") {
+    return true;
+  }
   return std::binary_search(kNeverReturn.begin(), kNeverReturn.end(), name);
 }
 
