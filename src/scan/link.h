@@ -113,8 +113,8 @@ struct LinkOptions {
   bool graph = false;       ///< fill ScanResult::graph (`--graph`)
 };
 
-/// Most functions and data of all objects together: indices have 31 bits.
-inline constexpr std::uint64_t kMaxLinkNodes = 1u << 31;
+/// Most functions and data of all objects together: indices have 30 bits.
+inline constexpr std::uint64_t kMaxLinkNodes = 1u << 30;
 
 /// Joins `objects` (the program first). `wanted` gets what live code asks to load and is not among
 /// the objects yet, each name once: the caller loads it, adds it (with all that it needs, as

@@ -43,6 +43,7 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   }
   resolved_.assign(import, Slice{kNone, 0});
   has_extra_.assign(node, 0);
+  edges_of_.assign(node, Slice{kNone, 0});
   find_c_library();
   index_static_names();
   link_copies();
@@ -118,6 +119,30 @@ const Function* LinkGraph::function(std::uint32_t node) const {
   const std::size_t index = node - first_[object];
   const Summary& summary = objects_[object].summary;
   return index < summary.functions.size() ? &summary.functions[index] : nullptr;
+}
+
+void LinkGraph::read_edges(std::uint32_t node) {
+  const std::uint32_t object = object_of(node);
+  const Summary& summary = objects_[object].summary;
+  const auto begin = static_cast<std::uint32_t>(edges_.size());
+  const auto follow = [&](const Target& target, Edge edge) {
+    for (const std::uint32_t to : nodes(object, target)) {
+      edges_.push_back(static_cast<std::uint32_t>(edge) << kEdgeShift | to);
+    }
+  };
+  if (const Function* code = function(node)) {
+    for (const CallSite& call : cut(summary.calls, code->calls)) follow(call.target, Edge::kCall);
+    for (const Target& target : cut(summary.targets, code->targets)) {
+      const bool taken = target.taken || target.kind == Target::Kind::kChunk;
+      follow(target, taken ? Edge::kTaken : Edge::kJump);
+    }
+  } else {
+    const std::size_t index = node - first_[object] - summary.functions.size();
+    for (const Target& target : cut(summary.targets, summary.chunks[index].targets)) {
+      follow(target, Edge::kTaken);
+    }
+  }
+  edges_of_[node] = {begin, static_cast<std::uint32_t>(edges_.size() - begin)};
 }
 
 std::uint32_t LinkGraph::node_of_function(std::uint32_t object, std::uint32_t index) const {

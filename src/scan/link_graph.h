@@ -68,7 +68,7 @@ class LinkGraph {
   /// `from` also takes the address of `to`. Returns whether that is new.
   bool add_edge(std::uint32_t from, std::uint32_t to);
 
-  /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not look up imports.
+  /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not walk edges itself.
   template <typename Visit>
   void for_each_edge(std::uint32_t node, Visit visit);
 
@@ -91,6 +91,10 @@ class LinkGraph {
   [[nodiscard]] bool is_static() const { return is_static_; }
 
  private:
+  static constexpr unsigned kEdgeShift = 30;
+  static constexpr std::uint32_t kNodeBits = (1u << kEdgeShift) - 1;
+
+  void read_edges(std::uint32_t node);
   void link_copies();
   void find_c_library();
   void index_static_names();
@@ -103,6 +107,9 @@ class LinkGraph {
   std::vector<Slice> resolved_;        ///< into found_; begin kNone: not looked up yet
   std::vector<std::uint32_t> found_;
   std::vector<Undefined> undefined_;
+  /// Edges of the nodes that were walked, for the walks that follow: Edge << kEdgeShift | node.
+  std::vector<Slice> edges_of_;
+  std::vector<std::uint32_t> edges_;
   std::uint32_t single_ = kNone;  ///< what `nodes` gives for a target of the object itself
   std::vector<std::uint8_t> has_extra_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> extra_;
@@ -115,31 +122,9 @@ class LinkGraph {
 
 template <typename Visit>
 void LinkGraph::for_each_edge(std::uint32_t node, Visit visit) {
-  const std::uint32_t object = object_of(node);
-  const Summary& summary = objects_[object].summary;
-  const auto follow = [&](const Target& target, bool call) {
-    const Edge edge = call                                                  ? Edge::kCall
-                      : target.taken || target.kind == Target::Kind::kChunk ? Edge::kTaken
-                                                                            : Edge::kJump;
-    if (target.kind == Target::Kind::kFunction) {
-      const std::uint32_t to = node_of_function(object, target.index);
-      if (to != kNone) visit(to, edge);
-    } else if (target.kind == Target::Kind::kChunk) {
-      const std::uint32_t to = node_of_chunk(object, target.index);
-      if (to != kNone) visit(to, edge);
-    } else {
-      for (const std::uint32_t to : import(object, target.index)) visit(to, edge);
-    }
-  };
-  if (const Function* code = function(node)) {
-    for (const CallSite& call : cut(summary.calls, code->calls)) follow(call.target, true);
-    for (const Target& target : cut(summary.targets, code->targets)) follow(target, false);
-  } else {
-    const std::size_t index = node - first_[object] - summary.functions.size();
-    for (Target target : cut(summary.targets, summary.chunks[index].targets)) {
-      target.taken = true;
-      follow(target, false);
-    }
+  if (edges_of_[node].begin == kNone) read_edges(node);
+  for (const std::uint32_t edge : cut(std::span<const std::uint32_t>(edges_), edges_of_[node])) {
+    visit(edge & kNodeBits, static_cast<Edge>(edge >> kEdgeShift));
   }
   if (has_extra_[node] != 0) {
     for (const std::uint32_t to : extra_.at(node)) visit(to, Edge::kTaken);
