@@ -31,6 +31,7 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   for (const LoadedObject& object : objects) {
     first_.push_back(node);
     import_.push_back(import);
+    functions_.push_back(static_cast<std::uint32_t>(object.summary.functions.size()));
     node +=
         static_cast<std::uint32_t>(object.summary.functions.size() + object.summary.chunks.size());
     import += static_cast<std::uint32_t>(object.summary.imports.size());
@@ -145,10 +146,6 @@ void LinkGraph::read_edges(std::uint32_t node) {
   edges_of_[node] = {begin, static_cast<std::uint32_t>(edges_.size() - begin)};
 }
 
-std::uint32_t LinkGraph::node_of_function(std::uint32_t object, std::uint32_t index) const {
-  return index < objects_[object].summary.functions.size() ? first_[object] + index : kNone;
-}
-
 std::uint32_t LinkGraph::node_of_chunk(std::uint32_t object, std::uint32_t index) const {
   const Summary& summary = objects_[object].summary;
   if (index >= summary.chunks.size()) return kNone;
@@ -181,14 +178,6 @@ std::span<const std::uint32_t> LinkGraph::import(std::uint32_t object, std::uint
     slice.count = static_cast<std::uint32_t>(found_.size() - slice.begin);
   }
   return cut(std::span<const std::uint32_t>(found_), slice);
-}
-
-std::span<const std::uint32_t> LinkGraph::nodes(std::uint32_t object, const Target& target) {
-  if (target.kind == Target::Kind::kImport) return import(object, target.index);
-  single_ = target.kind == Target::Kind::kFunction ? node_of_function(object, target.index)
-                                                   : node_of_chunk(object, target.index);
-  if (single_ == kNone) return {};
-  return {&single_, 1};
 }
 
 std::vector<std::uint32_t> LinkGraph::named(std::string_view name) const {

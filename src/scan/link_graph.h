@@ -44,14 +44,22 @@ class LinkGraph {
   }
   /// Null for a chunk.
   [[nodiscard]] const Function* function(std::uint32_t node) const;
-  [[nodiscard]] std::uint32_t node_of_function(std::uint32_t object, std::uint32_t index) const;
+  [[nodiscard]] std::uint32_t node_of_function(std::uint32_t object, std::uint32_t index) const {
+    return index < functions_[object] ? first_[object] + index : kNone;
+  }
   [[nodiscard]] std::uint32_t node_of_chunk(std::uint32_t object, std::uint32_t index) const;
 
   /// The nodes that an import means; none: it is undefined (or absolute). Cost: a lookup, once. The
   /// span lives until the next call.
   std::span<const std::uint32_t> import(std::uint32_t object, std::uint32_t index);
   /// The nodes that `target` of `object` means. The span lives until the next call of `nodes`.
-  std::span<const std::uint32_t> nodes(std::uint32_t object, const Target& target);
+  std::span<const std::uint32_t> nodes(std::uint32_t object, const Target& target) {
+    if (target.kind == Target::Kind::kImport) return import(object, target.index);
+    single_ = target.kind == Target::Kind::kFunction ? node_of_function(object, target.index)
+                                                     : node_of_chunk(object, target.index);
+    if (single_ == kNone) return {};
+    return {&single_, 1};
+  }
   /// Imports that were looked up, are not weak, and nobody defines.
   struct Undefined {
     std::uint32_t object = 0;
@@ -101,8 +109,9 @@ class LinkGraph {
 
   const std::vector<LoadedObject>& objects_;
   Scope scope_;
-  std::vector<std::uint32_t> first_;   ///< node of each object's first function; then the end
-  std::vector<std::uint32_t> object_;  ///< of each node
+  std::vector<std::uint32_t> first_;      ///< node of each object's first function; then the end
+  std::vector<std::uint32_t> object_;     ///< of each node
+  std::vector<std::uint32_t> functions_;  ///< how many each object has
   std::vector<std::uint32_t> import_;  ///< first import of each object in resolved_; then the end
   std::vector<Slice> resolved_;        ///< into found_; begin kNone: not looked up yet
   std::vector<std::uint32_t> found_;

@@ -115,14 +115,6 @@ const Answer& Numbers::values(std::uint32_t node, Slice values) {
   return solve(question);
 }
 
-const Answer& Numbers::passed(std::uint32_t node, Place place) {
-  Question question;
-  question.kind = Question::Kind::kPassed;
-  question.node = node;
-  question.place = place;
-  return solve(question);
-}
-
 const Answer& Numbers::passed_at(std::uint32_t caller, const CallSite& site, Place place) {
   const Summary& summary = graph_.summary_of(caller);
   const Passed* found = find_place(cut(summary.passed, site.passed), place);

@@ -79,8 +79,6 @@ class Numbers {
   /// What `values` of the object of `node` stand for in the function `node`. The reference lives
   /// until the next question.
   const Answer& values(std::uint32_t node, Slice values);
-  /// What live callers of the function `node` pass in `place`.
-  const Answer& passed(std::uint32_t node, Place place);
   /// What the call `site` in the function `caller` passes in `place`.
   const Answer& passed_at(std::uint32_t caller, const CallSite& site, Place place);
 
