@@ -113,8 +113,8 @@ struct LinkOptions {
   bool graph = false;       ///< fill ScanResult::graph (`--graph`)
 };
 
-/// Most functions and data of all objects together: indices have 31 bits.
-inline constexpr std::uint64_t kMaxLinkNodes = 1u << 31;
+/// Most functions and data of all objects together: indices have 30 bits.
+inline constexpr std::uint64_t kMaxLinkNodes = 1u << 30;
 
 /// Joins `objects` (the program first). `wanted` gets what live code asks to load and is not among
 /// the objects yet, each name once: the caller loads it, adds it (with all that it needs, as
@@ -124,7 +124,8 @@ inline constexpr std::uint64_t kMaxLinkNodes = 1u << 31;
 /// numbers in numbers.h, phases in phases.h, dlopen, dlsym and exec in opens.h.
 /// Errors: kUsage for no objects, kLimit above kMaxLinkNodes. A summary whose indices point outside
 /// of its arrays loses those entries and is no error.
-/// Cost: a millisecond for a program of 20 libraries, some 25 for one of 60,000 functions.
+/// Cost: linear in the edges of live nodes; 4 ms of CPU time for 3,000 functions and 30,000 edges,
+/// 0.1 s for 60,000 and 500,000, all of them live.
 Result<ScanResult> link_objects(const std::vector<LoadedObject>& objects,
                                 std::vector<OpenRequest>& wanted, const LinkOptions& options = {});
 

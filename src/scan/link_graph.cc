@@ -31,6 +31,7 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   for (const LoadedObject& object : objects) {
     first_.push_back(node);
     import_.push_back(import);
+    functions_.push_back(static_cast<std::uint32_t>(object.summary.functions.size()));
     node +=
         static_cast<std::uint32_t>(object.summary.functions.size() + object.summary.chunks.size());
     import += static_cast<std::uint32_t>(object.summary.imports.size());
@@ -43,6 +44,7 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   }
   resolved_.assign(import, Slice{kNone, 0});
   has_extra_.assign(node, 0);
+  edges_of_.assign(node, Slice{kNone, 0});
   find_c_library();
   index_static_names();
   link_copies();
@@ -120,8 +122,28 @@ const Function* LinkGraph::function(std::uint32_t node) const {
   return index < summary.functions.size() ? &summary.functions[index] : nullptr;
 }
 
-std::uint32_t LinkGraph::node_of_function(std::uint32_t object, std::uint32_t index) const {
-  return index < objects_[object].summary.functions.size() ? first_[object] + index : kNone;
+void LinkGraph::read_edges(std::uint32_t node) {
+  const std::uint32_t object = object_of(node);
+  const Summary& summary = objects_[object].summary;
+  const auto begin = static_cast<std::uint32_t>(edges_.size());
+  const auto follow = [&](const Target& target, Edge edge) {
+    for (const std::uint32_t to : nodes(object, target)) {
+      edges_.push_back(static_cast<std::uint32_t>(edge) << kEdgeShift | to);
+    }
+  };
+  if (const Function* code = function(node)) {
+    for (const CallSite& call : cut(summary.calls, code->calls)) follow(call.target, Edge::kCall);
+    for (const Target& target : cut(summary.targets, code->targets)) {
+      const bool taken = target.taken || target.kind == Target::Kind::kChunk;
+      follow(target, taken ? Edge::kTaken : Edge::kJump);
+    }
+  } else {
+    const std::size_t index = node - first_[object] - summary.functions.size();
+    for (const Target& target : cut(summary.targets, summary.chunks[index].targets)) {
+      follow(target, Edge::kTaken);
+    }
+  }
+  edges_of_[node] = {begin, static_cast<std::uint32_t>(edges_.size() - begin)};
 }
 
 std::uint32_t LinkGraph::node_of_chunk(std::uint32_t object, std::uint32_t index) const {
@@ -156,14 +178,6 @@ std::span<const std::uint32_t> LinkGraph::import(std::uint32_t object, std::uint
     slice.count = static_cast<std::uint32_t>(found_.size() - slice.begin);
   }
   return cut(std::span<const std::uint32_t>(found_), slice);
-}
-
-std::span<const std::uint32_t> LinkGraph::nodes(std::uint32_t object, const Target& target) {
-  if (target.kind == Target::Kind::kImport) return import(object, target.index);
-  single_ = target.kind == Target::Kind::kFunction ? node_of_function(object, target.index)
-                                                   : node_of_chunk(object, target.index);
-  if (single_ == kNone) return {};
-  return {&single_, 1};
 }
 
 std::vector<std::uint32_t> LinkGraph::named(std::string_view name) const {

@@ -44,14 +44,22 @@ class LinkGraph {
   }
   /// Null for a chunk.
   [[nodiscard]] const Function* function(std::uint32_t node) const;
-  [[nodiscard]] std::uint32_t node_of_function(std::uint32_t object, std::uint32_t index) const;
+  [[nodiscard]] std::uint32_t node_of_function(std::uint32_t object, std::uint32_t index) const {
+    return index < functions_[object] ? first_[object] + index : kNone;
+  }
   [[nodiscard]] std::uint32_t node_of_chunk(std::uint32_t object, std::uint32_t index) const;
 
   /// The nodes that an import means; none: it is undefined (or absolute). Cost: a lookup, once. The
   /// span lives until the next call.
   std::span<const std::uint32_t> import(std::uint32_t object, std::uint32_t index);
   /// The nodes that `target` of `object` means. The span lives until the next call of `nodes`.
-  std::span<const std::uint32_t> nodes(std::uint32_t object, const Target& target);
+  std::span<const std::uint32_t> nodes(std::uint32_t object, const Target& target) {
+    if (target.kind == Target::Kind::kImport) return import(object, target.index);
+    single_ = target.kind == Target::Kind::kFunction ? node_of_function(object, target.index)
+                                                     : node_of_chunk(object, target.index);
+    if (single_ == kNone) return {};
+    return {&single_, 1};
+  }
   /// Imports that were looked up, are not weak, and nobody defines.
   struct Undefined {
     std::uint32_t object = 0;
@@ -68,7 +76,7 @@ class LinkGraph {
   /// `from` also takes the address of `to`. Returns whether that is new.
   bool add_edge(std::uint32_t from, std::uint32_t to);
 
-  /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not look up imports.
+  /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not walk edges itself.
   template <typename Visit>
   void for_each_edge(std::uint32_t node, Visit visit);
 
@@ -91,18 +99,26 @@ class LinkGraph {
   [[nodiscard]] bool is_static() const { return is_static_; }
 
  private:
+  static constexpr unsigned kEdgeShift = 30;
+  static constexpr std::uint32_t kNodeBits = (1u << kEdgeShift) - 1;
+
+  void read_edges(std::uint32_t node);
   void link_copies();
   void find_c_library();
   void index_static_names();
 
   const std::vector<LoadedObject>& objects_;
   Scope scope_;
-  std::vector<std::uint32_t> first_;   ///< node of each object's first function; then the end
-  std::vector<std::uint32_t> object_;  ///< of each node
+  std::vector<std::uint32_t> first_;      ///< node of each object's first function; then the end
+  std::vector<std::uint32_t> object_;     ///< of each node
+  std::vector<std::uint32_t> functions_;  ///< how many each object has
   std::vector<std::uint32_t> import_;  ///< first import of each object in resolved_; then the end
   std::vector<Slice> resolved_;        ///< into found_; begin kNone: not looked up yet
   std::vector<std::uint32_t> found_;
   std::vector<Undefined> undefined_;
+  /// Edges of the nodes that were walked, for the walks that follow: Edge << kEdgeShift | node.
+  std::vector<Slice> edges_of_;
+  std::vector<std::uint32_t> edges_;
   std::uint32_t single_ = kNone;  ///< what `nodes` gives for a target of the object itself
   std::vector<std::uint8_t> has_extra_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> extra_;
@@ -115,31 +131,9 @@ class LinkGraph {
 
 template <typename Visit>
 void LinkGraph::for_each_edge(std::uint32_t node, Visit visit) {
-  const std::uint32_t object = object_of(node);
-  const Summary& summary = objects_[object].summary;
-  const auto follow = [&](const Target& target, bool call) {
-    const Edge edge = call                                                  ? Edge::kCall
-                      : target.taken || target.kind == Target::Kind::kChunk ? Edge::kTaken
-                                                                            : Edge::kJump;
-    if (target.kind == Target::Kind::kFunction) {
-      const std::uint32_t to = node_of_function(object, target.index);
-      if (to != kNone) visit(to, edge);
-    } else if (target.kind == Target::Kind::kChunk) {
-      const std::uint32_t to = node_of_chunk(object, target.index);
-      if (to != kNone) visit(to, edge);
-    } else {
-      for (const std::uint32_t to : import(object, target.index)) visit(to, edge);
-    }
-  };
-  if (const Function* code = function(node)) {
-    for (const CallSite& call : cut(summary.calls, code->calls)) follow(call.target, true);
-    for (const Target& target : cut(summary.targets, code->targets)) follow(target, false);
-  } else {
-    const std::size_t index = node - first_[object] - summary.functions.size();
-    for (Target target : cut(summary.targets, summary.chunks[index].targets)) {
-      target.taken = true;
-      follow(target, false);
-    }
+  if (edges_of_[node].begin == kNone) read_edges(node);
+  for (const std::uint32_t edge : cut(std::span<const std::uint32_t>(edges_), edges_of_[node])) {
+    visit(edge & kNodeBits, static_cast<Edge>(edge >> kEdgeShift));
   }
   if (has_extra_[node] != 0) {
     for (const std::uint32_t to : extra_.at(node)) visit(to, Edge::kTaken);

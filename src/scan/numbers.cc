@@ -115,14 +115,6 @@ const Answer& Numbers::values(std::uint32_t node, Slice values) {
   return solve(question);
 }
 
-const Answer& Numbers::passed(std::uint32_t node, Place place) {
-  Question question;
-  question.kind = Question::Kind::kPassed;
-  question.node = node;
-  question.place = place;
-  return solve(question);
-}
-
 const Answer& Numbers::passed_at(std::uint32_t caller, const CallSite& site, Place place) {
   const Summary& summary = graph_.summary_of(caller);
   const Passed* found = find_place(cut(summary.passed, site.passed), place);
@@ -132,15 +124,17 @@ const Answer& Numbers::passed_at(std::uint32_t caller, const CallSite& site, Pla
 const Answer& Numbers::solve(const Question& question) {
   const std::uint32_t at = ask(question);
   while (!unasked_.empty() || !changed_.empty()) {
-    if (!changed_.empty()) {
-      const std::uint32_t source = changed_.back();
-      changed_.pop_back();
-      is_changed_[source] = 0;
-      spread(source);
-    } else {
+    // First what hangs on what, then the values in the order in which they turn up: so each comes
+    // by a short way, which is the way that is shown.
+    if (!unasked_.empty()) {
       const std::uint32_t next = unasked_.back();
       unasked_.pop_back();
       answer(next);
+    } else {
+      const std::uint32_t source = changed_.front();
+      changed_.pop_front();
+      is_changed_[source] = 0;
+      spread(source);
     }
   }
   return answers_[at];
@@ -166,11 +160,12 @@ void Numbers::touch(std::uint32_t at) {
 }
 
 void Numbers::add(std::uint32_t at, const Known& known) {
+  if (stop_at_any_ && answers_[at].any()) return;
   std::vector<Known>& have = answers_[at].known;
   for (const Known& other : have) {
     if (other.object == known.object && other.number == known.number) return;
   }
-  if (have.size() == kMaxKnown) {
+  if (have.size() >= (stop_at_any_ ? kMaxKnownArgs : kMaxKnown)) {
     doubt(at, Doubt::Kind::kTooMany, known.origin);
     return;
   }
@@ -186,9 +181,9 @@ void Numbers::doubt(std::uint32_t at, Doubt::Kind kind, std::uint32_t node, std:
 
 void Numbers::use(std::uint32_t at, const Question& source, std::uint8_t width) {
   const std::uint32_t from = ask(source);
-  for (const Use& other : uses_[from]) {
-    if (other.by == at && other.width == width) return;
-  }
+  const std::uint64_t key =
+      std::uint64_t{from} << 36 | std::uint64_t{at} << 4 | std::min<std::uint8_t>(width, 15);
+  if (!known_uses_.insert(key).second) return;
   uses_[from].push_back({at, 0, width});
   touch(from);
 }
@@ -198,6 +193,11 @@ void Numbers::spread(std::uint32_t at) {
   for (std::size_t i = 0; i < uses_[at].size(); ++i) {
     const Use use = uses_[at][i];
     for (std::size_t k = use.seen; k < answers_[at].known.size(); ++k) {
+      if (stop_at_any_ && (answers_[at].any() || answers_[use.by].any())) break;
+      if (++handed_on_ > kMaxHandedOn) {
+        doubt(use.by, Doubt::Kind::kTooMany, kNone);
+        break;
+      }
       Known known = answers_[at].known[k];
       if (known.object == kNone) known.number = cut_to(known.number, use.width);
       known.via = at;
@@ -474,7 +474,7 @@ std::string Numbers::explain(const Doubt& doubt) const {
                  : fmt::format("it stands in a variable into which {} stores what is not known",
                                name(doubt.node));
     case Doubt::Kind::kTooMany:
-      return fmt::format("there are more than {} values", kMaxKnown);
+      return "there are too many values to follow";
   }
   return {};
 }

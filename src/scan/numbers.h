@@ -10,8 +10,10 @@
 // Not modelled: which caller passed which number together with which other argument.
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "scan/link_graph.h"
@@ -21,6 +23,12 @@ namespace sysnare {
 
 /// Most values that one place is followed with; more are `any`. A kernel has under 500 calls.
 inline constexpr std::size_t kMaxKnown = 512;
+/// The same for arguments: larger sets are of no use in a filter.
+inline constexpr std::size_t kMaxKnownArgs = 64;
+/// Most values that are handed from answer to answer; past it places are `any`. Debian's largest
+/// programs need some thousand; a made-up one, of 60,000 functions that all pass on what they get,
+/// would need a billion.
+inline constexpr std::size_t kMaxHandedOn = 1u << 18;
 
 /// Why a value is not known.
 struct Doubt {
@@ -32,7 +40,7 @@ struct Doubt {
     kJumped,   ///< `node` jumps to `to`
     kRoot,     ///< `to` is called from outside of all objects
     kCell,     ///< a word of static data with unknown contents
-    kTooMany,  ///< more than kMaxKnown
+    kTooMany,  ///< more than kMaxKnown, or kMaxHandedOn is used up
   };
   Kind kind = Kind::kNothing;
   std::uint32_t node = kNone;
@@ -60,15 +68,17 @@ class Numbers {
   /// `reach` has run.
   Numbers(LinkGraph& graph, const Reach& reach);
 
-  /// Gives up on a question as soon as it is `any`: faster, and its known values are then a part.
-  /// Answers of before stay as they are, so what needs all values is asked first.
-  void stop_at_any() { stop_at_any_ = true; }
+  /// Gives up on a question as soon as it is `any`, or has more than kMaxKnownArgs: faster, and its
+  /// known values are then a part. Answers of before stay as they are, so what needs all values is
+  /// asked first.
+  void stop_at_any() {
+    stop_at_any_ = true;
+    handed_on_ = 0;
+  }
 
   /// What `values` of the object of `node` stand for in the function `node`. The reference lives
   /// until the next question.
   const Answer& values(std::uint32_t node, Slice values);
-  /// What live callers of the function `node` pass in `place`.
-  const Answer& passed(std::uint32_t node, Place place);
   /// What the call `site` in the function `caller` passes in `place`.
   const Answer& passed_at(std::uint32_t caller, const CallSite& site, Place place);
 
@@ -130,6 +140,7 @@ class Numbers {
   LinkGraph& graph_;
   const Reach& reach_;
   bool stop_at_any_ = false;
+  std::size_t handed_on_ = 0;
   std::vector<std::uint32_t> first_caller_;  ///< of each node in callers_; then the end
   std::vector<Caller> callers_;
   std::unordered_map<std::uint32_t, std::vector<Caller>> pointer_calls_;  ///< by object
@@ -137,8 +148,9 @@ class Numbers {
   std::vector<Question> questions_;
   std::vector<Answer> answers_;
   std::vector<std::vector<Use>> uses_;
-  std::vector<std::uint32_t> unasked_;  ///< questions that nobody has looked into yet
-  std::vector<std::uint32_t> changed_;  ///< answers whose users have not seen all
+  std::unordered_set<std::uint64_t> known_uses_;  ///< from << 36 | by << 4 | width
+  std::vector<std::uint32_t> unasked_;            ///< questions that nobody has looked into yet
+  std::deque<std::uint32_t> changed_;             ///< answers whose users have not seen all
   std::vector<std::uint8_t> is_changed_;
 };
 
