@@ -123,6 +123,10 @@ Result<void> read_static(const ElfImage& image, const ImageMemory& memory, Dynam
     Result<void> added = add_rela(image, table, dynamic.relocations, section.name);
     if (!added) return propagate(added);
   }
+  // Its start-up code applies these alone (csu/libc-start.c of glibc, apply_irel); others would
+  // name symbols, of which there are none.
+  std::erase_if(dynamic.relocations,
+                [](const Relocation& r) { return r.kind != Relocation::Kind::kIndirect; });
   if (image.sections().empty()) add_guessed_indirect(image, memory, dynamic.relocations);
   sort_relocations(dynamic.relocations);
   const auto array = [&](const char* name, bool backwards, std::vector<std::uint64_t>& to) {

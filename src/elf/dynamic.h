@@ -49,7 +49,7 @@ struct Relocation {
     kOther,     ///< thread-local offsets and what else holds no address
   };
   Kind kind = Kind::kOther;
-  std::uint32_t symbol = 0;  ///< index into Dynamic::symbols; kSymbol and kCopy
+  std::uint32_t symbol = 0;  ///< of Dynamic::symbols, never past them; kSymbol and kCopy
   std::uint64_t vaddr = 0;   ///< where it is written
   std::uint64_t value = 0;   ///< of kCopy and kOther without meaning
 };

@@ -315,6 +315,7 @@ TEST(ReadDynamic, StopsAtTheLimits) {
 TEST(ReadDynamic, ReadsStaticProgramsByTheirSections) {
   std::string data(0x100, '\0');
   data.replace(0x00, 24, rela(0x2080, 0, R_X86_64_IRELATIVE, 0x3010));
+  data.replace(0x40, 24, rela(0x2088, 3, R_X86_64_64, 0));  // nobody applies it: there is no symbol
   data.replace(0x20, 16, bytes_of(std::uint64_t{0x3020}) + bytes_of(std::uint64_t{0x3030}));
   data.replace(0x30, 8, bytes_of(std::uint64_t{0x3040}));
   const auto builder = [&] {
@@ -326,6 +327,7 @@ TEST(ReadDynamic, ReadsStaticProgramsByTheirSections) {
   };
   Result<Read> read = read_bytes(builder()
                                      .section(".rela.plt", SHT_RELA, SHF_ALLOC, 0x1000, 24)
+                                     .section(".rela.dyn", SHT_RELA, SHF_ALLOC, 0x1040, 24)
                                      .section(".init", SHT_PROGBITS, SHF_ALLOC, 0x3000, 4)
                                      .section(".init_array", SHT_INIT_ARRAY, 0, 0x1020, 16)
                                      .section(".fini_array", SHT_FINI_ARRAY, 0, 0x1030, 8)

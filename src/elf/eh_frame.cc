@@ -105,8 +105,8 @@ class Pointers {
 
 class FrameReader {
  public:
-  FrameReader(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic)
-      : image_(image), memory_(memory), pointers_(image, &dynamic) {}
+  FrameReader(const ElfImage& image, const Dynamic& dynamic)
+      : image_(image), pointers_(image, &dynamic) {}
 
   /// Reads the entries in `bytes`, which stand at `vaddr`. `whole`: the end of the section is
   /// known, so that a closing entry in its middle (objects joined in an odd order) ends nothing.
@@ -221,7 +221,6 @@ class FrameReader {
   }
 
   const ElfImage& image_;
-  const ImageMemory& memory_;
   Pointers pointers_;
   std::span<const std::uint8_t> bytes_;
   std::uint64_t vaddr_ = 0;
@@ -247,7 +246,7 @@ std::optional<std::uint64_t> frames_by_header(const ElfImage& image, const Image
 
 Result<std::vector<FrameEntry>> read_frame_entries(const ElfImage& image, const ImageMemory& memory,
                                                    const Dynamic& dynamic) {
-  FrameReader reader(image, memory, dynamic);
+  FrameReader reader(image, dynamic);
   const auto by_header = frames_by_header(image, memory);
   bool covered = false;
   std::size_t sections = 0;
