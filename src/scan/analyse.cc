@@ -196,7 +196,9 @@ class Analyser {
           telling = telling || is_telling(import_name(call.target));
         }
       }
-      if (telling || !facts_[i].sites.empty() || facts_[i].through_register) want(i);
+      const bool hands_on = is_linker() && std::any_of(facts_[i].targets.begin(),
+                                                       facts_[i].targets.end(), is_taken_function);
+      if (telling || hands_on || !facts_[i].sites.empty() || facts_[i].through_register) want(i);
     }
     while (!todo.empty()) {
       const std::uint32_t i = todo.back();
@@ -213,6 +215,13 @@ class Analyser {
         if (wanted[caller] == 2 && !asking_[caller]) todo.push_back(caller);
       }
     }
+  }
+
+  /// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.
+  bool is_linker() const { return dynamic_.soname.starts_with("ld-"); }
+
+  static bool is_taken_function(const Target& target) {
+    return target.kind == Target::Kind::kFunction && target.taken;
   }
 
   /// Whether what is found in the function depends on what its callers pass.
@@ -329,7 +338,7 @@ class Analyser {
     site.vaddr = call.vaddr;
     site.target = laid(call.target, builder);
     const bool import = call.target.kind == Target::Kind::kImport;
-    if (import || asking_[call.target.index]) {
+    if (import || is_linker() || asking_[call.target.index]) {
       std::vector<PassedFact> passed = call.passed;
       if (import && !is_telling(import_name(call.target))) {
         std::erase_if(passed, [](const PassedFact& fact) {

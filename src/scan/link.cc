@@ -1,309 +1,353 @@
-// From summaries to the calls of a program:
-//
-// 1. What is live: a search from the entry of the program and of its dynamic linker, and from the
-// start-up
-//    and end code of every object (scan/graph.h).
-// 2. Which numbers the calling instructions in live functions have (scan/numbers.h).
-// 3. Phases: the same search from what runs before main, and from main; and one that does not enter
-// the
-//    functions that only report a fatal error.
-// 4. What stays open, what can be executed, what asks to be loaded (scan/requests.h).
+// The parts in their order: walk, look up names and walk on, resolve numbers, tell phases, write
+// down.
 
 #include "scan/link.h"
 
-#include <fmt/format.h>
+#include <elf.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
-#include <set>
 #include <tuple>
-#include <utility>
 
-#include "arch/recorded_args.h"
-#include "scan/graph.h"
+#include "arch/syscalls.h"
+#include "scan/link_graph.h"
 #include "scan/numbers.h"
-#include "scan/requests.h"
+#include "scan/opens.h"
+#include "scan/phases.h"
+#include "scan/reach.h"
 
 namespace sysnare {
 namespace {
 
-constexpr std::uint32_t kRestartSyscall = 219;  // include/uapi/asm/unistd_64.h, Linux 6.18
-constexpr std::size_t kMaxArgSet = 64;          // as kMaxArgValues of evidence
-constexpr std::uint8_t kRdi = 7;
+/// Most values of an argument that are kept.
+constexpr std::size_t kMaxArgValues = 64;
+constexpr unsigned kArgs = 6;
+constexpr std::uint8_t kErrorOnly = static_cast<std::uint8_t>(ScanPhase::kErrorOnly);
 
-/// Functions that end the program over a fault of its own: sorted. C11 7.22.4.1; Linux Standard
-/// Base 5.0; glibc 2.36; Itanium C++ ABI; Go 1.19 src/runtime/panic.go.
-constexpr std::array<std::string_view, 14> kFatal = {
-    "_ZSt9terminatev",    "__assert",       "__assert_fail",   "__assert_perror_fail",
-    "__chk_fail",         "__fortify_fail", "__libc_fatal",    "__longjmp_chk",
-    "__stack_chk_fail",   "abort",          "runtime.badctxt", "runtime.fatalpanic",
-    "runtime.fatalthrow", "runtime.throw",
+/// All that is known of one call while its sites are gone through.
+struct Gathered {
+  std::uint8_t phases = 0;
+  std::size_t length = SIZE_MAX;  ///< of the shortest chain so far
+  std::vector<std::uint32_t> way;
+  std::vector<const LiveSite*> sites;
 };
-
-bool is_fatal(std::string_view name) {
-  return std::binary_search(kFatal.begin(), kFatal.end(), name);
-}
 
 class Linker {
  public:
-  explicit Linker(const std::vector<LoadedObject>& objects) : graph_(objects), objects_(objects) {}
+  Linker(const std::vector<LoadedObject>& objects, const LinkOptions& options)
+      : graph_(objects), reach_(graph_), options_(options) {}
 
-  Result<ScanResult> run(std::vector<OpenRequest>& wanted) {
-    find_roots();
-    live_ = graph_.search(roots_);
-    const std::vector<std::uint8_t> taken = graph_.taken(live_);
-    const NumberSearch numbers(graph_, live_, taken);
-    find_phases();
-    for (std::uint32_t node : live_.order) {
-      if (!graph_.is_function(node)) continue;
-      ++result_.functions_live;
-      take_sites(node, numbers);
-    }
-    for (const LoadedObject& object : objects_)
-      result_.functions += object.summary.functions.size();
-    add_kernels_own();
-    find_requests(graph_, live_, numbers, result_, wanted);
-    sort_all();
-    return std::move(result_);
-  }
+  ScanResult link(std::vector<OpenRequest>& wanted);
 
  private:
-  std::uint32_t node_at(std::uint32_t object, std::uint64_t vaddr) const {
-    const std::uint32_t function = objects_[object].summary.function_at(vaddr);
-    return function == kNone ? kNone : graph_.function_node(object, function);
-  }
+  void walk();
+  void find_sites();
+  void write_sites();
+  void write_calls();
+  void add_kernel_calls();
+  std::map<unsigned, std::set<std::uint64_t>> args_of(const Gathered& gathered);
+  void find_missing();
+  void find_troubles();
+  void write_graph();
+  [[nodiscard]] std::vector<std::uint32_t> way_to(const LiveSite& live, const Known& known) const;
+  [[nodiscard]] std::vector<Reason> chain(const std::vector<std::uint32_t>& way) const;
+  void open_point(std::string kind, std::uint32_t node, std::uint64_t offset, std::string reason);
 
-  void add_targets(std::uint32_t object, std::span<const Target> targets,
-                   std::vector<std::uint32_t>& to) const {
-    for (const Target& target : targets) {
-      const std::uint32_t node = graph_.node_of(object, target);
-      if (node != kNone) to.push_back(node);
-    }
-  }
-
-  void find_roots() {
-    for (std::uint32_t i = 0; i < objects_.size(); ++i) {
-      const LoadedObject& object = objects_[i];
-      const bool starts = object.role == LoadedObject::Role::kProgram ||
-                          object.role == LoadedObject::Role::kInterpreter;
-      if (starts && object.summary.entry != 0) {
-        const std::uint32_t entry = node_at(i, object.summary.entry);
-        if (entry != kNone) before_main_.push_back(entry);
-        if (object.role == LoadedObject::Role::kProgram) entry_ = entry;
-      }
-      add_targets(i, object.summary.init, before_main_);
-      add_targets(i, object.summary.fini, after_main_);
-      add_targets(i, object.summary.always, always_);
-    }
-    roots_ = before_main_;
-    roots_.insert(roots_.end(), after_main_.begin(), after_main_.end());
-    roots_.insert(roots_.end(), always_.begin(), always_.end());
-  }
-
-  /// main, as `_start` hands it to __libc_start_main; for Go main.main. kNone: it cannot be told.
-  std::uint32_t find_main() const {
-    if (objects_.empty()) return kNone;
-    const Summary& program = objects_.front().summary;
-    if (program.is_go) {
-      for (std::uint32_t i = 0; i < program.functions.size(); ++i) {
-        if (program.at(program.functions[i].name) == "main.main") {
-          return graph_.function_node(0, i);
-        }
-      }
-      return kNone;
-    }
-    if (entry_ == kNone) return kNone;
-    const Function& start = graph_.function(entry_);
-    for (const CallSite& call : program.calls.subspan(start.calls.begin, start.calls.count)) {
-      for (const Passed& passed : program.passed.subspan(call.passed.begin, call.passed.count)) {
-        if (passed.place.on_stack || passed.place.reg != kRdi || passed.values.count != 1) continue;
-        const Value& value = program.values[passed.values.begin];
-        if (value.kind == Value::Kind::kAddress || value.kind == Value::Kind::kConstant) {
-          return node_at(0, value.number);
-        }
-      }
-    }
-    // Where it is passed to a function of the program itself: the one function whose address it
-    // takes.
-    std::uint32_t only = kNone;
-    for (const Target& target : program.targets.subspan(start.targets.begin, start.targets.count)) {
-      if (target.kind != Target::Kind::kFunction || !target.taken) continue;
-      if (only != kNone) return kNone;
-      only = graph_.function_node(0, target.index);
-    }
-    return only;
-  }
-
-  void find_phases() {
-    std::vector<std::uint8_t> closed(graph_.size(), 0);
-    for (std::uint32_t node : live_.order) {
-      if (!graph_.is_function(node)) continue;
-      const std::uint32_t object = graph_.object_of(node);
-      const Summary& summary = objects_[object].summary;
-      if (is_fatal(summary.at(graph_.function(node).name))) closed[node] = 1;
-    }
-    harmless_ = graph_.search(roots_, closed);
-    const std::uint32_t main = find_main();
-    if (main == kNone || objects_.front().summary.is_go) {
-      before_ = main_ = live_;
-      return;
-    }
-    std::vector<std::uint8_t> main_closed(graph_.size(), 0);
-    main_closed[main] = 1;
-    std::vector<std::uint32_t> roots = before_main_;
-    roots.insert(roots.end(), always_.begin(), always_.end());
-    before_ = graph_.search(roots, main_closed);
-    // Whatever took the address of a function before main may have left it for main to call.
-    roots = after_main_;
-    roots.push_back(main);
-    roots.insert(roots.end(), always_.begin(), always_.end());
-    for (std::uint32_t node : before_.order) {
-      if (!graph_.is_function(node)) continue;
-      const std::uint32_t object = graph_.object_of(node);
-      if (objects_[object].role == LoadedObject::Role::kInterpreter) continue;
-      const Summary& summary = objects_[object].summary;
-      const Function& function = graph_.function(node);
-      for (const Target& target :
-           summary.targets.subspan(function.targets.begin, function.targets.count)) {
-        if (!target.taken) continue;
-        const std::uint32_t to = graph_.node_of(object, target);
-        if (to != kNone) roots.push_back(to);
-      }
-    }
-    main_ = graph_.search(roots);
-  }
-
-  std::uint8_t phases_of(std::uint32_t node) const {
-    if (!harmless_.has(node)) return static_cast<std::uint8_t>(ScanPhase::kErrorOnly);
-    std::uint8_t phases = 0;
-    if (before_.has(node)) phases |= static_cast<std::uint8_t>(ScanPhase::kLoad);
-    if (main_.has(node)) phases |= static_cast<std::uint8_t>(ScanPhase::kMain);
-    return phases != 0 ? phases : static_cast<std::uint8_t>(ScanPhase::kMain);
-  }
-
-  struct Found {
-    std::uint32_t node = kNone;  ///< reached first
-    std::uint8_t phases = 0;
-    std::map<unsigned, std::set<std::uint64_t>> args;
-    std::uint8_t args_open = 0;  ///< by bit
-  };
-
-  void take_sites(std::uint32_t node, const NumberSearch& numbers) {
-    const std::uint32_t object = graph_.object_of(node);
-    const Summary& summary = objects_[object].summary;
-    const Function& function = graph_.function(node);
-    for (const SyscallSite& site :
-         summary.sites.subspan(function.sites.begin, function.sites.count)) {
-      const Numbers found = numbers.resolve(node, site.nr);
-      ScannedSite scanned;
-      scanned.module = objects_[object].path;
-      scanned.module_key = summary.at(summary.module_key);
-      scanned.offset = site.offset;
-      scanned.vaddr = site.vaddr;
-      scanned.abi = site.abi;
-      scanned.function = graph_.reason(node).function;
-      scanned.phases = phases_of(node);
-      scanned.any = found.any;
-      for (const Atom& atom : found.atoms) {
-        scanned.nrs.push_back(static_cast<std::uint32_t>(atom.number));
-      }
-      std::sort(scanned.nrs.begin(), scanned.nrs.end());
-      scanned.nrs.erase(std::unique(scanned.nrs.begin(), scanned.nrs.end()), scanned.nrs.end());
-      for (std::uint32_t nr : scanned.nrs) take_call(node, site, nr, scanned.phases, numbers);
-      if (found.any) open_site(node, scanned, found);
-      result_.sites.push_back(std::move(scanned));
-    }
-  }
-
-  void take_call(std::uint32_t node, const SyscallSite& site, std::uint32_t nr, std::uint8_t phases,
-                 const NumberSearch& numbers) {
-    Abi abi = site.abi;
-    if (abi == Abi::kX86_64 && (nr & kX32Bit)) abi = Abi::kX32;
-    Found& found = calls_[{abi, nr}];
-    if (found.node == kNone) found.node = node;
-    found.phases |= phases;
-    const RecordedArgs recorded = recorded_args({abi, nr});
-    for (unsigned i = 0; i < kRecordedArgs; ++i) {
-      if (!recorded.has(i) || (found.args_open >> i & 1)) continue;
-      const Numbers values = site.args[i].count == 0 ? Numbers{{}, true, node, {}}
-                                                     : numbers.resolve(node, site.args[i]);
-      std::set<std::uint64_t>& set = found.args[i];
-      for (const Atom& atom : values.atoms) set.insert(recorded.value(i, atom.number));
-      if (values.any || set.size() > kMaxArgSet) {
-        found.args_open = static_cast<std::uint8_t>(found.args_open | 1u << i);
-        found.args.erase(i);
-      }
-    }
-  }
-
-  void open_site(std::uint32_t node, const ScannedSite& site, const Numbers& found) {
-    OpenPoint point;
-    point.kind = "site";
-    point.object = site.module;
-    point.function = site.function;
-    point.offset = site.offset;
-    const Reason who = graph_.reason(found.who);
-    point.reason = fmt::format(
-        "the number of this call is not known: in {} of {} {}; a recording with --sites shows "
-        "which it "
-        "makes",
-        who.function, who.object, found.why);
-    point.why = graph_.chain(live_, node);
-    result_.open.push_back(std::move(point));
-  }
-
-  /// A call that no code makes.
-  void add_kernels_own() {
-    for (const auto& [call, found] : calls_) {
-      ScannedCall scanned;
-      scanned.call = call;
-      scanned.phases = found.phases;
-      // Where it also comes outside of fatal errors, that it comes there too says nothing.
-      constexpr auto kError = static_cast<std::uint8_t>(ScanPhase::kErrorOnly);
-      if (scanned.phases != kError) scanned.phases &= static_cast<std::uint8_t>(~kError);
-      scanned.why = graph_.chain(live_, found.node);
-      scanned.args = found.args;
-      result_.calls.push_back(std::move(scanned));
-    }
-    const Call restart{Abi::kX86_64, kRestartSyscall};
-    if (calls_.contains(restart) || objects_.empty()) return;
-    ScannedCall scanned;
-    scanned.call = restart;
-    scanned.phases =
-        static_cast<std::uint8_t>(ScanPhase::kLoad) | static_cast<std::uint8_t>(ScanPhase::kMain);
-    scanned.why = {{"the kernel", "goes on with a call that a stop interrupted"}};
-    result_.calls.push_back(std::move(scanned));
-  }
-
-  void sort_all() {
-    std::sort(result_.calls.begin(), result_.calls.end(),
-              [](const ScannedCall& a, const ScannedCall& b) { return a.call < b.call; });
-    std::sort(result_.sites.begin(), result_.sites.end(),
-              [](const ScannedSite& a, const ScannedSite& b) {
-                return std::tie(a.module, a.offset) < std::tie(b.module, b.offset);
-              });
-    const auto key = [](const OpenPoint& point) {
-      return std::tie(point.kind, point.object, point.offset, point.function, point.reason);
-    };
-    std::sort(result_.open.begin(), result_.open.end(),
-              [&](const OpenPoint& a, const OpenPoint& b) { return key(a) < key(b); });
-  }
-
-  CallGraph graph_;
-  const std::vector<LoadedObject>& objects_;
-  std::uint32_t entry_ = kNone;
-  std::vector<std::uint32_t> before_main_, after_main_, always_, roots_;
-  Reached live_, harmless_, before_, main_;
-  std::map<Call, Found> calls_;
+  LinkGraph graph_;
+  Reach reach_;
+  LinkOptions options_;
+  std::vector<Root> roots_;
+  std::optional<Numbers> numbers_;
+  std::vector<LiveSite> sites_;
+  std::vector<std::uint8_t> phases_;
+  std::map<Call, Gathered> calls_;
   ScanResult result_;
 };
+
+void Linker::walk() {
+  roots_ = find_roots(graph_);
+  for (std::uint32_t i = 0; i < roots_.size(); ++i) reach_.add_root(roots_[i].node, i);
+  // Each turn makes something live that was not, so this ends; two turns are usual.
+  do {
+    reach_.run();
+    numbers_.emplace(graph_, reach_);
+  } while (follow_names(graph_, reach_, *numbers_));
+}
+
+void Linker::find_sites() {
+  for (const std::uint32_t node : reach_.order()) {
+    const Function* function = graph_.function(node);
+    if (function == nullptr) continue;
+    ++result_.functions_live;
+    for (const SyscallSite& site : cut(graph_.summary_of(node).sites, function->sites)) {
+      sites_.push_back({node, &site, numbers_->values(node, site.nr)});
+      Answer& nr = sites_.back().nr;
+      // An address is no number of a call.
+      const auto plain =
+          std::stable_partition(nr.known.begin(), nr.known.end(),
+                                [](const Known& known) { return known.object == kNone; });
+      if (plain != nr.known.end() && !nr.any())
+        nr.doubt = {Doubt::Kind::kHere, plain->origin, kNone};
+      nr.known.erase(plain, nr.known.end());
+    }
+  }
+}
+
+std::vector<std::uint32_t> Linker::way_to(const LiveSite& live, const Known& known) const {
+  std::vector<std::uint32_t> way = numbers_->way(known);
+  // Numbers that lie in a variable come from elsewhere than the calls that lead here.
+  if (way.empty() || way.back() != live.node) way.push_back(live.node);
+  return way;
+}
+
+/// The chain of reasons to the first of `way`, and then `way`.
+std::vector<Reason> Linker::chain(const std::vector<std::uint32_t>& way) const {
+  const Reach::Chain begin = reach_.chain(way.front());
+  const Root& root = roots_[begin.root];
+  std::vector<Reason> reasons = {{graph_.objects()[root.object].path, root.what}};
+  for (const std::uint32_t node : begin.nodes) reasons.push_back(graph_.reason(node));
+  for (std::size_t i = 1; i < way.size(); ++i) reasons.push_back(graph_.reason(way[i]));
+  return reasons;
+}
+
+void Linker::open_point(std::string kind, std::uint32_t node, std::uint64_t offset,
+                        std::string reason) {
+  OpenPoint point;
+  point.kind = std::move(kind);
+  const Reason by = graph_.reason(node);
+  point.object = by.object;
+  point.function = by.function;
+  point.offset = offset;
+  point.reason = std::move(reason);
+  point.why = chain({node});
+  result_.open.push_back(std::move(point));
+}
+
+void Linker::write_sites() {
+  for (const LiveSite& live : sites_) {
+    const LoadedObject& object = graph_.objects()[graph_.object_of(live.node)];
+    ScannedSite site;
+    site.module = object.path;
+    site.module_key = text_of(object.summary, object.summary.module_key);
+    site.offset = live.site->offset;
+    site.vaddr = live.site->vaddr;
+    site.abi = live.site->abi;
+    site.any = live.nr.any();
+    site.function = graph_.reason(live.node).function;
+    site.phases = phases_[live.node];
+    std::size_t length = SIZE_MAX;
+    for (const Known& known : live.nr.known) {
+      const Call call = call_of(*live.site, known.number);
+      site.nrs.push_back(call.nr);
+      Gathered& gathered = calls_[call];
+      gathered.phases |= site.phases;
+      if (gathered.sites.empty() || gathered.sites.back() != &live) gathered.sites.push_back(&live);
+      std::vector<std::uint32_t> way = way_to(live, known);
+      const std::size_t steps = reach_.chain(way.front()).nodes.size() + way.size();
+      if (options_.why == call && steps < length) {
+        length = steps;
+        site.why = chain(way);
+      }
+      if (steps < gathered.length) {
+        gathered.length = steps;
+        gathered.way = std::move(way);
+      }
+    }
+    std::sort(site.nrs.begin(), site.nrs.end());
+    site.nrs.erase(std::unique(site.nrs.begin(), site.nrs.end()), site.nrs.end());
+    if (site.any) {
+      if (options_.why && site.why.empty()) site.why = chain({live.node});
+      open_point(
+          "site", live.node, site.offset,
+          fmt::format("any call can be made here: {}; a recording with --sites that covers it "
+                      "closes it",
+                      numbers_->explain(live.nr.doubt)));
+    }
+    result_.sites.push_back(std::move(site));
+  }
+  const auto key = [](const ScannedSite& site) { return std::tie(site.module, site.offset); };
+  std::sort(result_.sites.begin(), result_.sites.end(),
+            [&](const ScannedSite& a, const ScannedSite& b) { return key(a) < key(b); });
+}
+
+std::map<unsigned, std::set<std::uint64_t>> Linker::args_of(const Gathered& gathered) {
+  std::map<unsigned, std::set<std::uint64_t>> args;
+  for (unsigned i = 0; i < kArgs; ++i) {
+    std::set<std::uint64_t> values;
+    bool known = true;
+    // The cheap refusals first: most arguments fall here, without a question.
+    for (const LiveSite* live : gathered.sites) {
+      const Slice slice = live->site->args[i];
+      const std::span<const Value> all = cut(graph_.summary_of(live->node).values, slice);
+      known = known && !all.empty() && std::none_of(all.begin(), all.end(), [](const Value& value) {
+                return value.kind == Value::Kind::kAny || value.kind == Value::Kind::kAddress;
+              });
+    }
+    for (const LiveSite* live : gathered.sites) {
+      if (!known) break;
+      const Answer& answer = numbers_->values(live->node, live->site->args[i]);
+      known = !answer.any() && !answer.known.empty();
+      for (const Known& value : answer.known) {
+        known = known && value.object == kNone;
+        values.insert(value.number);
+      }
+      known = known && values.size() <= kMaxArgValues;
+    }
+    if (known && !values.empty()) args.emplace(i, std::move(values));
+  }
+  return args;
+}
+
+void Linker::write_calls() {
+  numbers_->stop_at_any();
+  for (const auto& [call, gathered] : calls_) {
+    ScannedCall scanned;
+    scanned.call = call;
+    scanned.phases = gathered.phases;
+    if ((scanned.phases & ~kErrorOnly) != 0) {
+      scanned.phases = static_cast<std::uint8_t>(scanned.phases & ~kErrorOnly);
+    }
+    scanned.why = chain(gathered.way);
+    scanned.args = args_of(gathered);
+    result_.calls.push_back(std::move(scanned));
+  }
+  add_kernel_calls();
+}
+
+/// Calls that no code of the program need make.
+void Linker::add_kernel_calls() {
+  struct Row {
+    std::string_view name;
+    const char* reason;
+  };
+  constexpr Row kRows[] = {
+      {"restart_syscall", "(the kernel makes it when a call goes on after a stop)"},
+      {"rt_sigreturn", "(the return from any signal handler)"},
+  };
+  const Abi abi = graph_.objects()[0].summary.machine == EM_AARCH64 ? Abi::kAarch64 : Abi::kX86_64;
+  for (const Row& row : kRows) {
+    const auto nr = syscall_nr(abi, row.name);
+    if (!nr || calls_.contains({abi, *nr})) continue;
+    ScannedCall call;
+    call.call = {abi, *nr};
+    call.phases =
+        static_cast<std::uint8_t>(ScanPhase::kLoad) | static_cast<std::uint8_t>(ScanPhase::kMain);
+    call.why = {{"kernel", row.reason}};
+    result_.calls.push_back(std::move(call));
+  }
+  std::sort(result_.calls.begin(), result_.calls.end(),
+            [](const ScannedCall& a, const ScannedCall& b) { return a.call < b.call; });
+}
+
+void Linker::find_missing() {
+  for (const LoadedObject& object : graph_.objects()) {
+    const std::size_t count = std::min(object.resolved.size(), object.summary.needed.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!object.resolved[i].empty()) continue;
+      OpenPoint point;
+      point.kind = "object";
+      point.object = object.path;
+      point.reason = fmt::format("it needs {}, which is not there; installing it closes this",
+                                 text_of(object.summary, object.summary.needed[i]));
+      result_.open.push_back(std::move(point));
+    }
+  }
+  if (graph_.undefined().empty()) return;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, bool> said;
+  for (const LinkGraph::Undefined& undefined : graph_.undefined()) {
+    said.emplace(std::pair(undefined.object, undefined.index), false);
+  }
+  // Which live node refers to it first?
+  for (const std::uint32_t node : reach_.order()) {
+    const std::uint32_t object = graph_.object_of(node);
+    graph_.for_each_target(node, [&](const Target& target) {
+      if (target.kind != Target::Kind::kImport) return;
+      const auto row = said.find({object, target.index});
+      if (row == said.end() || row->second) return;
+      row->second = true;
+      const Summary& summary = graph_.objects()[object].summary;
+      open_point("object", node, 0,
+                 fmt::format("no object defines the symbol {}; the library that has it closes this",
+                             text_of(summary, summary.imports[target.index].name)));
+    });
+  }
+}
+
+void Linker::find_troubles() {
+  for (std::uint32_t object = 0; object < graph_.objects().size(); ++object) {
+    const Summary& summary = graph_.objects()[object].summary;
+    for (const Trouble& trouble : summary.troubles) {
+      const std::uint32_t node = graph_.node_of_function(object, trouble.function);
+      const std::string_view text = text_of(summary, trouble.text);
+      if (node != kNone) {
+        if (reach_.live(node)) open_point("object", node, 0, std::string(text));
+        continue;
+      }
+      OpenPoint point;
+      point.kind = "object";
+      point.object = graph_.objects()[object].path;
+      point.reason = text;
+      result_.open.push_back(std::move(point));
+    }
+  }
+}
+
+void Linker::write_graph() {
+  LiveGraph live;
+  std::vector<std::uint32_t> place(graph_.size(), kNone);
+  for (const std::uint32_t node : reach_.order()) {
+    place[node] = static_cast<std::uint32_t>(live.nodes.size());
+    live.nodes.push_back(graph_.reason(node));
+  }
+  for (const std::uint32_t node : reach_.order()) {
+    graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
+      live.edges.push_back({place[node], place[to], reach_.parent(to) == node});
+    });
+  }
+  std::sort(live.edges.begin(), live.edges.end());
+  live.edges.erase(std::unique(live.edges.begin(), live.edges.end()), live.edges.end());
+  result_.graph = std::move(live);
+}
+
+ScanResult Linker::link(std::vector<OpenRequest>& wanted) {
+  walk();
+  find_sites();
+  Opens opens = find_opens(graph_, reach_, *numbers_, sites_);
+  phases_ = find_phases(graph_, reach_, roots_, opens.openers);
+  for (OpenPoint& point : opens.open) result_.open.push_back(std::move(point));
+  result_.execs = std::move(opens.execs);
+  wanted = std::move(opens.wanted);
+  write_sites();
+  write_calls();
+  find_missing();
+  find_troubles();
+  for (const LoadedObject& object : graph_.objects()) {
+    result_.functions += object.summary.functions.size();
+  }
+  if (options_.graph) write_graph();
+  const auto key = [](const OpenPoint& point) {
+    return std::tie(point.kind, point.object, point.offset, point.function, point.reason);
+  };
+  std::sort(result_.open.begin(), result_.open.end(),
+            [&](const OpenPoint& a, const OpenPoint& b) { return key(a) < key(b); });
+  return std::move(result_);
+}
 
 }  // namespace
 
 Result<ScanResult> link_objects(const std::vector<LoadedObject>& objects,
-                                std::vector<OpenRequest>& wanted) {
-  return Linker(objects).run(wanted);
+                                std::vector<OpenRequest>& wanted, const LinkOptions& options) {
+  wanted.clear();
+  if (objects.empty()) return fail(Errc::kUsage, "there is no object to link");
+  std::uint64_t nodes = 0;
+  for (const LoadedObject& object : objects) {
+    nodes += object.summary.functions.size() + object.summary.chunks.size();
+  }
+  if (nodes >= kMaxLinkNodes) {
+    return fail(Errc::kLimit, "{}: {} functions and data are more than {}", objects[0].path, nodes,
+                kMaxLinkNodes);
+  }
+  return Linker(objects, options).link(wanted);
 }
 
 }  // namespace sysnare
