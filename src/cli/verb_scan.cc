@@ -238,7 +238,7 @@ int run_scan(Typed typed, const Request& request) {
   Progress progress;
   ScanOptions options;
   options.analyse = analyse_object;
-  options.link = link_objects;
+  options.link = [](const auto& objects, auto& wanted) { return link_objects(objects, wanted); };
   options.threads = std::min(std::thread::hardware_concurrency(), kMaxThreads);
   options.now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
