@@ -57,21 +57,25 @@ def record_all(sysnare: str, programs: list[Program], folder: Path, workers: int
     return wrong
 
 
-def judge_all(sysnare: str, programs: list[Program], folder: Path, workers: int) -> list[Judgement]:
+def judge_all(sysnare: str, programs: list[Program], folder: Path, workers: int, cache: str) -> list[Judgement]:
     all_live = read_recordings(folder)
 
     def one(program: Program) -> Judgement:
         progress(f"scanning {program.name}")
         path = program.path(folder / program.name)
-        return judge(sysnare, program.name, path, all_live.get(sha256_of(path)))
+        return judge(sysnare, program.name, path, all_live.get(sha256_of(path)), cache)
 
+    results = []
+    print(COLUMNS)
     with ThreadPoolExecutor(workers) as pool:
-        results = list(pool.map(one, programs))
-    progress("")
+        for each in pool.map(one, programs):
+            results.append(each)
+            progress("")
+            print(row(each), flush=True)
     return results
 
 
-COLUMNS = ("calls main open execs misses phase seen observed  cold ms  warm ms    MB  program")
+COLUMNS = "calls main open execs misses phase seen observed  cold ms  warm ms    MB  program"
 
 
 def row(each: Judgement) -> str:
@@ -113,9 +117,6 @@ def summary(results: list[Judgement]) -> dict:
 
 
 def print_results(results: list[Judgement]) -> None:
-    print(COLUMNS)
-    for each in results:
-        print(row(each))
     for each in results:
         for miss in each.misses:
             print(f"miss: {each.name}: {miss.text()}")
@@ -192,6 +193,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="scan all executables of the named packages")
     parser.add_argument("--record-only", action="store_true", help="record and judge nothing")
     parser.add_argument("--no-record", action="store_true", help="judge by the recordings that are there")
+    parser.add_argument("--shared-cache", default="", metavar="DIR",
+                        help="one cache for all scans: misses come sooner, times mean nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path, metavar="FILE", help="the results as JSON too")
     return parser.parse_args()
@@ -236,7 +239,7 @@ def main() -> int:
         print("corpus: nothing to judge" if not recorded else "corpus: this sysnare has no scan")
         return NOTHING_JUDGED
 
-    results = judge_all(args.sysnare, recorded, args.traces, args.jobs)
+    results = judge_all(args.sysnare, recorded, args.traces, args.jobs, args.shared_cache)
     print_results(results)
     if args.json:
         whole = {"summary": summary(results), "programs": [dataclasses.asdict(each) for each in results]}

@@ -135,16 +135,16 @@ def judge_sites(live: Live, static: Static) -> tuple[list[Miss], Counter]:
                 explained.add(which)
             else:
                 misses.append(Miss("number", module, offset, name, count))
-    for which, (before, later) in sorted(live.calls.items()):
+    for which, count in sorted(live.calls.items()):
         if which not in static.calls and which not in explained:
-            misses.append(Miss("call", "", 0, live.names[which], before + later))
+            misses.append(Miss("call", "", 0, live.names[which], count))
     return misses, no_file
 
 
 def judge_phases(live: Live, static: Static) -> list[str]:
     """Calls seen after main began that the scan has before it alone."""
-    return [live.names[which] for which, (_, later) in sorted(live.calls.items())
-            if later and static.calls.get(which) == {"load"}]
+    return [live.names[which] for which, later in sorted(live.after_main.items()) if later and
+            static.calls.get(which) == {"load"}]
 
 
 @dataclass
@@ -171,16 +171,16 @@ class Judgement:
         return not self.failure and not self.open
 
 
-def judge(sysnare: str, name: str, path: str, live: Live | None) -> Judgement:
-    """Scans `path` cold and warm, and holds it against `live`."""
+def judge(sysnare: str, name: str, path: str, live: Live | None, shared: str = "") -> Judgement:
+    """Scans `path` cold and warm, and holds it against `live`; with a cache that others share it is never cold."""
     result = Judgement(name, path)
-    cache = tempfile.mkdtemp(prefix="sysnare-cache-")
-    os.chmod(cache, 0o700)
+    cache = shared or tempfile.mkdtemp(prefix="sysnare-cache-")
     try:
         cold = scan(sysnare, path, cache)
-        warm = scan(sysnare, path, cache)
+        warm = cold if shared else scan(sysnare, path, cache)
     finally:
-        shutil.rmtree(cache)
+        if not shared:
+            shutil.rmtree(cache)
     result.cold, result.warm, result.memory = cold.seconds, warm.seconds, cold.memory
     if cold.failure or warm.failure:
         result.failure = cold.failure or f"with a warm cache: {warm.failure}"

@@ -9,6 +9,7 @@ that they depend on, so that a change of the scan can be judged without new ones
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -48,7 +49,7 @@ finish() { kill -"${2:-TERM}" "$1"; wait "$1"; }
 
 
 def key_of(program: Program, path: str) -> str:
-    content = json.dumps([program.run, program.setup, program.build, PRELUDE])
+    content = json.dumps([program.run, program.setup, program.build, PRELUDE, 2])
     return hashlib.sha256(content.encode()).hexdigest() + " " + sha256_of(path)
 
 
@@ -114,11 +115,22 @@ def run_recorded(sysnare: str, program: Program, folder: Path, work: Path) -> st
         # A group of its own each, which `timeout` ends as a whole.
         script += f"(cd w{i} && timeout -k 2 {program.limit} bash ../w{i}.sh) </dev/null\n"
     (work / "all.sh").write_text(script)
-    live = work / "live.json"
-    command = [sysnare, "trace", "--recorder", "ebpf", "--sites", "-o", str(live), "--", "bash", "all.sh"]
     limit = 30 + len(program.run) * (program.limit + 3)
-    with open(folder / "output", "wb") as output:
-        child = subprocess.Popen(command, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=output,
+    wrong = trace(sysnare, ["bash", "all.sh"], work, env, folder, "live", limit)
+    plain = plain_command(program)
+    if not wrong and plain is not None:
+        lay_out(work / "plain")
+        # One that does not end by itself has no phases; that is no failure.
+        trace(sysnare, [env["PROGRAM"], *plain], work / "plain", env, folder, "phases", program.limit)
+    return wrong
+
+
+def trace(sysnare: str, argv: list[str], cwd: Path, env: dict, folder: Path, name: str, limit: int) -> str:
+    """Leaves folder/NAME.json behind, and what was printed."""
+    file = cwd / f"{name}.json"
+    command = [sysnare, "trace", "--recorder", "ebpf", "--sites", "-o", str(file), "--", *argv]
+    with open(folder / f"{name}.output", "wb") as output:
+        child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=output, start_new_session=True)
         try:
             child.wait(limit)
@@ -126,10 +138,26 @@ def run_recorded(sysnare: str, program: Program, folder: Path, work: Path) -> st
             os.killpg(child.pid, signal.SIGTERM)
             child.wait()
             return f"the recording took more than {limit} s"
-    if not live.exists():
-        return f"no recording: {(folder / 'output').read_text(errors='replace').strip()[-300:]}"
-    shutil.copy(live, folder / "live.json")
+    if not file.exists():
+        return f"no recording: {(folder / f'{name}.output').read_text(errors='replace').strip()[-300:]}"
+    shutil.copy(file, folder / f"{name}.json")
     return ""
+
+
+def plain_command(program: Program) -> list[str] | None:
+    """The arguments of the first command of its workloads that needs no shell and no `setup`.
+
+    The recorder tells what comes before main for the program that it starts itself alone.
+    """
+    if program.setup:
+        return None
+    for workload in program.run:
+        for command in workload.split(";"):
+            words = command.split()
+            if words and words[0] in (program.name, "$PROGRAM") and not re.search(r"[$|&<>*?\"'`~(){}\\#]",
+                                                                                  command.replace("$PROGRAM", "")):
+                return words[1:]
+    return None
 
 
 @dataclass
@@ -140,21 +168,25 @@ class Live:
     sha256: str
     # (module, key, offset) -> (ABI, number) -> how often
     sites: dict = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
-    # (ABI, number) -> [before main, later]
-    calls: dict = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    # (ABI, number) -> how often
+    calls: dict = field(default_factory=lambda: defaultdict(int))
+    # Likewise, of calls after main began, where the recorder could tell.
+    after_main: dict = field(default_factory=lambda: defaultdict(int))
     names: dict = field(default_factory=dict)
     recordings: set = field(default_factory=set)
 
     @property
     def observed(self) -> int:
-        return sum(before + later for before, later in self.calls.values())
+        return sum(self.calls.values())
 
 
 def add_recording(name: str, path: Path, all_live: dict[str, Live]) -> tuple[int, int]:
-    """Adds what folder/live.json says of each executable; (lost, without a place) of the recording."""
+    """Adds what a recording says of each executable; (lost, without a place) of the recording."""
     evidence = json.loads(path.read_text())
     for executable in evidence.get("executables") or [evidence]:
         program = executable["program"]
+        # What is executed by others begins in `start`.
+        knows_phases = path.name == "phases.json" and set(executable.get("executed_by", {""})) == {""}
         live = all_live.setdefault(program["sha256"], Live(program["path"], program["sha256"]))
         live.recordings.add(name)
         for call in executable["calls"]:
@@ -162,10 +194,10 @@ def add_recording(name: str, path: Path, all_live: dict[str, Live]) -> tuple[int
                 continue
             which = (call["abi"], call["nr"])
             live.names[which] = call["name"]
+            live.calls[which] += int(call["count"])
             phases = call.get("phases", {})
-            before = int(phases.get("load", 0))
-            live.calls[which][0] += before
-            live.calls[which][1] += int(call["count"]) - before if phases else 0
+            if knows_phases and phases:
+                live.after_main[which] += int(phases["start"]) + int(phases["steady"])
             for site in call.get("sites", []):
                 offset = site["offset"]
                 offset = int(offset, 16) if isinstance(offset, str) else offset
@@ -176,6 +208,6 @@ def add_recording(name: str, path: Path, all_live: dict[str, Live]) -> tuple[int
 def read_recordings(folder: Path) -> dict[str, Live]:
     """All recordings of `folder`, by the SHA-256 of the executable."""
     all_live: dict[str, Live] = {}
-    for path in sorted(folder.glob("*/live.json")):
+    for path in sorted([*folder.glob("*/live.json"), *folder.glob("*/phases.json")]):
         add_recording(path.parent.name, path, all_live)
     return all_live

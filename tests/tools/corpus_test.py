@@ -38,7 +38,7 @@ def live(sites, phases=None):
     evidence = {"program": {"path": "/bin/x", "sha256": "s"}, "calls": [call, launch], "lost": 0,
                 "unresolved_sites": 0}
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "live.json")
+        path = pathlib.Path(folder, "phases.json")
         path.write_text(json.dumps(evidence))
         found = {}
         add_recording("x", path, found)
