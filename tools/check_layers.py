@@ -4,7 +4,7 @@
 usage: check_layers.py [ROOT]
 
 Compares three things: the table, the ROOMS of each src/ROOM/CMakeLists.txt, and every line
-#include "ROOM/..." below src/, tests/ and include/. Each violation is one line FILE:LINE: what; exit 1.
+#include "ROOM/..." below src/, tests/ and include/. Looks for types of one name in two headers. Each violation is one line FILE:LINE: what; exit 1.
 Not modelled: includes behind #if (they count), angle brackets (never ours).
 """
 
@@ -18,6 +18,12 @@ KEYWORDS = {"ROOMS", "LIBS"}
 PUBLIC = re.compile(r"sysnare/(\w+)\.h$")
 # Headers that cost seconds per file, or tie everybody to a library: not in our headers.
 HEAVY = re.compile(r'^\s*#\s*include\s*<((?:nlohmann|CLI|gtest|gmock)/[^>]*)>')
+
+
+# Rooms share one namespace: two types of one name in it are one to the linker, and destroy each other's
+# objects. Types of tests, and of .cc files in an anonymous namespace, are nobody else's.
+NAMESPACE = re.compile(r"^namespace ([\w:]+) \{")
+TYPE = re.compile(r"^(?:struct|class|enum class) (?:\[\[\w+\]\] )?(\w+)[^;]*\{")
 
 
 class Layers:
@@ -98,10 +104,27 @@ class Layers:
                     self.complain(path, number, f"{room} may not include \"{target}\"; it reaches "
                                                 f"{' '.join(sorted(reach[room] - {room})) or 'no room'}")
 
+    def read_types(self):
+        seen = {}
+        for path in sorted((self.root / "src").rglob("*.h")):
+            namespace = ""
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+                if opened := NAMESPACE.match(line):
+                    namespace = opened.group(1)
+                defined = TYPE.match(line)
+                if not defined or not namespace:
+                    continue
+                name = f"{namespace}::{defined.group(1)}"
+                other = seen.setdefault(name, path)
+                if other != path:
+                    self.complain(path, number, f"{name} is in {other.relative_to(self.root)} too; "
+                                                f"call one of them otherwise")
+
     def run(self):
         table = self.read_table()
         self.read_cmake(table)
         self.read_includes(table)
+        self.read_types()
         return self.complaints
 
 

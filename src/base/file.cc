@@ -249,13 +249,19 @@ Result<std::string> sha256_file(const std::string& path) {
   if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return fail(Errc::kBadInput, "{}: not a regular file", printable(path));
   }
+  return sha256_fd(file.get(), path);
+}
+
+Result<std::string> sha256_fd(int fd, std::string_view name) {
   Sha256 digest;
   std::array<char, kPiece> buffer{};
-  for (;;) {
-    const ssize_t got = read_some(file.get(), buffer.data(), buffer.size());
-    if (got < 0) return fail_errno(errno, "cannot read {}", printable(path));
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "cannot read {}", printable(name));
     if (got == 0) return digest.hex();
     digest.add({buffer.data(), static_cast<std::size_t>(got)});
+    at += got;
   }
 }
 

@@ -50,7 +50,9 @@ Result<void> write_all(int fd, std::string_view text);
 /// Lower-case hex SHA-256 of `bytes`.
 std::string sha256_hex(std::string_view bytes);
 
-/// Lower-case hex SHA-256 of the file behind `fd`, read with pread in bounded pieces.
+/// Lower-case hex SHA-256 of a file, read in bounded pieces.
 Result<std::string> sha256_file(const std::string& path);
+/// The same of the file behind `fd`, read with pread; `name` stands in messages.
+Result<std::string> sha256_fd(int fd, std::string_view name);
 
 }  // namespace sysnare

@@ -95,6 +95,7 @@ int verb_merge(const Words& words);
 int verb_profile(const Words& words);
 int verb_run(const Words& words);
 int verb_saturation(const Words& words);
+int verb_scan(const Words& words);
 int verb_simulate(const Words& words);
 int verb_syscalls(const Words& words);
 int verb_trace(const Words& words);

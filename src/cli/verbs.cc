@@ -11,6 +11,7 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"trace", "print which system calls a command or a running process makes", verb_trace},
+    {"scan", "say which system calls a program can make, from its files alone", verb_scan},
     {"profile", "turn evidence, or a command, into a profile that allows just that", verb_profile},
     {"merge", "join evidence files, or profiles, into one", verb_merge},
     {"saturation", "say whether a program has been recorded often enough", verb_saturation},

@@ -67,12 +67,28 @@ Result<std::string> ElfImage::read(std::uint64_t offset, std::uint64_t length,
     return fail(Errc::kLimit, "{}: offset {:#x}: {} of {} bytes, at most {} are read", name_,
                 offset, what, length, limit);
   }
-  if (!file_) return bytes_.substr(offset, length);
   std::string text(length, '\0');
+  Result<void> done =
+      read_into(offset, {reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, what);
+  if (!done) return propagate(done);
+  return text;
+}
+
+Result<void> ElfImage::read_into(std::uint64_t offset, std::span<std::uint8_t> to,
+                                 std::string_view what) const {
+  if (offset > size_ || to.size() > size_ - offset) {
+    return fail(Errc::kBadInput,
+                "{}: offset {:#x}: {} of {} bytes lie outside the file of {} bytes", name_, offset,
+                what, to.size(), size_);
+  }
+  if (!file_) {
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), to.size(), to.begin());
+    return {};
+  }
   std::size_t done = 0;
-  while (done < length) {
+  while (done < to.size()) {
     const ssize_t got =
-        ::pread(file_.get(), text.data() + done, length - done, static_cast<off_t>(offset + done));
+        ::pread(file_.get(), to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(errno, "{}: offset {:#x}: cannot read", name_, offset + done);
     if (got == 0) {
@@ -81,7 +97,7 @@ Result<std::string> ElfImage::read(std::uint64_t offset, std::uint64_t length,
     }
     done += static_cast<std::size_t>(got);
   }
-  return text;
+  return {};
 }
 
 std::uint64_t ElfImage::integer(std::string_view bytes, std::size_t offset, unsigned width) const {
@@ -117,6 +133,8 @@ Result<void> ElfImage::parse() {
   Result<std::string> header = read(0, header_size, "header", header_size);
   if (!header) return propagate(header);
   machine_ = static_cast<std::uint16_t>(integer(*header, offsetof(Elf64_Ehdr, e_machine), 2));
+  type_ = static_cast<std::uint16_t>(integer(*header, offsetof(Elf64_Ehdr, e_type), 2));
+  entry_ = integer(*header, offsetof(Elf64_Ehdr, e_entry), is_64_ ? 8 : 4);
   if (Result<void> parsed = parse_segments(*header); !parsed) return propagate(parsed);
   if (Result<void> parsed = parse_sections(*header); !parsed) sections_.clear();
   return {};

@@ -64,6 +64,8 @@ class ElfImage {
   [[nodiscard]] bool is_64() const { return is_64_; }
   [[nodiscard]] bool is_big_endian() const { return big_endian_; }
   [[nodiscard]] std::uint16_t machine() const { return machine_; }  ///< EM_*
+  [[nodiscard]] std::uint16_t type() const { return type_; }        ///< ET_*
+  [[nodiscard]] std::uint64_t entry() const { return entry_; }      ///< link-time address; 0: none
   [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
   [[nodiscard]] std::span<const Section> sections() const { return sections_; }
   /// The first section of that name, or null.
@@ -77,6 +79,9 @@ class ElfImage {
   /// Errors: kBadInput when they do not lie inside the file, kLimit past `limit`.
   [[nodiscard]] Result<std::string> read(std::uint64_t offset, std::uint64_t length,
                                          std::string_view what, std::uint64_t limit) const;
+  /// The same into `to`, all of it: for what is too large to be copied once more.
+  Result<void> read_into(std::uint64_t offset, std::span<std::uint8_t> to,
+                         std::string_view what) const;
   /// The notes of all PT_NOTE segments; a note that overruns its segment ends the list.
   [[nodiscard]] Result<std::vector<Note>> notes() const;
   /// Where the byte at a file offset is loaded, and the reverse; by PT_LOAD. Whole pages are
@@ -102,6 +107,8 @@ class ElfImage {
   bool is_64_ = true;
   bool big_endian_ = false;
   std::uint16_t machine_ = 0;
+  std::uint16_t type_ = 0;
+  std::uint64_t entry_ = 0;
   std::vector<Segment> segments_;
   std::vector<Section> sections_;
 };

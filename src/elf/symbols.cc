@@ -25,15 +25,17 @@ std::string_view SymbolTable::name_of(const Row& row) const {
   return rest.substr(0, rest.find('\0'));
 }
 
+bool plainer_name(std::string_view a, bool a_local, std::string_view b, bool b_local) {
+  if (a_local != b_local) return b_local;
+  const std::size_t a_bars = leading_underscores(a);
+  const std::size_t b_bars = leading_underscores(b);
+  if (a_bars != b_bars) return a_bars < b_bars;
+  if (a.size() != b.size()) return a.size() < b.size();
+  return a < b;
+}
+
 bool SymbolTable::plainer(const Row& a, const Row& b) const {
-  if (a.local != b.local) return b.local;
-  const std::string_view left = name_of(a);
-  const std::string_view right = name_of(b);
-  const std::size_t left_bars = leading_underscores(left);
-  const std::size_t right_bars = leading_underscores(right);
-  if (left_bars != right_bars) return left_bars < right_bars;
-  if (left.size() != right.size()) return left.size() < right.size();
-  return left < right;
+  return plainer_name(name_of(a), a.local, name_of(b), b.local);
 }
 
 void SymbolTable::add_table(const ElfImage& image, const ElfImage::Section& section) {

@@ -19,6 +19,10 @@ inline constexpr std::uint64_t kMaxSymbolBytes = 256u << 20;
 /// Most symbols that are kept; Chromium has about a million.
 inline constexpr std::size_t kMaxSymbols = 4u << 20;
 
+/// Whether `a` is the better of two names of one address: a global one before a local one, then the
+/// fewest leading underscores, then the shortest, then by the alphabet.
+bool plainer_name(std::string_view a, bool a_local, std::string_view b, bool b_local);
+
 class SymbolTable {
  public:
   struct Function {

@@ -55,7 +55,7 @@ std::string exe_of(pid_t pid) {
   return failed ? std::string() : path.string();
 }
 
-bool is_loader(const Place& place) {
+bool is_loader(const CallPlace& place) {
   const std::string_view module = place.module;
   const std::string_view name = module.substr(module.rfind('/') + 1);
   return name.starts_with("ld-") || name.starts_with("ld.") || name.starts_with("ld64.");

@@ -55,7 +55,7 @@ struct FilterKill {
   pid_t thread = 0;
   bool launched_program = false;  ///< it was the program itself, not one of its children
   seccomp_data data{};            ///< the call
-  Place place;                    ///< of the calling instruction
+  CallPlace place;                ///< of the calling instruction
   std::string exe;                ///< the executable of the process; empty when unknown
   std::uint32_t action = 0;       ///< SECCOMP_RET_KILL_* or TRAP by EnforceSpec::filters;
                                   ///< ALLOW: by a filter that the program loaded itself

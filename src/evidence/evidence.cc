@@ -104,6 +104,14 @@ void merge_call(CallEvidence& into, const CallEvidence& more) {
   merge_phases(into, more);
   if (more.first_seen_ns) into.seen_at(*more.first_seen_ns);
   if (more.last_seen_ns) into.seen_at(*more.last_seen_ns);
+  into.reachable |= more.reachable;
+  Chain shorter = shorter_chain(into.why, more.why);
+  into.why = std::move(shorter);
+}
+
+/// A scan has no runs that could be numbered on.
+void number_on(CallEvidence& call, std::uint64_t runs_before) {
+  if (call.origin != Origin::kScan) add(call.first_run, runs_before);
 }
 
 /// Both are sorted, and so is the sum, without moving what is there for each that comes between.
@@ -123,8 +131,8 @@ std::uint64_t merge_calls(std::vector<CallEvidence>& into, const std::vector<Cal
       continue;
     }
     all.push_back(call);
+    number_on(all.back(), runs_before);
     if (call.origin == Origin::kScan) continue;
-    add(all.back().first_run, runs_before);
     last_new_run = std::max(last_new_run, all.back().first_run);
   }
   std::move(mine, into.end(), std::back_inserter(all));
@@ -155,7 +163,7 @@ void merge_executables(Evidence& into, const Evidence& more, std::uint64_t runs_
     if (at == into.executables.end() ||
         std::tie(at->program, at->cgroup) != std::tie(each.program, each.cgroup)) {
       ExecutableEvidence fresh = each;
-      for (CallEvidence& call : fresh.calls) add(call.first_run, runs_before);
+      for (CallEvidence& call : fresh.calls) number_on(call, runs_before);
       for (auto& [opcode, operation] : fresh.operations) add(operation.first_run, runs_before);
       into.executables.insert(at, std::move(fresh));
       continue;
@@ -193,7 +201,7 @@ void merge_program(Evidence& into, const Evidence& more) {
   const SameProgram same = same_program(into.program, more.program);
   if (same == SameProgram::kYes) return;
   const std::string& path = more.program.path;
-  add_note(into, fmt::format("holds runs of {} too{}{}",
+  add_note(into, fmt::format("holds {} of {} too{}{}", more.runs == 0 ? "a scan" : "runs",
                              same == SameProgram::kOtherBuild ? "another build of " + path : path,
                              more.program.sha256.empty() ? "" : ", sha256 ", more.program.sha256));
 }
@@ -216,6 +224,22 @@ void merge_workload(Evidence& into, const Evidence& more) {
   keep_same(mine.name, other.name);
   keep_same(mine.id, other.id);
   keep_same(mine.runtime, other.runtime);
+}
+
+bool has_scan_calls(const Evidence& evidence) {
+  return std::any_of(evidence.calls.begin(), evidence.calls.end(),
+                     [](const CallEvidence& call) { return call.origin == Origin::kScan; });
+}
+
+/// What one of two scans does not say the sum does not know: it must not pass for closed.
+void merge_scanned(Evidence& into, const Evidence& more, bool into_had_scan) {
+  if (!more.scanned) {
+    if (has_scan_calls(more)) into.scanned.reset();
+  } else if (into.scanned) {
+    merge_static(*into.scanned, *more.scanned);
+  } else if (!into_had_scan) {
+    into.scanned = more.scanned;
+  }
 }
 
 }  // namespace
@@ -345,8 +369,10 @@ std::uint64_t recorded_runs(const Evidence& evidence) {
 }
 
 void merge_evidence(Evidence& into, const Evidence& more) {
+  merge_scanned(into, more, has_scan_calls(into));  // asks for the calls before
   const std::uint64_t runs_before = recorded_runs(into);
   const std::uint64_t runs_more = recorded_runs(more);
+  const bool none = into.runs == 0 && more.runs == 0;
   if (runs_before == 0) into.last_new_run = 0;
   merge_program(into, more);
   merge_workload(into, more);
@@ -359,8 +385,8 @@ void merge_evidence(Evidence& into, const Evidence& more) {
   merge_ready(into, more);
   into.runs = runs_before;
   add(into.runs, runs_more);
-  // Scans alone: a file holds a run at least.
-  if (into.runs == 0) into.runs = into.last_new_run = 1;
+  // Scans alone, of a file that holds a run at least.
+  if (into.runs == 0 && !none) into.runs = into.last_new_run = 1;
   add(into.lost, more.lost);
   for (const auto& [what, count] : more.losses) add(into.losses[what], count);
   add(into.runs_unfollowed, more.runs_unfollowed);

@@ -15,6 +15,7 @@
 
 #include "arch/abi.h"
 #include "base/result.h"
+#include "evidence/static_evidence.h"
 
 namespace sysnare {
 
@@ -28,6 +29,9 @@ inline constexpr std::size_t kMaxStacks = 32;
 inline constexpr std::size_t kMaxArgValues = 64;
 /// Most notes in one file: each is a kind of trouble, and there are few kinds.
 inline constexpr std::size_t kMaxNotes = 64;
+
+/// Evidence::recorder of a scan.
+inline constexpr std::string_view kScanRecorder = "scan";
 
 /// Where a call comes from.
 enum class Origin : std::uint8_t {
@@ -50,14 +54,6 @@ struct ProgramIdentity {
   std::string sha256;    ///< of the file; empty when it could not be read
   std::string build_id;  ///< GNU build-id in hex, else Go's build id as "go:…", else empty
   auto operator<=>(const ProgramIdentity&) const = default;
-};
-
-/// A calling instruction.
-struct Site {
-  std::string module;        ///< path of the mapped object; "[anon]", "[vdso]" as in /proc/PID/maps
-  std::string module_key;    ///< build id as in ProgramIdentity, else "sha256:…", else empty
-  std::uint64_t offset = 0;  ///< file offset of the instruction
-  auto operator<=>(const Site&) const = default;
 };
 
 /// A code path that made the call, innermost frame first; inlined frames as frames of their own.
@@ -106,6 +102,8 @@ struct CallEvidence {
   /// Nanoseconds since 1970, to the millisecond in the file; absent where it is not known.
   std::optional<std::uint64_t> first_seen_ns;
   std::optional<std::uint64_t> last_seen_ns;
+  std::uint8_t reachable = 0;  ///< of a scan: kReachable…, or-ed
+  Chain why;  ///< of a scan: one shortest, from an entry point to the function that calls
 
   [[nodiscard]] std::uint64_t error_count() const;
   /// Adds to the values of argument `index`; the one past kMaxArgValues makes them many.
@@ -152,9 +150,9 @@ struct Evidence {
   Workload workload;
   std::vector<std::string> command;  ///< argv of the recording, empty for attach and scan
   std::string recorder;              ///< "ptrace", "ebpf", "scan"
-  std::uint64_t runs = 1;
-  std::uint64_t last_new_run = 1;  ///< the last run (1-based) in which a call came first
-  std::uint64_t lost = 0;          ///< calls known to have been made and not recorded
+  std::uint64_t runs = 1;            ///< 0: nothing but a scan
+  std::uint64_t last_new_run = 1;    ///< the last run (1-based) in which a call came first
+  std::uint64_t lost = 0;            ///< calls known to have been made and not recorded
   /// What those were, in the plural -> how many; sums up to at most `lost`: older files do not say.
   std::map<std::string, std::uint64_t> losses;
   std::uint64_t runs_unfollowed = 0;      ///< runs that left children alone (`trace --no-follow`)
@@ -169,6 +167,8 @@ struct Evidence {
   /// Optional: the same by executable, sorted by program and cgroup; empty when there was but one,
   /// or the recorder does not tell them apart.
   std::vector<ExecutableEvidence> executables;
+  /// What a scan says beside its calls. Absent: there was none, or it does not say what stays open.
+  std::optional<StaticEvidence> scanned;
 
   /// The record of (call, origin), made when missing; keeps `calls` sorted. The reference holds
   /// until the next record() of another call. Cost: a binary search.
@@ -208,9 +208,9 @@ void sort_stacks(std::vector<Stack>& stacks);
 enum class SameProgram : std::uint8_t { kYes, kOtherBuild, kNo };
 SameProgram same_program(const ProgramIdentity& a, const ProgramIdentity& b);
 
-/// Adds `more` (later runs of the same workload, or a scan) to `into`, which holds a run at least
-/// or is a scan: counts and runs add up (and stay at 2^64-1 where they would wrap), runs of `more`
-/// are numbered on. A scan is no run.
+/// Adds `more` (later runs of the same workload, or a scan, which has none) to `into`: counts and
+/// runs add up (and stay at 2^64-1 where they would wrap), runs of `more` are numbered on. Of two
+/// scans the result is the union.
 void merge_evidence(Evidence& into, const Evidence& more);
 
 /// The text of the file; equal evidence gives equal bytes. Whole numbers above 2^53 are written as

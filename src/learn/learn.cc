@@ -9,6 +9,7 @@
 #include "arch/io_uring.h"
 #include "arch/syscalls.h"
 #include "base/text.h"
+#include "learn/scan_notes.h"
 #include "profile/fallbacks.h"
 
 namespace sysnare {
@@ -35,7 +36,7 @@ constexpr std::string_view kLauncherExec = "execve";
 
 /// All that was found about one name, over ABIs and origins.
 struct Found {
-  Reason reason;
+  CallReason reason;
   std::map<Origin, CallEvidence> by_origin;
 };
 
@@ -70,7 +71,7 @@ Evidence merge_all(const std::vector<Evidence>& evidence) {
   Evidence all;
   bool have_first = false;
   for (const Evidence& each : evidence) {
-    if (each.recorder == "scan") continue;
+    if (each.recorder == kScanRecorder) continue;
     if (have_first) {
       merge_evidence(all, each);
     } else {
@@ -78,17 +79,16 @@ Evidence merge_all(const std::vector<Evidence>& evidence) {
       have_first = true;
     }
   }
-  for (const Evidence& each : evidence) {
-    if (each.recorder != "scan") continue;
-    if (!have_first) {
-      all = each;
-      all.runs = 0;
-      all.last_new_run = 0;
+  for (Evidence each : evidence) {
+    if (each.recorder != kScanRecorder) continue;
+    each.runs = 0;
+    each.last_new_run = 0;
+    if (have_first) {
+      merge_evidence(all, each);
+    } else {
+      all = std::move(each);
       have_first = true;
-      continue;
     }
-    for (const CallEvidence& call : each.calls) all.record(call.call, call.origin) = call;
-    for (const std::string& note : each.notes) add_note(all, note);
   }
   return all;
 }
@@ -96,7 +96,7 @@ Evidence merge_all(const std::vector<Evidence>& evidence) {
 std::string because_of(Origin origin, const CallEvidence& call, std::uint64_t runs) {
   switch (origin) {
     case Origin::kScan:
-      return "reachable: the static analysis finds a way to it";
+      return reachable_because(call);
     case Origin::kLaunch:
       return "launch: the exec by which the program was started";
     case Origin::kRuntime:
@@ -154,6 +154,9 @@ void add_observed(const Evidence& all, std::map<std::string, Found>& found,
     add_count(sum.count, call.count);
     for (const auto& [error, count] : call.errors) add_count(sum.errors[error], count);
     sum.runs_seen = std::max(sum.runs_seen, call.runs_seen);
+    sum.reachable |= call.reachable;
+    Chain shorter = shorter_chain(sum.why, call.why);
+    sum.why = std::move(shorter);
     sum.first_run = fresh ? call.first_run : std::min(sum.first_run, call.first_run);
   }
   for (auto& [name, one] : found) {
@@ -184,7 +187,7 @@ bool any_has(const std::vector<Abi>& abis, std::string_view name) {
 
 void add_layer(std::map<std::string, Found>& found, std::string_view name, std::string_view layer,
                std::string_view because) {
-  Reason& reason = found[std::string(name)].reason;
+  CallReason& reason = found[std::string(name)].reason;
   reason.call = name;
   insert_sorted(reason.layers, std::string(layer));
   reason.because.emplace_back(because);
@@ -247,7 +250,7 @@ Profile to_profile(const std::map<std::string, Found>& found, const std::vector<
   fallback.comment = "not seen; libc takes its older way on ENOSYS";
   std::map<std::string, Entry> by_layer;
   for (const auto& [name, one] : found) {
-    const Reason& reason = one.reason;
+    const CallReason& reason = one.reason;
     const bool launched_only =
         reason.origins.empty() || reason.origins == std::vector<Origin>{Origin::kLaunch};
     if (reason.action == Action::kErrno) {
@@ -356,6 +359,7 @@ Result<Learned> learn(const std::vector<Evidence>& evidence, const std::vector<L
   if (std::string text = unfollowed_text(all); !text.empty()) {
     learned.notes.push_back(std::move(text));
   }
+  for (std::string& note : scan_notes(all)) learned.notes.push_back(std::move(note));
   for (const std::string& note : all.notes) learned.notes.push_back("recorder: " + note);
 
   std::map<std::string, Found> found;

@@ -2,8 +2,8 @@
 // Which profile follows from this evidence, and why is each call in it?
 //
 // A profile's entries are by name and hold for every architecture that it lists, while evidence is
-// by (ABI, number). What that opens beyond the evidence is said (Reason::widened, a note), never
-// hidden. Not modelled here: rules on arguments.
+// by (ABI, number). What that opens beyond the evidence is said (CallReason::widened, a note),
+// never hidden. Not modelled here: rules on arguments.
 
 #include <cstdint>
 #include <optional>
@@ -32,7 +32,7 @@ struct Layer {
 };
 
 /// Why one call is in a profile, or is refused in a certain way.
-struct Reason {
+struct CallReason {
   std::string call;
   Action action = Action::kAllow;
   std::optional<std::uint32_t> errno_ret;
@@ -47,9 +47,9 @@ struct Reason {
 
 struct Learned {
   Profile profile;
-  std::vector<Reason> reasons;     ///< sorted by call
-  std::vector<std::string> notes;  ///< what the reader must know; for stderr and the side file
-  Evidence merged;                 ///< all of it, scans left out of the runs
+  std::vector<CallReason> reasons;  ///< sorted by call
+  std::vector<std::string> notes;   ///< what the reader must know; for stderr and the side file
+  Evidence merged;                  ///< all of it, scans left out of the runs
 };
 
 /// The tight profile: what the evidence shows, what the kernel itself needs (exit, rt_sigreturn …),

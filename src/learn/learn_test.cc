@@ -49,8 +49,8 @@ const Entry* entry_of(const Profile& profile, std::string_view name) {
   return nullptr;
 }
 
-const Reason* reason_of(const Learned& learned, std::string_view name) {
-  for (const Reason& reason : learned.reasons) {
+const CallReason* reason_of(const Learned& learned, std::string_view name) {
+  for (const CallReason& reason : learned.reasons) {
     if (reason.call == name) return &reason;
   }
   return nullptr;
@@ -220,7 +220,7 @@ TEST(Learn, LabelsALayerAndCountsNoCallTwice) {
   }
   std::sort(all.begin(), all.end());
   EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end());
-  const Reason* both = reason_of(*learned, "write");
+  const CallReason* both = reason_of(*learned, "write");
   EXPECT_THAT(both->layers, Contains("runtime: runc")) << "seen, and needed by the runtime";
   EXPECT_THAT(both->origins, Contains(Origin::kApplication));
 }

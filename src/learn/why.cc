@@ -35,18 +35,23 @@ Json program_json(const ProgramIdentity& program) {
 }
 
 Json evidence_json(const Evidence& evidence) {
-  return {{"program", program_json(evidence.program)},
-          {"command", evidence.command},
-          {"recorder", evidence.recorder},
-          {"runs", number(evidence.runs)},
-          {"last_new_run", number(evidence.last_new_run)},
-          {"observed", number(evidence.observed())},
-          {"lost", number(evidence.lost)},
-          {"runs_unfollowed", number(evidence.runs_unfollowed)},
-          {"children_unfollowed", number(evidence.children_unfollowed)}};
+  Json json = {{"program", program_json(evidence.program)},
+               {"command", evidence.command},
+               {"recorder", evidence.recorder},
+               {"runs", number(evidence.runs)},
+               {"last_new_run", number(evidence.last_new_run)},
+               {"observed", number(evidence.observed())},
+               {"lost", number(evidence.lost)},
+               {"runs_unfollowed", number(evidence.runs_unfollowed)},
+               {"children_unfollowed", number(evidence.children_unfollowed)}};
+  if (evidence.scanned) {
+    json["open"] = evidence.scanned->open.size();
+    json["execs_open"] = evidence.scanned->execs_open();
+  }
+  return json;
 }
 
-Json reason_json(const Reason& reason) {
+Json reason_json(const CallReason& reason) {
   Json json = {{"name", reason.call}, {"action", action_name(reason.action)}};
   if (reason.errno_ret) json["errno"] = errno_name(static_cast<int>(*reason.errno_ret));
   json["origins"] = Json::array();
@@ -132,7 +137,7 @@ std::string write_why(const Learned& learned, const std::vector<Evidence>& evide
   json["evidence"] = Json::array();
   for (const Evidence& each : evidence) json["evidence"].push_back(evidence_json(each));
   json["calls"] = Json::array();
-  for (const Reason& reason : learned.reasons) json["calls"].push_back(reason_json(reason));
+  for (const CallReason& reason : learned.reasons) json["calls"].push_back(reason_json(reason));
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -15,8 +15,8 @@ Places::Places(std::shared_ptr<ModuleCache> modules)
     : state_(std::make_unique<State>(State{std::move(modules)})) {}
 Places::~Places() = default;
 
-Place Places::locate(pid_t pid, std::uint64_t address) {
-  Place place;
+CallPlace Places::locate(pid_t pid, std::uint64_t address) {
+  CallPlace place;
   place.module = "[unknown]";
   place.offset = address;
   Result<std::optional<Mapping>> mapping = find_mapping(pid, address);
@@ -46,7 +46,7 @@ Place Places::locate(pid_t pid, std::uint64_t address) {
   return place;
 }
 
-std::string place_label(const Place& place) {
+std::string place_label(const CallPlace& place) {
   const std::size_t slash = place.module.rfind('/');
   std::string label = printable(
       slash == std::string::npos ? place.module : std::string_view(place.module).substr(slash + 1));

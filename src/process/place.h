@@ -39,7 +39,7 @@ Result<std::optional<Mapping>> find_mapping(pid_t pid, std::uint64_t address);
 
 class ModuleCache;
 
-struct Place {
+struct CallPlace {
   std::string module;      ///< path as mapped; "[anon]" for anonymous memory, "[unknown]" unmapped
   std::string module_key;  ///< GNU build-id, else "go:ID", else "sha256:HEX", else empty
   std::uint64_t offset = 0;  ///< file offset (address where there is no file)
@@ -49,7 +49,7 @@ struct Place {
 };
 
 /// "libc.so.6+0xf1234 (__mkdir+0x7)", for people.
-std::string place_label(const Place& place);
+std::string place_label(const CallPlace& place);
 
 /// Finds places, with the objects it has opened kept. Files are reached through
 /// /proc/PID/map_files or /proc/PID/root, so that containers and deleted files work.
@@ -63,7 +63,7 @@ class Places {
   Places& operator=(const Places&) = delete;
   /// The place of `address` in `pid` as it is mapped now. Never fails: what cannot be found out is
   /// left empty, and the module says what kind of memory it is.
-  Place locate(pid_t pid, std::uint64_t address);
+  CallPlace locate(pid_t pid, std::uint64_t address);
 
  private:
   struct State;

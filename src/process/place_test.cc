@@ -83,7 +83,8 @@ TEST(Memory, IsReadUpToTheFirstHole) {
 
 TEST(Places, NameAFunctionOfALibraryAndOfThisProgram) {
   Places places;
-  const Place libc = places.locate(::getpid(), address_of(reinterpret_cast<void*>(&::mkdir)) + 2);
+  const CallPlace libc =
+      places.locate(::getpid(), address_of(reinterpret_cast<void*>(&::mkdir)) + 2);
   EXPECT_THAT(libc.module, HasSubstr("libc"));
   EXPECT_EQ(libc.symbol, "mkdir");
   EXPECT_EQ(libc.symbol_offset, 2u);
@@ -91,14 +92,15 @@ TEST(Places, NameAFunctionOfALibraryAndOfThisProgram) {
   EXPECT_THAT(place_label(libc), StartsWith("libc"));
   EXPECT_THAT(place_label(libc), HasSubstr(" (mkdir+0x2)"));
 
-  const Place own = places.locate(::getpid(), address_of(reinterpret_cast<void*>(&read_memory)));
+  const CallPlace own =
+      places.locate(::getpid(), address_of(reinterpret_cast<void*>(&read_memory)));
   EXPECT_EQ(own.symbol, "sysnare::read_memory(int, unsigned long, void*, unsigned long)");
 }
 
 TEST(Places, SayWhatKindOfMemoryItIs) {
   Places places;
   Mapped anonymous(-1, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-  const Place anon = places.locate(::getpid(), address_of(anonymous.data()) + 5);
+  const CallPlace anon = places.locate(::getpid(), address_of(anonymous.data()) + 5);
   EXPECT_EQ(anon.module, "[anon]");
   EXPECT_EQ(anon.offset, address_of(anonymous.data()) + 5);
   EXPECT_TRUE(anon.module_key.empty());
@@ -107,7 +109,7 @@ TEST(Places, SayWhatKindOfMemoryItIs) {
 
   const std::uint64_t vdso_base = ::getauxval(AT_SYSINFO_EHDR);
   if (vdso_base != 0) {
-    const Place vdso = places.locate(::getpid(), vdso_base + 16);
+    const CallPlace vdso = places.locate(::getpid(), vdso_base + 16);
     EXPECT_EQ(vdso.module, "[vdso]");
     EXPECT_EQ(vdso.offset, 16u);
     EXPECT_FALSE(vdso.module_key.empty());
@@ -116,7 +118,7 @@ TEST(Places, SayWhatKindOfMemoryItIs) {
   Fd memory(::memfd_create("payload", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(memory.get(), kPage), 0);
   Mapped mapped(memory.get(), kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE);
-  const Place memfd = places.locate(::getpid(), address_of(mapped.data()) + 7);
+  const CallPlace memfd = places.locate(::getpid(), address_of(mapped.data()) + 7);
   EXPECT_EQ(memfd.module, "/memfd:payload");
   EXPECT_TRUE(memfd.deleted);
   EXPECT_EQ(memfd.offset, 7u);
@@ -149,7 +151,7 @@ TEST(Places, NeverTakeSymbolsFromAFileThatReplacedTheMappedOne) {
   ASSERT_EQ(::unlink(file.c_str()), 0);
   Result<std::string> other = read_file("/bin/true");
   ASSERT_TRUE(other && write_file_atomic(file, *other));
-  const Place place = Places().locate(::getpid(), address);
+  const CallPlace place = Places().locate(::getpid(), address);
   EXPECT_TRUE(place.deleted);
   EXPECT_EQ(place.module, file);
   // With the right to open map_files the deleted file itself still answers; without it, nothing.
@@ -164,7 +166,7 @@ TEST(Places, SeeAFileThatWasWrittenToInPlace) {
   Mapped mapped(fd.get(), offset + kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE);
   const std::uint64_t address = address_of(mapped.data()) + offset;
   Places places;
-  const Place before = places.locate(::getpid(), address);
+  const CallPlace before = places.locate(::getpid(), address);
   EXPECT_THAT(before.symbol, HasSubstr("read_memory"));
   ASSERT_EQ(::pwrite(fd.get(), "no ELF", 6, 0), 6);
   // The times of a file move by clock ticks (4 ms): an equal one would say nothing was written.

@@ -40,7 +40,7 @@ constexpr int kMaxBatch = 256;
 /// five files of /proc and a place for each of thousands would keep the others waiting.
 struct Known {
   Subject subject;
-  std::map<std::uint64_t, Place> places;  ///< by calling instruction
+  std::map<std::uint64_t, CallPlace> places;  ///< by calling instruction
   Clock::time_point read;
 };
 
@@ -258,7 +258,7 @@ class Tripwire : public EnforceHandler {
     Known& known = know(thread);
     // Copies: what is remembered may be read anew on the way.
     const Subject subject = known.subject;
-    const Place place = place_of(known, thread, call.data);
+    const CallPlace place = place_of(known, thread, call.data);
     AlertKind kind{subject.exe_path,
                    call_of(call.data),
                    judgement.grade,
@@ -310,7 +310,7 @@ class Tripwire : public EnforceHandler {
     return known;
   }
 
-  const Place& place_of(Known& known, pid_t thread, const seccomp_data& data) {
+  const CallPlace& place_of(Known& known, pid_t thread, const seccomp_data& data) {
     const std::uint64_t instruction = calling_instruction(data);
     const auto found = known.places.find(instruction);
     if (found != known.places.end()) return found->second;
@@ -339,7 +339,7 @@ class Tripwire : public EnforceHandler {
     return alert;
   }
 
-  static void set_site(Alert& alert, const Place& place) {
+  static void set_site(Alert& alert, const CallPlace& place) {
     alert.site_module = place.module;
     alert.site_offset = place.offset;
     alert.site_symbol = place.symbol;
@@ -358,7 +358,7 @@ class Tripwire : public EnforceHandler {
     std::string text =
         fmt::format("{} (pid {}) called {}, {}", printable(alert.proc_name), alert.pid, call, why);
     if (!alert.site_module.empty()) {
-      Place place;
+      CallPlace place;
       place.module = alert.site_module;
       place.offset = alert.site_offset;
       text += " (at " + place_label(place);

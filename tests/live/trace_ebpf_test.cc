@@ -72,6 +72,33 @@ TEST(TraceByEbpf, CountsAloneAndSaysWhoDidWhat) {
   }
 }
 
+TEST(TraceByEbpf, KeepsTheCallingInstructionsOfEachExecutable) {
+  if (!takes_ebpf()) GTEST_SKIP() << "this user or kernel takes no eBPF programs of ours";
+  TempDir dir;
+  const Outcome outcome = sysnare({"trace", "--recorder", "ebpf", "--sites", "-o", dir / "e.json",
+                                   "--", "sh", "-c", "cd /; exec /bin/true"});
+  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  ASSERT_TRUE(json.is_object()) << outcome.err;
+  ASSERT_EQ(json["executables"].size(), 2u) << outcome.err;
+  for (const Json& each : json["executables"]) {
+    std::uint64_t counted = 0;
+    std::uint64_t placed = 0;
+    for (const Json& call : each["calls"]) {
+      if (call["origin"] == "launch") continue;
+      counted += call["count"].get<std::uint64_t>();
+      for (const Json& site : call.value("sites", Json::array())) {
+        placed += site["count"].get<std::uint64_t>();
+        const std::string module = site["module"];
+        const bool of_other = module.ends_with("/true") || module.ends_with("/dash");
+        EXPECT_TRUE(!of_other || module == each["program"]["path"]) << module;
+      }
+    }
+    EXPECT_GT(placed, 0u);
+    EXPECT_LE(placed, counted);
+    EXPECT_GE(placed + json["unresolved_sites"].get<std::uint64_t>(), counted);
+  }
+}
+
 TEST(TraceByEbpf, SaysWhatItNeeds) {
   if (is_root()) GTEST_SKIP() << "root has what it needs";
   TempDir dir;

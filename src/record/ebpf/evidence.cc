@@ -142,6 +142,15 @@ void add_args(const EbpfTables& tables, std::optional<std::uint32_t> executable,
   }
 }
 
+void add_sites(const EbpfTables& tables, std::optional<std::uint32_t> executable,
+               ModuleFiles& modules, std::vector<CallEvidence>& calls) {
+  for (const auto& [key, count] : tables.sites) {
+    if (executable && key.executable != *executable) continue;
+    CallEvidence& record = record_in(calls, call_of(key.call), Origin::kApplication);
+    record.sites[modules.site_of(key.place)] += count;
+  }
+}
+
 }  // namespace
 
 void add_tables(const EbpfTables& tables, Evidence& evidence) {
@@ -163,10 +172,7 @@ void add_tables(const EbpfTables& tables, Evidence& evidence) {
 }
 
 void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidence) {
-  for (const auto& [key, count] : tables.sites) {
-    evidence.record(call_of(key.call), Origin::kApplication).sites[modules.site_of(key.place)] +=
-        count;
-  }
+  add_sites(tables, std::nullopt, modules, evidence.calls);
   evidence.unresolved_sites += tables.unresolved_sites;
 }
 
@@ -186,7 +192,7 @@ NumberedExecutable executable_of(std::uint32_t number,
 
 void add_executables(const EbpfTables& tables,
                      const std::map<std::uint32_t, NumberedExecutable>& programs,
-                     Evidence& evidence) {
+                     ModuleFiles& modules, Evidence& evidence) {
   std::set<std::uint32_t> numbers;
   for (const auto& [key, row] : tables.rows) {
     if (key.executable != SYSNARE_LAUNCHER) numbers.insert(key.executable);
@@ -203,6 +209,7 @@ void add_executables(const EbpfTables& tables,
     add_rows(tables, number, executable.calls);
     add_operations(tables, number, executable.operations);
     add_args(tables, number, executable.calls);
+    add_sites(tables, number, modules, executable.calls);
   }
   // A single one did all that is told already.
   if (numbers.size() < 2 && !in_cgroups) return;

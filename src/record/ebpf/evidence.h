@@ -24,7 +24,7 @@ void add_sites(const EbpfTables& tables, ModuleFiles& modules, Evidence& evidenc
 /// of which something is known, by number.
 void add_executables(const EbpfTables& tables,
                      const std::map<std::uint32_t, NumberedExecutable>& programs,
-                     Evidence& evidence);
+                     ModuleFiles& modules, Evidence& evidence);
 
 /// The program that was seen first, a container's runtime not counted; empty when nothing ran.
 ProgramIdentity first_program(const EbpfTables& tables,

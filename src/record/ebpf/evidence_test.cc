@@ -94,7 +94,8 @@ TEST(EbpfEvidence, JoinsTheArgumentsOfAllExecutables) {
   tables.args.push_back({{arg(native("kill"), 1), 9}, 1});  // of a call that is not counted yet
   Evidence evidence;
   add_tables(tables, evidence);
-  add_executables(tables, {}, evidence);
+  ModuleFiles modules;
+  add_executables(tables, {}, modules, evidence);
   ASSERT_EQ(evidence.calls.size(), 2u);
   const CallEvidence* sum = find_in(
       evidence.calls, {native_abi(), static_cast<std::uint32_t>(socket)}, Origin::kApplication);
@@ -196,8 +197,9 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), {1, 0, 0, 0, 0, 0}});
   tables.rows.push_back({key(native("fork")), {2, 0, 0, 0, 0, 0}});
   tables.edges.push_back({{SYSNARE_LAUNCHER, kShell}, 1});
+  ModuleFiles modules;
   Evidence alone;
-  add_executables(tables, {}, alone);
+  add_executables(tables, {}, modules, alone);
   EXPECT_THAT(alone.executables, IsEmpty()) << "one executable is the whole recording";
 
   tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
@@ -205,7 +207,7 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   Evidence both;
   NumberedExecutable shell;
   shell.program.path = "/bin/sh";
-  add_executables(tables, {{kShell, shell}}, both);
+  add_executables(tables, {{kShell, shell}}, modules, both);
   ASSERT_EQ(both.executables.size(), 2u);
   EXPECT_EQ(both.executables[0].program.path, "/bin/sh");
   EXPECT_EQ(both.executables[0].executed_by.at(""), 1u);
@@ -215,14 +217,48 @@ TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   EXPECT_EQ(both.executables[1].calls.front().count, 5u);
 }
 
+TEST(EbpfEvidence, TellsWhoseCallingInstructionItWas) {
+  EbpfTables tables;
+  ModuleFiles modules;
+  const std::uint64_t read = native("read");
+  for (const std::uint32_t executable : {kShell, kChild}) {
+    tables.rows.push_back({key(read, executable), {3, 0, 0, 0, 0, 0}});
+    sysnare_site_key site = {};
+    site.call = read;
+    site.place.kind = SYSNARE_PLACE_FILE;
+    site.place.inode = executable;
+    site.place.offset = 0x1000;
+    site.executable = executable;
+    tables.sites.push_back({site, 3});
+  }
+  Evidence evidence;
+  add_tables(tables, evidence);
+  add_sites(tables, modules, evidence);
+  NumberedExecutable shell;
+  shell.program.path = "/bin/sh";
+  NumberedExecutable child;
+  child.program.path = "/bin/true";
+  add_executables(tables, {{kShell, shell}, {kChild, child}}, modules, evidence);
+  ASSERT_EQ(evidence.executables.size(), 2u);
+  for (const ExecutableEvidence& each : evidence.executables) {
+    ASSERT_EQ(each.calls.size(), 1u);
+    EXPECT_EQ(each.calls[0].sites.size(), 1u) << each.program.path;
+    EXPECT_EQ(each.calls[0].sites.begin()->second, 3u) << each.program.path;
+  }
+  std::uint64_t sum = 0;
+  for (const auto& [site, count] : evidence.calls.at(0).sites) sum += count;
+  EXPECT_EQ(sum, 6u);
+}
+
 TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   EbpfTables tables;
   tables.rows.push_back({key(native("read")), {2, 0, 0, 0, 0, 0}});
   NumberedExecutable shell;
   shell.program.path = "/bin/sh";
   shell.cgroup = "/a";
+  ModuleFiles modules;
   Evidence alone;
-  add_executables(tables, {{kShell, shell}}, alone);
+  add_executables(tables, {{kShell, shell}}, modules, alone);
   ASSERT_EQ(alone.executables.size(), 1u) << "where it ran is told nowhere else";
   EXPECT_EQ(alone.executables[0].cgroup, "/a");
 
@@ -230,7 +266,7 @@ TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   NumberedExecutable other = shell;
   other.cgroup = "/b";
   Evidence both;
-  add_executables(tables, {{kShell, shell}, {kChild, other}}, both);
+  add_executables(tables, {{kShell, shell}, {kChild, other}}, modules, both);
   ASSERT_EQ(both.executables.size(), 2u);
   EXPECT_EQ(both.executables[1].cgroup, "/b");
   EXPECT_EQ(both.executables[1].calls.front().count, 5u);

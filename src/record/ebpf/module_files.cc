@@ -109,7 +109,7 @@ Site ModuleFiles::site_of(const sysnare_place& place) {
       site.module = "[vdso]";
       site.offset = place.offset - call_bytes();
       // The kernel maps the same one into every process of an ABI; ours is at hand.
-      const Place ours = Places().locate(::getpid(), ::getauxval(AT_SYSINFO_EHDR));
+      const CallPlace ours = Places().locate(::getpid(), ::getauxval(AT_SYSINFO_EHDR));
       if (ours.module == "[vdso]") site.module_key = ours.module_key;
       break;
     }

@@ -293,7 +293,7 @@ Result<Evidence> EbpfRecorder::so_far() {
   evidence.children_unfollowed = tables->unfollowed;
   if (options_.sites) add_sites(*tables, modules_, evidence);
   const auto programs = files_.all();
-  add_executables(*tables, programs, evidence);
+  add_executables(*tables, programs, modules_, evidence);
   if (by_scope()) {
     evidence.program = options_.host ? ProgramIdentity{} : first_program(*tables, programs);
   }

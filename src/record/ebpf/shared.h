@@ -247,6 +247,8 @@ struct sysnare_place_key {
 struct sysnare_site_key {
   __u64 call;  ///< number, SYSNARE_CALL_COMPAT
   struct sysnare_place place;
+  __u32 executable;
+  __u32 unused;
 };
 
 /// The names on the way from a file to the root of its file system, its own first. Depth 0: its own

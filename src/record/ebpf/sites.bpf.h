@@ -135,7 +135,8 @@ static __noinline int place_call(struct sysnare_task* self, struct task_struct* 
     if (bpf_find_vma(task, address, look_at, &look, 0) != 0) return 0;
     bpf_map_update_elem(&places, &at, &look.place, BPF_ANY);
   }
-  const struct sysnare_site_key key = {.call = call & ~SYSNARE_CALL_IN_FLIGHT, .place = look.place};
+  const struct sysnare_site_key key = {
+      .call = call & ~SYSNARE_CALL_IN_FLIGHT, .place = look.place, .executable = self->executable};
   __u64* count = bpf_map_lookup_elem(&sites, &key);
   if (!count) {
     const __u64 none = 0;

@@ -36,7 +36,7 @@ void SiteCounter::remapped(pid_t process, std::uint64_t start, std::uint64_t len
 }
 
 std::uint32_t SiteCounter::resolve(pid_t thread, std::uint64_t address) {
-  const Place place = places_.locate(thread, address);
+  const CallPlace place = places_.locate(thread, address);
   if (place.module == "[unknown]") return kUnresolved;
   Site site{place.module, place.module_key, place.offset};
   // Memory without a file lies elsewhere in each run: the address would say nothing.

@@ -1,0 +1,74 @@
+#pragma once
+// Which pointers does one come to through this address of an object's data?
+//
+// Data is cut into chunks, each live as a whole once somebody holds an address in it. A chunk is
+// what a sized symbol covers, or a slot of .got; elsewhere one begins at each address that code
+// takes or other data points to, if an object can begin there. Who holds an address goes forward
+// from it, to the end of its object: an array is reached through its first element. What is told
+// apart by that are objects that lie behind one another and of which nobody kept the names.
+//
+// Two addresses do not cut: one in the midst of a row of pointers that is not aligned as an object
+// is
+// (&array[3]), and one that is only loaded from or called through. A load by a constant address
+// reads its own words and no more. An address that code takes shortly before a chunk leads into it
+// too: compilers fold `array[i - 1]` into one.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "scan/object_map.h"
+#include "scan/summary.h"
+
+namespace sysnare {
+
+/// That code refers to data: by its address, or with a load of `width` bytes there.
+struct DataReference {
+  std::uint64_t vaddr = 0;
+  std::uint32_t width = 0;  ///< 0: it takes the address
+  auto operator<=>(const DataReference&) const = default;
+};
+
+class DataMap {
+ public:
+  struct DataChunk {
+    std::uint64_t vaddr = 0;
+    std::uint64_t end = 0;
+    std::string name;
+    std::vector<Target> targets;   ///< of chunks: by number; kImport: dynamic symbol
+    std::uint32_t number = kNone;  ///< among those that have targets
+  };
+
+  /// `map` must outlive this. `taken`: addresses of data that code takes.
+  DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken);
+
+  [[nodiscard]] std::span<const DataChunk> chunks() const { return chunks_; }
+  /// Adds what `reference` leads to.
+  void add_targets(const DataReference& reference, std::vector<Target>& targets) const;
+  /// The number of the chunk that `vaddr` lies in; kNone where that has no pointers.
+  [[nodiscard]] std::uint32_t chunk_at(std::uint64_t vaddr) const;
+
+ private:
+  struct Pointer {
+    std::uint64_t vaddr = 0;  ///< where it stands
+    bool to_data = false;
+    std::uint64_t value = 0;  ///< `to_data`: where it points
+    Target target;            ///< else
+  };
+  void find_pointers();
+  void add_pointer(std::uint64_t vaddr, std::uint64_t value);
+  void cut(std::vector<std::uint64_t> taken);
+  void cut_section(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
+  void cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
+  [[nodiscard]] bool may_begin(std::uint64_t vaddr) const;
+  [[nodiscard]] std::size_t first_pointer(std::uint64_t vaddr) const;
+  [[nodiscard]] std::uint32_t index_at(std::uint64_t vaddr) const;
+  void add_chunk(std::uint32_t index, std::vector<Target>& targets) const;
+
+  const ObjectMap& map_;
+  std::vector<Pointer> pointers_;  ///< sorted by vaddr
+  std::vector<DataChunk> chunks_;  ///< sorted by vaddr
+};
+
+}  // namespace sysnare

@@ -1,0 +1,146 @@
+#pragma once
+// Which values reach the calls of one function?
+//
+// The function is decoded from its entries along its jumps, tables of switches included, and cut
+// into blocks; then values flow forward over the blocks until nothing changes (a forward abstract
+// interpretation: constants, addresses, what the caller passed, words of the own stack).
+//
+// What it takes for granted, as compilers and the psABI promise: a callee keeps rbx, rbp, rsp and
+// r12 to r15 (Go: rsp alone); it changes words of our stack only above an address that was given
+// away; what lies above the return address is the caller's to pass. Code that breaks this can fool
+// it.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "scan/flow_value.h"
+#include "scan/insn.h"
+
+namespace sysnare {
+
+/// Most blocks of one function through which values are followed; larger ones are taken with
+/// nothing known at each block, which is sound. The largest of CPython has some 6,000.
+inline constexpr std::size_t kMaxFlowBlocks = 20'000;
+/// Most entries of a switch's table where no comparison bounds it.
+inline constexpr std::size_t kMaxTableEntries = 4096;
+
+/// What the flow asks about the image around the function.
+class FlowContext {
+ public:
+  virtual ~FlowContext() = default;
+  /// The bytes from `vaddr` on; empty where there is no code.
+  [[nodiscard]] virtual std::span<const std::uint8_t> code(std::uint64_t vaddr) const = 0;
+  [[nodiscard]] virtual bool is_code(std::uint64_t vaddr) const = 0;
+  /// What a load of `width` bytes from static data at `vaddr` gives.
+  [[nodiscard]] virtual FlowValue load(std::uint64_t vaddr, unsigned width) const = 0;
+  /// A word that no one writes; for tables of switches. False: there is none.
+  [[nodiscard]] virtual bool constant_word(std::uint64_t vaddr, unsigned width,
+                                           std::uint64_t& word) const = 0;
+  /// Whether calling `vaddr`, or import `number`, never returns.
+  [[nodiscard]] virtual bool never_returns(std::uint64_t vaddr) const = 0;
+  [[nodiscard]] virtual bool import_never_returns(std::uint64_t import) const = 0;
+};
+
+/// A word of the stack: at the entry's stack pointer + offset.
+struct StackWord {
+  std::int32_t offset = 0;
+  std::int32_t width = 8;  ///< bytes, 4 or 8
+  FlowValue value;
+  bool operator==(const StackWord&) const = default;
+};
+
+struct FlowState {
+  FlowValue regs[kMaxRegisters];
+  std::vector<StackWord> stack;  ///< sorted by offset, none overlapping
+};
+
+FlowState nothing_known();
+
+/// Called for each reachable instruction once, in order of address, with the values before it.
+using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
+
+class FunctionFlow {
+ public:
+  FunctionFlow(const FlowContext& context, const X86Decoder& decoder);
+
+  struct Request {
+    std::uint64_t start = 0;
+    std::uint64_t end = 0;
+    /// Places in it that are entered from elsewhere, with nothing known: landing pads, labels whose
+    /// address stands in data, jumps from other functions.
+    std::span<const std::uint64_t> entries;
+    bool go = false;     ///< Go's conventions
+    bool values = true;  ///< else control alone is followed, and nothing is known of any value
+  };
+  /// Follows the function.
+  void run(const Request& request, const FlowVisitor& visit);
+
+  [[nodiscard]] AtomSets& sets() { return sets_; }
+  /// Whether some path returns, or leaves by a jump.
+  [[nodiscard]] bool returns() const { return returns_; }
+  /// Places outside of the function that tables of its switches lead to.
+  [[nodiscard]] std::span<const std::uint64_t> outside() const { return outside_; }
+  /// The value of the address of a memory operand.
+  [[nodiscard]] FlowValue address_of(const Insn& insn, const FlowState& state);
+  /// The value of a word of the stack; kAny where it is not known.
+  [[nodiscard]] static FlowValue stack_word(const FlowState& state, std::int32_t offset,
+                                            unsigned width);
+  /// What the caller left at `offset` above the stack pointer at entry; kAny where it may be changed.
+  [[nodiscard]] FlowValue passed_word(const FlowState& state, std::int32_t offset) const;
+
+ private:
+  struct Block {
+    std::uint32_t first = 0;  ///< index into order_
+    std::uint32_t count = 0;
+    std::vector<std::uint32_t> next;  ///< blocks
+    bool from_outside = false;
+    bool reached = false;
+    std::uint16_t visits = 0;
+    FlowState in;
+  };
+
+  void decode_all(const Request& request);
+  void decode_from(std::uint64_t vaddr);
+  bool follow_tables();
+  std::size_t table_bound(std::size_t jump) const;
+  void read_table(std::uint64_t table, unsigned width, std::size_t bound);
+  void cut_blocks();
+  void settle();
+  void reach();
+  void step(const Insn& insn, FlowState& state);
+  void call(const Insn& insn, FlowState& state);
+  void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);
+  FlowValue load(const Insn& insn, const FlowState& state);
+  FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
+  bool join_into(FlowState& into, const FlowState& from, bool widen);
+  void give_away(const FlowValue& value);
+  void give_away_element(const Insn& insn, const FlowState& state);
+  [[nodiscard]] bool ends_flow(const Insn& insn) const;
+  [[nodiscard]] std::uint32_t insn_at(std::uint64_t vaddr) const;
+
+  const FlowContext& context_;
+  const X86Decoder& decoder_;
+  AtomSets sets_;
+  bool go_ = false;
+  std::uint64_t start_ = 0;
+  std::uint64_t end_ = 0;
+  std::vector<Insn> insns_;
+  std::vector<std::uint32_t> index_;     ///< by byte of the function: 1 + its instruction, 0: none
+  std::vector<std::uint8_t> leader_;     ///< by byte of the function
+  std::vector<std::uint32_t> order_;     ///< instructions by block
+  std::vector<std::uint32_t> block_of_;  ///< by byte, of leaders
+  std::vector<Block> blocks_;
+  std::vector<std::uint64_t> todo_;
+  std::vector<std::uint64_t> table_targets_;
+  std::vector<std::uint64_t> outside_;
+  std::unordered_set<std::uint64_t> tables_read_;
+  bool returns_ = false;
+  std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
+  bool given_away_changed_ = false;
+};
+
+}  // namespace sysnare

@@ -1,0 +1,270 @@
+// Decoding a function from its entries, and cutting it into blocks.
+
+#include <algorithm>
+
+#include "scan/flow.h"
+
+namespace sysnare {
+namespace {
+
+/// How far before a jump through a table the comparison stands that bounds it.
+constexpr std::size_t kBoundWindow = 32;
+
+}  // namespace
+
+FunctionFlow::FunctionFlow(const FlowContext& context, const X86Decoder& decoder)
+    : context_(context), decoder_(decoder) {}
+
+void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
+  sets_.clear();
+  go_ = request.go;
+  start_ = request.start;
+  end_ = request.end;
+  returns_ = false;
+  given_away_ = INT32_MAX;
+  outside_.clear();
+  decode_all(request);
+  cut_blocks();
+  if (!request.values) {
+    reach();
+    const FlowState unknown = nothing_known();
+    for (const Block& block : blocks_) {
+      if (!block.reached) continue;
+      for (std::uint32_t i = 0; i < block.count; ++i) {
+        visit(insns_[order_[block.first + i]], unknown);
+      }
+    }
+    return;
+  }
+  settle();
+  for (Block& block : blocks_) {
+    if (!block.reached) continue;
+    FlowState state = block.in;
+    for (std::uint32_t i = 0; i < block.count; ++i) {
+      const Insn& insn = insns_[order_[block.first + i]];
+      visit(insn, state);
+      step(insn, state);
+    }
+  }
+}
+
+std::uint32_t FunctionFlow::insn_at(std::uint64_t vaddr) const {
+  return vaddr >= start_ && vaddr < end_ ? index_[vaddr - start_] : 0;
+}
+
+bool FunctionFlow::ends_flow(const Insn& insn) const {
+  switch (insn.op) {
+    case InsnOp::kJump:
+    case InsnOp::kJumpIndirect:
+    case InsnOp::kReturn:
+    case InsnOp::kStop:
+      return true;
+    case InsnOp::kCall:
+      return context_.never_returns(insn.target);
+    case InsnOp::kCallIndirect: {
+      if (!insn.has_memory || !insn.absolute) return false;
+      const FlowValue callee = context_.load(static_cast<std::uint64_t>(insn.disp), 8);
+      return callee.is(FlowValue::Kind::kImport) && context_.import_never_returns(callee.number);
+    }
+    default:
+      return false;
+  }
+}
+
+void FunctionFlow::decode_all(const Request& request) {
+  insns_.clear();
+  tables_read_.clear();
+  table_targets_.clear();
+  index_.assign(end_ - start_, 0);
+  leader_.assign(end_ - start_, 0);
+  todo_.assign(1, start_);
+  leader_[0] = 1;
+  for (std::uint64_t entry : request.entries) {
+    if (entry < start_ || entry >= end_) continue;
+    leader_[entry - start_] = 2;
+    todo_.push_back(entry);
+  }
+  do {
+    while (!todo_.empty()) {
+      const std::uint64_t vaddr = todo_.back();
+      todo_.pop_back();
+      decode_from(vaddr);
+    }
+  } while (follow_tables());
+}
+
+void FunctionFlow::decode_from(std::uint64_t vaddr) {
+  while (vaddr >= start_ && vaddr < end_ && index_[vaddr - start_] == 0) {
+    std::span<const std::uint8_t> bytes = context_.code(vaddr);
+    if (bytes.size() > end_ - vaddr) bytes = bytes.first(end_ - vaddr);
+    Insn insn = decoder_.decode(bytes, vaddr);
+    if (insn.length == 0) {
+      // No instruction: this is data, or a table led astray. What cannot be read may return.
+      returns_ = true;
+      insn.length = 1;
+      insn.op = InsnOp::kStop;
+    }
+    insns_.push_back(insn);
+    index_[vaddr - start_] = static_cast<std::uint32_t>(insns_.size());
+    if ((insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) && insn.target >= start_ &&
+        insn.target < end_) {
+      leader_[insn.target - start_] |= 1;
+      todo_.push_back(insn.target);
+    }
+    if (insn.op == InsnOp::kBranch && insn.next() < end_) leader_[insn.next() - start_] |= 1;
+    // A label of its own whose address is taken: some jump goes there, or near it.
+    if (insn.op == InsnOp::kAddress && insn.absolute) {
+      const auto label = static_cast<std::uint64_t>(insn.disp);
+      if (label > start_ && label < end_) {
+        leader_[label - start_] = 2;
+        todo_.push_back(label);
+      }
+    }
+    if (ends_flow(insn)) return;
+    vaddr = insn.next();
+  }
+}
+
+/// The number of entries that a comparison before the jump allows; 0 where there is none.
+std::size_t FunctionFlow::table_bound(std::size_t jump) const {
+  for (std::size_t back = 1; back <= kBoundWindow && back <= jump; ++back) {
+    const Insn& insn = insns_[jump - back];
+    if (insn.next() != insns_[jump - back + 1].vaddr) return 0;
+    if (insn.op == InsnOp::kCompare && insn.has_imm && insn.imm > 0 &&
+        insn.imm < static_cast<std::int64_t>(kMaxTableEntries)) {
+      return static_cast<std::size_t>(insn.imm) + 1;
+    }
+  }
+  return 0;
+}
+
+void FunctionFlow::read_table(std::uint64_t table, unsigned width, std::size_t bound) {
+  for (std::size_t i = 0; i < kMaxTableEntries; ++i) {
+    std::uint64_t word = 0;
+    if (!context_.constant_word(table + i * width, width, word)) return;
+    const std::uint64_t target =
+        width == 4 ? table + static_cast<std::uint64_t>(static_cast<std::int64_t>(
+                                 static_cast<std::int32_t>(static_cast<std::uint32_t>(word))))
+                   : word;
+    if (target >= start_ && target < end_) {
+      table_targets_.push_back(target);
+    } else if (i < bound && context_.is_code(target)) {
+      outside_.push_back(target);  // its cold part
+    } else {
+      return;
+    }
+  }
+}
+
+/// Reads the tables of the switches found so far; true when they lead to new code.
+bool FunctionFlow::follow_tables() {
+  std::size_t bound = 0;
+  bool jumps = false;
+  for (std::size_t i = 0; i < insns_.size(); ++i) {
+    const Insn& insn = insns_[i];
+    if (insn.op != InsnOp::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
+    jumps = true;
+    bound = std::max(bound, table_bound(i));
+    if (insn.has_memory && insn.index != kNoRegister && insn.base == kNoRegister &&
+        insn.scale == 8) {
+      read_table(static_cast<std::uint64_t>(insn.disp), 8, table_bound(i));
+    }
+  }
+  if (jumps) {
+    for (std::size_t i = 0; i < insns_.size(); ++i) {
+      const Insn& insn = insns_[i];
+      std::uint64_t table = 0;
+      if (insn.op == InsnOp::kAddress && insn.absolute) {
+        table = static_cast<std::uint64_t>(insn.disp);
+      } else if (insn.op == InsnOp::kMove && insn.has_imm) {
+        table = static_cast<std::uint64_t>(insn.imm);  // non-PIE
+      } else if (insn.op == InsnOp::kLoad && insn.index != kNoRegister && insn.scale == 8) {
+        table = static_cast<std::uint64_t>(insn.disp);
+      } else {
+        continue;
+      }
+      if (context_.is_code(table) && table >= start_ && table < end_) continue;
+      std::uint64_t word = 0;
+      if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) continue;
+      read_table(table, 4, bound);
+      read_table(table, 8, bound);
+    }
+  }
+  bool found = false;
+  for (std::uint64_t target : table_targets_) {
+    leader_[target - start_] |= 1;
+    if (index_[target - start_] != 0) continue;
+    todo_.push_back(target);
+    found = true;
+  }
+  return found;
+}
+
+void FunctionFlow::cut_blocks() {
+  std::sort(table_targets_.begin(), table_targets_.end());
+  table_targets_.erase(std::unique(table_targets_.begin(), table_targets_.end()),
+                       table_targets_.end());
+  std::sort(outside_.begin(), outside_.end());
+  outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
+  blocks_.clear();
+  order_.clear();
+  block_of_.assign(end_ - start_, 0);
+  for (std::uint64_t at = 0; at < end_ - start_; ++at) {
+    if (leader_[at] == 0 || index_[at] == 0) continue;
+    block_of_[at] = static_cast<std::uint32_t>(blocks_.size()) + 1;
+    Block& block = blocks_.emplace_back();
+    block.from_outside = (leader_[at] & 2) != 0;
+    block.first = static_cast<std::uint32_t>(order_.size());
+    std::uint64_t vaddr = start_ + at;
+    while (std::uint32_t number = insn_at(vaddr)) {
+      order_.push_back(number - 1);
+      ++block.count;
+      const Insn& insn = insns_[number - 1];
+      if (ends_flow(insn) || insn.op == InsnOp::kBranch) break;
+      vaddr = insn.next();
+      if (vaddr < end_ && leader_[vaddr - start_] != 0) break;
+    }
+  }
+  for (Block& block : blocks_) {
+    const Insn& last = insns_[order_[block.first + block.count - 1]];
+    const auto add = [&](std::uint64_t vaddr) {
+      if (vaddr < start_ || vaddr >= end_) return false;
+      const std::uint32_t number = block_of_[vaddr - start_];
+      if (number != 0) block.next.push_back(number - 1);
+      return number != 0;
+    };
+    if (last.op == InsnOp::kJump || last.op == InsnOp::kBranch) {
+      if (!add(last.target)) returns_ = true;
+    }
+    if (last.op == InsnOp::kReturn) returns_ = true;
+    if (last.op == InsnOp::kJumpIndirect) {
+      if (last.has_memory && last.absolute) {
+        returns_ = true;
+      } else {
+        if (table_targets_.empty()) returns_ = true;
+        for (std::uint64_t target : table_targets_) add(target);
+      }
+    }
+    if (!ends_flow(last) && !add(last.next())) returns_ = true;  // it runs into the next function
+  }
+}
+
+/// Marks the blocks that control can come to.
+void FunctionFlow::reach() {
+  std::vector<std::uint32_t> todo;
+  const auto add = [&](std::uint32_t number) {
+    if (blocks_[number].reached) return;
+    blocks_[number].reached = true;
+    todo.push_back(number);
+  };
+  for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
+    if (block_of_[0] == i + 1 || blocks_[i].from_outside) add(i);
+  }
+  while (!todo.empty()) {
+    const std::uint32_t number = todo.back();
+    todo.pop_back();
+    for (std::uint32_t next : blocks_[number].next) add(next);
+  }
+}
+
+}  // namespace sysnare

@@ -1,0 +1,242 @@
+#include "scan/flow.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sysnare {
+namespace {
+
+constexpr std::uint64_t kText = 0x1000;
+constexpr std::uint64_t kData = 0x2000;
+
+std::vector<std::uint8_t> bytes_of(std::string_view hex) {
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(
+        static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
+/// A function at kText, and read-only data at kData.
+class OneFunction : public FlowContext {
+ public:
+  OneFunction(std::string_view text, std::string_view data)
+      : text_(bytes_of(text)), data_(bytes_of(data)) {}
+
+  std::span<const std::uint8_t> code(std::uint64_t vaddr) const override {
+    if (!is_code(vaddr)) return {};
+    return std::span(text_).subspan(vaddr - kText);
+  }
+  bool is_code(std::uint64_t vaddr) const override { return vaddr >= kText && vaddr < end(); }
+  FlowValue load(std::uint64_t, unsigned) const override { return FlowValue::any(); }
+  bool constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t& word) const override {
+    if (vaddr < kData || vaddr - kData + width > data_.size()) return false;
+    word = 0;
+    for (unsigned i = width; i-- > 0;) word = word << 8 | data_[vaddr - kData + i];
+    return true;
+  }
+  bool never_returns(std::uint64_t) const override { return false; }
+  bool import_never_returns(std::uint64_t) const override { return false; }
+  std::uint64_t end() const { return kText + text_.size(); }
+
+ private:
+  std::vector<std::uint8_t> text_;
+  std::vector<std::uint8_t> data_;
+};
+
+/// "c5": a constant, "p7": what register 7 held at entry, "s8": the word 8 above the stack pointer
+/// then, "m7+8": the word at register 7 + 8, "?": not known.
+std::string text_of(const FlowValue& value) {
+  using Kind = FlowValue::Kind;
+  switch (value.kind) {
+    case Kind::kConstant:
+      return fmt::format("c{}", static_cast<std::int64_t>(value.number));
+    case Kind::kPassed:
+      return fmt::format("p{}", value.reg);
+    case Kind::kPassedStack:
+      return fmt::format("s{}", value.offset);
+    case Kind::kPointee:
+      return fmt::format("m{}+{}", value.reg, value.offset);
+    default:
+      return "?";
+  }
+}
+
+/// The numbers of the calls of a function, in order of address.
+std::string numbers(std::string_view text, std::string_view data) {
+  const OneFunction function(text, data);
+  const X86Decoder decoder;
+  FunctionFlow flow(function, decoder);
+  std::string all;
+  flow.run({kText, function.end(), {}, false}, [&](const Insn& insn, const FlowState& state) {
+    if (insn.op != InsnOp::kSyscall && insn.op != InsnOp::kSyscallI386) return;
+    if (!all.empty()) all += '|';
+    if (insn.op == InsnOp::kSyscallI386) all += "i386 ";
+    std::string one;
+    for (const FlowValue& atom : flow.sets().atoms(state.regs[0])) {
+      one += (one.empty() ? "" : ",") + text_of(atom);
+    }
+    all += one;
+  });
+  return all;
+}
+
+TEST(FunctionFlow, FindsTheNumberOfEachCall) {
+  struct Case {
+    const char* why;
+    const char* assembly;
+    const char* bytes;  ///< what GNU as makes of it, at kText
+    const char* numbers;
+    const char* data = "";  ///< at kData
+  };
+  // clang-format off
+  constexpr Case kCases[] = {
+    {"an immediate",
+     "mov eax,39; syscall",
+     "b8270000000f05", "c39"},
+    {"zero by xor",
+     "xor eax,eax; syscall",
+     "31c00f05", "c0"},
+    {"64 bits, of which 32 count",
+     "mov rax,15; syscall",
+     "48c7c00f0000000f05", "c15"},
+    {"either way of a branch",
+     "mov eax,1; test edi,edi; je 1f; mov eax,2; 1: syscall",
+     "b80100000085ff7405b8020000000f05", "c1,c2"},
+    {"cmov is both",
+     "mov eax,1; mov edx,2; test edi,edi; cmove eax,edx; syscall",
+     "b801000000ba0200000085ff0f44c20f05", "c1,c2"},
+    {"copied through registers",
+     "mov r9d,202; mov ebx,r9d; mov eax,ebx; syscall",
+     "41b9ca0000004489cb89d80f05", "c202"},
+    {"a parameter",
+     "mov eax,edi; syscall",
+     "89f80f05", "p7"},
+    {"a parameter moved by a callee's caller",
+     "mov rax,rdi; mov rdi,rsi; mov rsi,rdx; syscall",
+     "4889f84889f74889d60f05", "p7"},
+    {"rbx lives through a call",
+     "push rbx; mov ebx,3; call 0x100000; mov eax,ebx; syscall",
+     "53bb03000000e8f5ef0f0089d80f05", "c3"},
+    {"rcx does not",
+     "mov ecx,3; call 0x100000; mov eax,ecx; syscall",
+     "b903000000e8f6ef0f0089c80f05", "?"},
+    {"nor does rax",
+     "mov eax,3; call 0x100000; syscall",
+     "b803000000e8f6ef0f000f05", "?"},
+    {"syscall itself changes rax and rcx, and keeps r8",
+     "mov r8d,1; mov ecx,2; mov eax,3; syscall; mov eax,ecx; syscall; mov eax,r8d; syscall",
+     "41b801000000b902000000b8030000000f0589c80f054489c00f05", "c3|?|c1"},
+    {"-O0: a parameter through the stack",
+     "push rbp; mov rbp,rsp; mov [rbp-0x14],edi; mov eax,[rbp-0x14]; syscall",
+     "554889e5897dec8b45ec0f05", "p7"},
+    {"-O0: its neighbour is stored later",
+     "push rbp; mov rbp,rsp; mov [rbp-0x14],7; mov [rbp-0x18],edi; mov [rbp-0x10],1; mov eax,[rbp-0x14]; syscall",
+     "554889e5c745ec07000000897de8c745f0010000008b45ec0f05", "c7"},
+    {"an overlapping store",
+     "push rbp; mov rbp,rsp; mov [rbp-0x14],7; mov [rbp-0x18],rdi; mov eax,[rbp-0x14]; syscall",
+     "554889e5c745ec0700000048897de88b45ec0f05", "?"},
+    {"above an address that a callee got",
+     "push rbp; mov rbp,rsp; sub rsp,0x40; mov [rbp-0x14],7; lea rdi,[rbp-0x20]; call 0x100000; mov eax,[rbp-0x14]; syscall",
+     "554889e54883ec40c745ec07000000488d7de0e8e8ef0f008b45ec0f05", "?"},
+    {"below it",
+     "push rbp; mov rbp,rsp; sub rsp,0x40; mov [rbp-0x24],7; lea rdi,[rbp-0x20]; call 0x100000; mov eax,[rbp-0x24]; syscall",
+     "554889e54883ec40c745dc07000000488d7de0e8e8ef0f008b45dc0f05", "c7"},
+    {"an array next to it, by an unknown index",
+     "push rbp; mov rbp,rsp; mov [rbp-0x14],7; mov [rbp+rdi*4-0x30],1; mov eax,[rbp-0x14]; syscall",
+     "554889e5c745ec07000000c744bdd0010000008b45ec0f05", "?"},
+    {"what the caller left on the stack",
+     "mov eax,[rsp+8]; syscall",
+     "8b4424080f05", "s8"},
+    {"the same behind a frame",
+     "sub rsp,0x18; mov eax,[rsp+0x20]; syscall",
+     "4883ec188b4424200f05", "s8"},
+    {"overwritten there",
+     "mov [rsp+8],4; mov eax,[rsp+8]; syscall",
+     "c7442408040000008b4424080f05", "c4"},
+    {"in what a parameter points to",
+     "mov eax,[rdi+8]; syscall",
+     "8b47080f05", "m7+8"},
+    {"push and pop",
+     "push 60; pop rax; syscall",
+     "6a3c580f05", "c60"},
+    {"leave",
+     "push rbp; mov rbp,rsp; mov ebx,9; sub rsp,32; leave; mov eax,ebx; syscall",
+     "554889e5bb090000004883ec20c989d80f05", "c9"},
+    {"a counter",
+     "xor ebx,ebx; 1: mov eax,ebx; syscall; add ebx,1; cmp ebx,100; jne 1b; ret",
+     "31db89d80f0583c30183fb6475f4c3", "?"},
+    {"a loop that does not change it",
+     "mov r9d,7; 1: mov eax,r9d; syscall; test eax,eax; jne 1b; ret",
+     "41b9070000004489c80f0585c075f7c3", "c7"},
+    {"arithmetic on constants",
+     "mov eax,2; shl eax,3; or eax,1; add eax,2; sub eax,1; xor eax,2; and eax,0x1f; syscall",
+     "b802000000c1e00383c80183c00283e80183f00283e01f0f05", "c16"},
+    {"the low byte alone",
+     "mov eax,1; mov al,5; syscall",
+     "b801000000b0050f05", "?"},
+    {"a string instruction changes rdi and rcx",
+     "mov edi,7; rep stosb; mov eax,edi; syscall",
+     "bf07000000f3aa89f80f05", "?"},
+    {"bytes of an immediate are no instruction",
+     "mov eax,0x050f; ret",
+     "b80f050000c3", ""},
+    {"behind a return nothing runs",
+     "ret; mov eax,1; syscall",
+     "c3b8010000000f05", ""},
+    {"nor behind ud2",
+     "ud2; mov eax,1; syscall",
+     "0f0bb8010000000f05", ""},
+    {"int 0x80",
+     "mov eax,20; int 0x80",
+     "b814000000cd80", "i386 c20"},
+    {"sysenter",
+     "mov eax,20; sysenter",
+     "b8140000000f34", "i386 c20"},
+    {"another interrupt",
+     "mov eax,20; int 0x81; ret",
+     "b814000000cd81c3", ""},
+    {"a label whose address is taken",
+     "lea rdx,1f[rip]; jmp rdx; 1: syscall",
+     "488d1502000000ffe20f05", "?"},
+    {"a switch: its table leads to two calls",
+     "cmp edi,1; ja 9f; lea rdx,8f[rip]; movsxd rax,[rdx+rdi*4]; add rax,rdx; jmp rax; 1: mov eax,1; syscall; ret; 2: mov eax,2; syscall; 9: ret; .section .rodata; 8: .long 1b-8b; .long 2b-8b; .long 0x70000000",
+     "83ff01771f488d15f40f0000486304ba4801d0ffe0b8010000000f05c3b8020000000f05c3", "c1|c2", "15f0ffff1df0ffff00000070"},
+    {"rax from a thread's own data",
+     "mov eax,fs:0x10; syscall",
+     "648b0425100000000f05", "?"},
+    {"sign-extended",
+     "mov eax,edi; movsxd rdx,eax; mov rax,rdx; syscall",
+     "89f84863d04889d00f05", "p7"},
+  };
+  // clang-format on
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    SCOPED_TRACE(c.assembly);
+    EXPECT_EQ(numbers(c.bytes, c.data), c.numbers);
+  }
+}
+
+TEST(FunctionFlow, KnowsNothingWhereItIsEnteredFromElsewhere) {
+  // mov eax, 39; nop; syscall, entered at the nop too
+  const OneFunction function("b827000000900f05", "");
+  const X86Decoder decoder;
+  FunctionFlow flow(function, decoder);
+  const std::uint64_t entries[] = {kText + 5};
+  unsigned sites = 0;
+  flow.run({kText, function.end(), entries, false}, [&](const Insn& insn, const FlowState& state) {
+    if (insn.op != InsnOp::kSyscall) return;
+    ++sites;
+    EXPECT_TRUE(state.regs[0].is(FlowValue::Kind::kAny));
+  });
+  EXPECT_EQ(sites, 1u);
+}
+
+}  // namespace
+}  // namespace sysnare

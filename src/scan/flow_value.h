@@ -1,0 +1,80 @@
+#pragma once
+// What can a register hold? The lattice of the flow analysis of one function.
+//
+// A value is one atom or a small set of them (constants, addresses, imports); any other join is
+// kAny. kNothing is the bottom: no path has come here yet.
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+namespace sysnare {
+
+/// Most atoms of a set; a loop that counts grows past it and becomes kAny.
+inline constexpr std::size_t kMaxAtoms = 16;
+
+struct FlowValue {
+  enum class Kind : std::uint8_t {
+    kNothing,
+    kAny,
+    kConstant,     ///< `number`
+    kAddress,      ///< link-time address `number` of this image
+    kImport,       ///< address of import `number`
+    kPassed,       ///< what register `reg` held at entry
+    kPassedStack,  ///< the word `offset` above the stack pointer at entry
+    kStack,        ///< the stack pointer at entry + `offset`
+    kPointee,      ///< the word at (what register `reg` held at entry) + `offset`
+    kCell,         ///< the word of static data at `number`
+    kCellPointee,  ///< the word at (the word at `number`) + `offset`
+    kSet,          ///< of atoms: `number` in the pool
+  };
+  Kind kind = Kind::kNothing;
+  std::uint8_t width = 8;  ///< bytes of it that are used
+  std::uint8_t reg = 0;
+  std::uint8_t unused = 0;
+  std::int32_t offset = 0;
+  std::uint64_t number = 0;
+
+  bool operator==(const FlowValue&) const = default;
+  auto operator<=>(const FlowValue&) const = default;
+
+  static FlowValue any() { return {.kind = Kind::kAny}; }
+  static FlowValue constant(std::uint64_t number) {
+    return {.kind = Kind::kConstant, .number = number};
+  }
+  static FlowValue address(std::uint64_t vaddr) {
+    return {.kind = Kind::kAddress, .number = vaddr};
+  }
+  static FlowValue stack(std::int64_t offset) {
+    return {.kind = Kind::kStack, .offset = static_cast<std::int32_t>(offset)};
+  }
+  [[nodiscard]] bool is(Kind which) const { return kind == which; }
+};
+
+/// The sets of one function.
+class AtomSets {
+ public:
+  void clear();
+  /// The atoms of `value`: itself, or those of its set; none of kNothing.
+  [[nodiscard]] std::span<const FlowValue> atoms(const FlowValue& value) const;
+  FlowValue join(const FlowValue& a, const FlowValue& b);
+  /// Applies `change` to each atom; kAny where it gives that for one.
+  template <typename Change>
+  FlowValue map(const FlowValue& value, Change change) {
+    if (!value.is(FlowValue::Kind::kSet)) return change(value);
+    FlowValue sum;
+    const std::vector<FlowValue> all(atoms(value).begin(), atoms(value).end());
+    for (const FlowValue& atom : all) sum = join(sum, change(atom));
+    return sum;
+  }
+
+ private:
+  static bool may_be_in_set(const FlowValue& value);
+  FlowValue intern(std::vector<FlowValue> atoms);
+  std::vector<std::vector<FlowValue>> sets_;
+  std::map<std::vector<FlowValue>, std::uint64_t> numbers_;
+  mutable FlowValue single_;
+};
+
+}  // namespace sysnare

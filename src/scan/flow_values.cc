@@ -1,0 +1,509 @@
+// Values, forward over the blocks, until nothing changes.
+
+#include <algorithm>
+#include <optional>
+
+#include "scan/flow.h"
+
+namespace sysnare {
+namespace {
+
+using Kind = FlowValue::Kind;
+
+constexpr int kRsp = 4;
+constexpr int kRbp = 5;
+constexpr unsigned kX86Registers = 16;
+/// rax, rcx, rdx, rsi, rdi, r8 to r11: x86-64 psABI 1.0, 3.2.1.
+constexpr std::uint32_t kCallerSaved = 0x0fc7;
+/// rax, rcx, r11: what the instruction syscall changes.
+constexpr std::uint32_t kSyscallWrites = 0x0803;
+/// Words of the stack that are followed at once.
+constexpr std::size_t kMaxWords = 96;
+/// Visits of one block after which what still changes is given up.
+constexpr unsigned kMaxVisits = 8;
+/// Rounds after which every word of the stack counts as somebody else's too.
+constexpr unsigned kMaxRounds = 3;
+constexpr std::int32_t kReturnAddress = 8;
+constexpr unsigned kWord = 8;
+
+std::uint64_t cut(std::uint64_t number, unsigned width) {
+  return width >= kWord ? number : number & ((1ull << (width * 8)) - 1);
+}
+
+std::uint64_t extend(std::uint64_t number, unsigned width) {
+  if (width >= kWord) return number;
+  const unsigned shift = (kWord - width) * 8;
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(number << shift) >> shift);
+}
+
+/// An atom as `width` bytes of it fill a register.
+FlowValue narrow(FlowValue atom, unsigned width, bool sign_extends) {
+  if (width >= kWord) return atom;
+  switch (atom.kind) {
+    case Kind::kConstant:
+      atom.number = sign_extends ? extend(cut(atom.number, width), width) : cut(atom.number, width);
+      return atom;
+    case Kind::kPassed:
+    case Kind::kPassedStack:
+    case Kind::kPointee:
+    case Kind::kCell:
+    case Kind::kCellPointee:
+      if (width < 4) return FlowValue::any();
+      atom.width = std::min<std::uint8_t>(atom.width, static_cast<std::uint8_t>(width));
+      return atom;
+    case Kind::kAddress:  // non-PIE code moves addresses in 32 bits
+      return width == 4 ? atom : FlowValue::any();
+    default:
+      return FlowValue::any();
+  }
+}
+
+FlowValue plus(FlowValue atom, std::uint64_t number) {
+  switch (atom.kind) {
+    case Kind::kConstant:
+    case Kind::kAddress:
+      atom.number += number;
+      return atom;
+    case Kind::kStack:
+      atom.offset = static_cast<std::int32_t>(atom.offset + static_cast<std::int64_t>(number));
+      return atom;
+    default:
+      return number == 0 ? atom : FlowValue::any();
+  }
+}
+
+std::optional<std::uint64_t> single_constant(const FlowValue& value) {
+  if (!value.is(Kind::kConstant)) return std::nullopt;
+  return value.number;
+}
+
+/// Forgets the words that [offset, offset + width) touches.
+void forget(FlowState& state, std::int32_t offset, std::int32_t width) {
+  std::erase_if(state.stack, [&](const StackWord& word) {
+    return word.offset < offset + width && word.offset + word.width > offset;
+  });
+}
+
+/// Precondition: no word that it touches is known.
+void put(FlowState& state, const StackWord& word) {
+  const auto at =
+      std::lower_bound(state.stack.begin(), state.stack.end(), word.offset,
+                       [](const StackWord& each, std::int32_t of) { return each.offset < of; });
+  state.stack.insert(at, word);
+}
+
+}  // namespace
+
+FlowState nothing_known() {
+  FlowState state;
+  for (FlowValue& reg : state.regs) reg = FlowValue::any();
+  return state;
+}
+
+FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, unsigned width) {
+  const auto at =
+      std::lower_bound(state.stack.begin(), state.stack.end(), offset,
+                       [](const StackWord& word, std::int32_t of) { return word.offset < of; });
+  if (at == state.stack.end() || at->offset != offset) return FlowValue::any();
+  return static_cast<unsigned>(at->width) < width ? FlowValue::any() : at->value;
+}
+
+void FunctionFlow::give_away(const FlowValue& value) {
+  for (const FlowValue& atom : sets_.atoms(value)) {
+    if (!atom.is(Kind::kStack) || atom.offset >= given_away_) continue;
+    given_away_ = atom.offset;
+    given_away_changed_ = true;
+  }
+}
+
+/// An element, by an index that is not known, of an array on the own stack.
+void FunctionFlow::give_away_element(const Insn& insn, const FlowState& state) {
+  for (int reg : {static_cast<int>(insn.base), static_cast<int>(insn.index)}) {
+    if (reg == kNoRegister) continue;
+    give_away(sets_.map(state.regs[reg], [&](const FlowValue& atom) {
+      return plus(atom, static_cast<std::uint64_t>(insn.disp));
+    }));
+  }
+}
+
+FlowValue FunctionFlow::address_of(const Insn& insn, const FlowState& state) {
+  if (insn.absolute) return FlowValue::address(static_cast<std::uint64_t>(insn.disp));
+  if (insn.base == kNoRegister && insn.index == kNoRegister) return FlowValue::any();
+  FlowValue sum = insn.base == kNoRegister ? FlowValue::constant(0) : state.regs[insn.base];
+  sum = sets_.map(sum, [&](const FlowValue& atom) {
+    return plus(atom, static_cast<std::uint64_t>(insn.disp));
+  });
+  if (insn.index == kNoRegister) return sum;
+  const std::optional<std::uint64_t> index = single_constant(state.regs[insn.index]);
+  if (!index) return FlowValue::any();
+  return sets_.map(sum, [&](const FlowValue& atom) { return plus(atom, *index * insn.scale); });
+}
+
+FlowValue FunctionFlow::passed_word(const FlowState& state, std::int32_t offset) const {
+  const bool written =
+      std::any_of(state.stack.begin(), state.stack.end(), [&](const StackWord& word) {
+        return word.offset < offset + static_cast<std::int32_t>(kWord) &&
+               offset < word.offset + word.width;
+      });
+  if (offset < kReturnAddress || offset >= given_away_ || written) return FlowValue::any();
+  FlowValue passed;
+  passed.kind = Kind::kPassedStack;
+  passed.offset = offset;
+  return passed;
+}
+
+FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
+  const unsigned width = insn.width;
+  // The pointee of something passed, with its displacement: before the sum loses what it was.
+  const bool plain = insn.base != kNoRegister && insn.index == kNoRegister;
+  if (plain) {
+    const FlowValue& base = state.regs[insn.base];
+    if (base.is(Kind::kPassed) && base.width == kWord && width >= 4) {
+      FlowValue value = base;
+      value.kind = Kind::kPointee;
+      value.width = static_cast<std::uint8_t>(width);
+      value.offset = static_cast<std::int32_t>(insn.disp);
+      return value;
+    }
+    if (base.is(Kind::kCell) && width >= 4) {
+      FlowValue value = base;
+      value.kind = Kind::kCellPointee;
+      value.width = static_cast<std::uint8_t>(width);
+      value.offset = static_cast<std::int32_t>(insn.disp);
+      return value;
+    }
+  }
+  const FlowValue address = address_of(insn, state);
+  return sets_.map(address, [&](const FlowValue& at) {
+    if (at.is(Kind::kAddress))
+      return narrow(context_.load(at.number, width), width, insn.sign_extends);
+    if (!at.is(Kind::kStack) || width < 4) return FlowValue::any();
+    const FlowValue word = stack_word(state, at.offset, width);
+    if (!word.is(Kind::kAny)) {
+      return sets_.map(
+          word, [&](const FlowValue& atom) { return narrow(atom, width, insn.sign_extends); });
+    }
+    if (at.offset < kReturnAddress) return FlowValue::any();
+    return narrow(passed_word(state, at.offset), width, insn.sign_extends);
+  });
+}
+
+void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned width,
+                         const FlowValue& value) {
+  give_away(value);
+  if (address.is(Kind::kStack)) {
+    forget(state, address.offset, static_cast<std::int32_t>(width));
+    // Above the return address, not to know a word is not the same as never having written it.
+    const bool above = address.offset + static_cast<std::int32_t>(width) > kReturnAddress;
+    if (state.stack.size() >= kMaxWords || width > kWord) {
+      if (above) give_away(FlowValue::stack(kReturnAddress));
+      return;
+    }
+    StackWord word{address.offset, static_cast<std::int32_t>(width), FlowValue::any()};
+    if (width == 4 || width == kWord) {
+      word.value =
+          sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, false); });
+    }
+    if (above || !word.value.is(Kind::kAny)) put(state, word);
+    return;
+  }
+  if (address.is(Kind::kAddress) || address.is(Kind::kCell)) return;
+  for (const FlowValue& atom : sets_.atoms(address)) {
+    if (atom.is(Kind::kStack)) {
+      forget(state, atom.offset, static_cast<std::int32_t>(width));
+      if (atom.offset >= kReturnAddress) give_away(atom);
+    }
+  }
+  // Somebody else's pointer may lead to what was given away.
+  std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+}
+
+FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const FlowValue& b) {
+  if (insn.op == InsnOp::kXor && !insn.has_imm && insn.src == insn.dst)
+    return FlowValue::constant(0);
+  if (insn.op == InsnOp::kSub && !insn.has_imm && insn.src == insn.dst)
+    return FlowValue::constant(0);
+  const std::optional<std::uint64_t> number = single_constant(b);
+  if (!number) {
+    if (insn.op == InsnOp::kAdd && single_constant(a)) {
+      return sets_.map(b, [&](const FlowValue& atom) { return plus(atom, *single_constant(a)); });
+    }
+    give_away(a);
+    give_away(b);
+    return FlowValue::any();
+  }
+  // A loop that counts would walk through all sets of its numbers.
+  if (a.is(Kind::kSet)) return FlowValue::any();
+  if (insn.op == InsnOp::kAnd && *number == 0) return FlowValue::constant(0);
+  if (insn.op == InsnOp::kOr && *number == ~0ull) return FlowValue::constant(~0ull);
+  return sets_.map(a, [&](FlowValue atom) {
+    switch (insn.op) {
+      case InsnOp::kAdd:
+        return plus(atom, *number);
+      case InsnOp::kSub:
+        return plus(atom, 0 - *number);
+      case InsnOp::kAnd:
+        if (atom.is(Kind::kStack)) {
+          // Aligned down. The stack pointer is 8 below a multiple of 16 at entry (psABI 3.2.2).
+          const auto mask = static_cast<std::int32_t>(*number);
+          atom.offset = ((atom.offset - 8) & mask) + 8;
+          return atom;
+        }
+        break;
+      default:
+        break;
+    }
+    if (!atom.is(Kind::kConstant)) return FlowValue::any();
+    switch (insn.op) {
+      case InsnOp::kAnd:
+        atom.number &= *number;
+        return atom;
+      case InsnOp::kOr:
+        atom.number |= *number;
+        return atom;
+      case InsnOp::kXor:
+        atom.number ^= *number;
+        return atom;
+      case InsnOp::kShiftLeft:
+        atom.number <<= *number & 63;
+        return atom;
+      default:
+        return FlowValue::any();
+    }
+  });
+}
+
+void FunctionFlow::call(const Insn& insn, FlowState& state) {
+  (void)insn;
+  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+    if ((kCallerSaved >> reg) & 1) give_away(state.regs[reg]);
+  }
+  const std::uint32_t lost = go_ ? 0xffffu & ~(1u << kRsp) : kCallerSaved;
+  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+    if ((lost >> reg) & 1) state.regs[reg] = FlowValue::any();
+  }
+  if (go_) {
+    state.stack.clear();
+  } else {
+    std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+  }
+}
+
+void FunctionFlow::step(const Insn& insn, FlowState& state) {
+  const auto source = [&]() {
+    return insn.has_imm              ? FlowValue::constant(static_cast<std::uint64_t>(insn.imm))
+           : insn.src != kNoRegister ? state.regs[insn.src]
+                                     : FlowValue::any();
+  };
+  const auto assign = [&](int reg, const FlowValue& value, unsigned width, bool sign_extends) {
+    if (width >= kWord) {
+      state.regs[reg] = value;
+      return;
+    }
+    state.regs[reg] =
+        sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, sign_extends); });
+    give_away(value);
+  };
+  FlowValue& rsp = state.regs[kRsp];
+  const auto move_stack = [&](std::int64_t by) {
+    rsp = sets_.map(
+        rsp, [&](const FlowValue& atom) { return plus(atom, static_cast<std::uint64_t>(by)); });
+  };
+  switch (insn.op) {
+    case InsnOp::kMove:
+      assign(insn.dst, source(), insn.width, insn.sign_extends);
+      break;
+    case InsnOp::kAddress: {
+      const FlowValue address = address_of(insn, state);
+      if (address.is(Kind::kAny)) give_away_element(insn, state);
+      assign(insn.dst, address, insn.width, false);
+      break;
+    }
+    case InsnOp::kLoad:
+      state.regs[insn.dst] = load(insn, state);
+      break;
+    case InsnOp::kStore: {
+      const FlowValue address = address_of(insn, state);
+      if (address.is(Kind::kAny)) give_away_element(insn, state);
+      store(state, address, insn.width, source());
+      break;
+    }
+    case InsnOp::kAdd:
+    case InsnOp::kSub:
+    case InsnOp::kAnd:
+    case InsnOp::kOr:
+    case InsnOp::kXor:
+    case InsnOp::kShiftLeft:
+      assign(insn.dst, compute(insn, state.regs[insn.dst], source()), insn.width, false);
+      break;
+    case InsnOp::kChoose: {
+      const FlowValue other = insn.has_memory ? FlowValue::any() : source();
+      assign(insn.dst, sets_.join(state.regs[insn.dst], other), insn.width, false);
+      break;
+    }
+    case InsnOp::kPush: {
+      const FlowValue value = insn.has_memory ? FlowValue::any() : source();
+      move_stack(-static_cast<std::int64_t>(insn.width));
+      store(state, rsp, insn.width, value);
+    } break;
+    case InsnOp::kPop: {
+      FlowValue value = FlowValue::any();
+      if (rsp.is(Kind::kStack) && insn.width == kWord) value = stack_word(state, rsp.offset, kWord);
+      move_stack(insn.width);
+      if (insn.dst != kNoRegister)
+        state.regs[insn.dst] = insn.width == kWord ? value : FlowValue::any();
+      break;
+    }
+    case InsnOp::kLeave:
+      rsp = state.regs[kRbp];
+      state.regs[kRbp] =
+          rsp.is(Kind::kStack) ? stack_word(state, rsp.offset, kWord) : FlowValue::any();
+      move_stack(kWord);
+      break;
+    case InsnOp::kCall:
+    case InsnOp::kCallIndirect:
+      call(insn, state);
+      break;
+    case InsnOp::kSyscall:
+    case InsnOp::kSyscallI386:
+      for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+        if ((kSyscallWrites >> reg) & 1) state.regs[reg] = FlowValue::any();
+      }
+      std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+      break;
+    case InsnOp::kOther:
+    case InsnOp::kBranch: {
+      if (insn.has_memory && insn.stores) {
+        const FlowValue address = address_of(insn, state);
+        constexpr std::uint32_t kRdi = 1u << 7;
+        if ((insn.writes & kRdi) && address.is(Kind::kStack)) {
+          give_away(address);
+          store(state, FlowValue::any(), insn.memory_width, FlowValue::any());
+        } else {
+          if (address.is(Kind::kAny)) give_away_element(insn, state);
+          store(state, address, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
+        }
+      }
+      for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+        if (!((insn.writes >> reg) & 1)) continue;
+        give_away(state.regs[reg]);
+        state.regs[reg] = FlowValue::any();
+      }
+      break;
+    }
+    case InsnOp::kCompare:
+    case InsnOp::kJump:
+    case InsnOp::kJumpIndirect:
+    case InsnOp::kReturn:
+    case InsnOp::kStop:
+      break;
+  }
+}
+
+bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen) {
+  bool changed = false;
+  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+    if (into.regs[reg] == from.regs[reg]) continue;
+    FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);
+    if (sum == into.regs[reg]) continue;
+    if (widen) sum = FlowValue::any();
+    if (sum.is(Kind::kAny)) {
+      // An address of the stack of which nobody keeps track any more.
+      give_away(into.regs[reg]);
+      give_away(from.regs[reg]);
+    }
+    into.regs[reg] = sum;
+    changed = true;
+  }
+  // Only words that both know.
+  std::size_t kept = 0;
+  auto other = from.stack.begin();
+  for (StackWord& word : into.stack) {
+    while (other != from.stack.end() && other->offset < word.offset) ++other;
+    if (other == from.stack.end() || other->offset != word.offset || other->width != word.width) {
+      changed = true;
+      // Above the return address, not to know a word is not the same as never having written it.
+      if (word.offset >= kReturnAddress) give_away(FlowValue::stack(word.offset));
+      continue;
+    }
+    FlowValue sum = sets_.join(word.value, other->value);
+    if (sum != word.value) {
+      if (widen) sum = FlowValue::any();
+      if (sum.is(Kind::kAny)) {
+        give_away(word.value);
+        give_away(other->value);
+      }
+      changed = true;
+    }
+    into.stack[kept++] = {word.offset, word.width, sum};
+  }
+  into.stack.resize(kept);
+  for (const StackWord& word : from.stack) {
+    if (word.offset < kReturnAddress) continue;
+    const bool both = std::any_of(into.stack.begin(), into.stack.end(), [&](const StackWord& mine) {
+      return mine.offset == word.offset;
+    });
+    if (!both) give_away(FlowValue::stack(word.offset));
+  }
+  return changed;
+}
+
+void FunctionFlow::settle() {
+  const FlowState unknown = nothing_known();
+  FlowState entry;
+  for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
+    entry.regs[reg].kind = Kind::kPassed;
+    entry.regs[reg].reg = static_cast<std::uint8_t>(reg);
+  }
+  entry.regs[kRsp] = FlowValue::stack(0);
+  const bool too_large = blocks_.size() > kMaxFlowBlocks;
+  for (unsigned round = 0;; ++round) {
+    // An address that is given away late was so all the time, as far as an order of calls is known.
+    if (round > kMaxRounds) given_away_ = INT32_MIN;
+    given_away_changed_ = false;
+    std::vector<std::uint8_t> dirty(blocks_.size(), 0);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      Block& block = blocks_[i];
+      block.reached = false;
+      block.visits = 0;
+      block.in = {};
+      const bool first = block_of_[0] == i + 1;
+      if (!first && !block.from_outside && !too_large) continue;
+      block.in = first && !block.from_outside && !too_large ? entry : unknown;
+      block.reached = true;
+      dirty[i] = 1;
+    }
+    std::size_t at = 0;
+    while (at < blocks_.size()) {
+      if (!dirty[at]) {
+        ++at;
+        continue;
+      }
+      dirty[at] = 0;
+      Block& block = blocks_[at];
+      FlowState state = block.in;
+      for (std::uint32_t i = 0; i < block.count; ++i) step(insns_[order_[block.first + i]], state);
+      std::size_t lowest = at + 1;
+      for (std::uint32_t next : block.next) {
+        Block& to = blocks_[next];
+        if (too_large) continue;
+        bool changed = false;
+        if (!to.reached) {
+          to.reached = true;
+          to.in = state;
+          changed = true;
+        } else {
+          changed = join_into(to.in, state, to.visits > kMaxVisits);
+        }
+        if (!changed) continue;
+        if (to.visits < UINT16_MAX) ++to.visits;
+        dirty[next] = 1;
+        lowest = std::min<std::size_t>(lowest, next);
+      }
+      at = lowest;
+    }
+    if (!given_away_changed_) break;
+  }
+}
+
+}  // namespace sysnare

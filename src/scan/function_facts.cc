@@ -1,0 +1,365 @@
+#include "scan/function_facts.h"
+
+#include <algorithm>
+#include <array>
+
+#include "arch/recorded_args.h"
+
+namespace sysnare {
+namespace {
+
+using Kind = FlowValue::Kind;
+
+enum : std::uint8_t { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11 };
+
+/// rax beside the registers of arguments: assembly passes numbers in it (x86-64 psABI 1.0, 3.2.3).
+constexpr std::array<std::uint8_t, 8> kPassing = {kRax, kRdi, kRsi, kRdx, kRcx, kR8, kR9, kR10};
+/// Go's src/cmd/compile/abi-internal.md, "amd64 architecture".
+constexpr std::array<std::uint8_t, 9> kGoPassing = {kRax, kRbx, kRcx, kRdi, kRsi,
+                                                    kR8,  kR9,  kR10, kR11};
+/// entry_SYSCALL_64, arch/x86/entry/entry_64.S, Linux 6.18.
+constexpr std::array<std::uint8_t, 6> kSyscallArgs = {kRdi, kRsi, kRdx, kR10, kR8, kR9};
+constexpr std::array<std::uint8_t, 6> kI386Args = {kRbx, kRcx, kRdx, kRsi, kRdi, kRbp};
+
+constexpr unsigned kRegisters = 16;
+constexpr std::int32_t kWord = 8;
+/// Words of arguments on the stack that a call is said to pass.
+constexpr std::int32_t kStackArguments = 8;
+/// Words behind an address of the own stack that are said to be passed with it.
+constexpr std::int32_t kPointees = 64;
+
+/// One atom as the summary has it; false for what it has no word for.
+bool to_value(const FlowValue& atom, Value& value) {
+  value.width = atom.width;
+  switch (atom.kind) {
+    case Kind::kConstant:
+      value.kind = Value::Kind::kConstant;
+      value.number = atom.number;
+      return true;
+    case Kind::kAddress:
+      value.kind = Value::Kind::kAddress;
+      value.number = atom.number;
+      return true;
+    case Kind::kPassed:
+      value.kind = Value::Kind::kPassed;
+      value.place.reg = atom.reg;
+      return true;
+    case Kind::kPassedStack:
+      value.kind = Value::Kind::kPassed;
+      value.place.on_stack = 1;
+      value.place.offset = atom.offset;
+      return true;
+    case Kind::kPointee:
+      if (atom.offset < 0) return false;
+      value.kind = Value::Kind::kPointee;
+      value.place.reg = atom.reg;
+      value.number = static_cast<std::uint64_t>(atom.offset);
+      return true;
+    case Kind::kCell:
+      value.kind = Value::Kind::kCell;
+      value.number = atom.number;
+      return true;
+    case Kind::kCellPointee:
+      if (atom.offset < 0 || atom.offset > UINT16_MAX) return false;
+      value.kind = Value::Kind::kCellPointee;
+      value.number = atom.number << 16 | static_cast<std::uint64_t>(atom.offset);
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Observer {
+ public:
+  Observer(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function, bool go)
+      : map_(map), flow_(flow), function_(function), go_(go) {}
+
+  void operator()(const Insn& insn, const FlowState& state) {
+    note_references(insn);
+    note_given(insn, state);
+    switch (insn.op) {
+      case InsnOp::kCall:
+        note_call(insn, state, insn.target, kWord);
+        break;
+      case InsnOp::kJump:
+      case InsnOp::kBranch:
+        if (insn.target < function_.start || insn.target >= function_.end) {
+          note_call(insn, state, insn.target, 0);
+        }
+        break;
+      case InsnOp::kCallIndirect:
+        note_indirect(insn, state, kWord);
+        break;
+      case InsnOp::kJumpIndirect:
+        note_indirect(insn, state, 0);
+        break;
+      case InsnOp::kSyscall:
+      case InsnOp::kSyscallI386:
+        note_site(insn, state);
+        break;
+      case InsnOp::kStore:
+        if (insn.absolute) note_cell(insn, state);
+        break;
+      default:
+        break;
+    }
+  }
+
+  FunctionFacts take() {
+    facts_.returns = flow_.returns();
+    for (std::uint64_t place : flow_.outside()) note_outside(place);
+    const auto key = [](const Target& target) {
+      return std::pair{static_cast<unsigned>(target.kind), target.index};
+    };
+    std::vector<Target>& targets = facts_.targets;
+    std::sort(targets.begin(), targets.end(),
+              [&](const Target& a, const Target& b) { return key(a) < key(b); });
+    targets.erase(std::unique(targets.begin(), targets.end(),
+                              [&](const Target& a, const Target& b) { return key(a) == key(b); }),
+                  targets.end());
+    std::sort(facts_.given.begin(), facts_.given.end());
+    std::sort(facts_.data.begin(), facts_.data.end());
+    facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
+    return std::move(facts_);
+  }
+
+ private:
+  std::vector<Value> values_of(const FlowValue& value) {
+    std::vector<Value> values;
+    for (const FlowValue& atom : flow_.sets().atoms(value)) {
+      Value each;
+      if (!to_value(atom, each)) return {};
+      values.push_back(each);
+    }
+    return values;
+  }
+
+  /// `width`: of a load there; 0: the address is taken.
+  void refer(std::uint64_t vaddr, unsigned width) {
+    if (map_.is_code(vaddr)) {
+      if (vaddr >= function_.start && vaddr < function_.end && vaddr != function_.start) return;
+      const std::optional<Target> target = map_.taken_code(vaddr);
+      if (!target) return;
+      facts_.targets.push_back(*target);
+      note_inside(*target, vaddr);
+      return;
+    }
+    if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
+  }
+
+  /// What an instruction with a constant address of data does there. One that takes it has no
+  /// width, and neither has one that repeats itself.
+  static unsigned loaded_width(const Insn& insn) {
+    constexpr std::uint32_t kCounts = 1u << kRdi | 1u << kRsi;
+    if (insn.op == InsnOp::kAddress || (insn.op == InsnOp::kOther && (insn.writes & kCounts)))
+      return 0;
+    return insn.memory_width;
+  }
+
+  void note_references(const Insn& insn) {
+    if (insn.has_memory && insn.absolute) {
+      // A call through a slot is noted as a call.
+      const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
+      if (!jumps || !slot_value(insn).is(Kind::kImport)) {
+        refer(static_cast<std::uint64_t>(insn.disp), loaded_width(insn));
+      }
+    } else if (insn.has_memory && map_.may_be_address(static_cast<std::uint64_t>(insn.disp))) {
+      refer(static_cast<std::uint64_t>(insn.disp), 0);
+    }
+    if (insn.has_imm && map_.may_be_address(static_cast<std::uint64_t>(insn.imm))) {
+      refer(static_cast<std::uint64_t>(insn.imm), 0);
+    }
+  }
+
+  FlowValue slot_value(const Insn& insn) const {
+    if (!insn.has_memory || !insn.absolute) return FlowValue::any();
+    return map_.load(static_cast<std::uint64_t>(insn.disp), kWord);
+  }
+
+  void give(const FlowValue& value) {
+    for (const FlowValue& atom : flow_.sets().atoms(value)) {
+      const bool address = atom.is(Kind::kAddress) ||
+                           (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
+      if (address && map_.is_code(atom.number)) facts_.given.push_back(atom.number);
+    }
+  }
+
+  void note_given(const Insn& insn, const FlowState& state) {
+    switch (insn.op) {
+      case InsnOp::kCall:
+      case InsnOp::kCallIndirect:
+      case InsnOp::kJump:
+      case InsnOp::kJumpIndirect:
+      case InsnOp::kReturn:
+        for (unsigned reg = 0; reg < kRegisters; ++reg) {
+          if (static_cast<int>(reg) != insn.src) give(state.regs[reg]);
+        }
+        for (const StackWord& word : state.stack) give(word.value);
+        break;
+      case InsnOp::kStore:
+        if (!insn.absolute && insn.src != kNoRegister) give(state.regs[insn.src]);
+        if (!insn.absolute && insn.has_imm) {
+          give(FlowValue::constant(static_cast<std::uint64_t>(insn.imm)));
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  /// It goes to `vaddr`, which `target` covers, but may not begin there.
+  void note_inside(const Target& target, std::uint64_t vaddr) {
+    if (target.kind == Target::Kind::kFunction) facts_.outside.push_back(vaddr);
+  }
+
+  void note_outside(std::uint64_t place) {
+    const std::uint32_t function = map_.function_at(place);
+    if (function == kNone) return;
+    facts_.targets.push_back({Target::Kind::kFunction, false, 0, function});
+    facts_.outside.push_back(place);
+  }
+
+  /// `pushed`: bytes that the call itself puts on the stack.
+  void note_call(const Insn& insn, const FlowState& state, std::uint64_t vaddr,
+                 std::int32_t pushed) {
+    const std::optional<Target> target = map_.callee(vaddr);
+    if (!target) return;
+    note_inside(*target, vaddr);
+    add_call(insn, state, *target, pushed);
+  }
+
+  void note_indirect(const Insn& insn, const FlowState& state, std::int32_t pushed) {
+    if (insn.src != kNoRegister) facts_.through_register = true;
+    const FlowValue callee = insn.src != kNoRegister ? state.regs[insn.src] : slot_value(insn);
+    bool known = !flow_.sets().atoms(callee).empty();
+    const std::vector<FlowValue> atoms(flow_.sets().atoms(callee).begin(),
+                                       flow_.sets().atoms(callee).end());
+    for (const FlowValue& atom : atoms) {
+      if (atom.is(Kind::kImport)) {
+        add_call(insn, state,
+                 {Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(atom.number)},
+                 pushed);
+      } else if (atom.is(Kind::kAddress) || atom.is(Kind::kConstant)) {
+        note_call(insn, state, atom.number, pushed);
+      } else {
+        known = false;
+      }
+    }
+    if (!known) {
+      facts_.calls_indirect = true;
+      add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, pushed);
+    }
+  }
+
+  PassedFact passed(const FlowState& state, Place place, const FlowValue& value) {
+    PassedFact fact;
+    fact.place = place;
+    if (value.is(Kind::kStack)) {
+      for (const StackWord& word : state.stack) {
+        if (word.offset < value.offset || word.offset >= value.offset + kPointees) continue;
+        PassedFact pointee;
+        pointee.place.on_stack = 1;
+        pointee.place.offset = word.offset - value.offset;
+        pointee.values = values_of(word.value);
+        if (!pointee.values.empty()) fact.pointees.push_back(std::move(pointee));
+      }
+    } else {
+      fact.values = values_of(value);
+    }
+    return fact;
+  }
+
+  void add_call(const Insn& insn, const FlowState& state, const Target& target,
+                std::int32_t pushed) {
+    CallFact call{insn.vaddr, target, {}};
+    const auto add = [&](Place place, const FlowValue& value) {
+      PassedFact fact = passed(state, place, value);
+      if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
+    };
+    const std::span<const std::uint8_t> registers =
+        go_ ? std::span<const std::uint8_t>(kGoPassing) : std::span<const std::uint8_t>(kPassing);
+    for (std::uint8_t reg : registers) {
+      Place place;
+      place.reg = reg;
+      add(place, state.regs[reg]);
+    }
+    const FlowValue& rsp = state.regs[kRsp];
+    if (rsp.is(Kind::kStack)) {
+      for (const StackWord& word : state.stack) {
+        const std::int32_t above = word.offset - rsp.offset + pushed;
+        if (above < kWord || above >= kWord * (kStackArguments + 1)) continue;
+        Place place;
+        place.on_stack = 1;
+        place.offset = above;
+        add(place, word.value);
+      }
+      // A tail jump leaves what the caller passed on the stack where it is.
+      for (std::int32_t above = kWord;
+           pushed == 0 && rsp.offset == 0 && above <= kWord * kStackArguments; above += kWord) {
+        Place place;
+        place.on_stack = 1;
+        place.offset = above;
+        add(place, flow_.passed_word(state, above));
+      }
+    }
+    facts_.calls.push_back(std::move(call));
+  }
+
+  void note_site(const Insn& insn, const FlowState& state) {
+    SiteFact site;
+    site.vaddr = insn.vaddr;
+    const bool i386 = insn.op == InsnOp::kSyscallI386;
+    site.abi = i386 ? Abi::kI386 : Abi::kX86_64;
+    site.nr = values_of(state.regs[kRax]);
+    if (site.nr.empty()) site.nr.push_back({});
+    const std::array<std::uint8_t, 6>& args = i386 ? kI386Args : kSyscallArgs;
+    const unsigned kept = recorded(site);
+    for (std::size_t i = 0; i < args.size(); ++i) {
+      if ((kept >> i) & 1) site.args[i] = values_of(state.regs[args[i]]);
+    }
+    facts_.sites.push_back(std::move(site));
+  }
+
+  /// Which arguments say what kind of call it is, by bit; none where the number is not known.
+  static unsigned recorded(const SiteFact& site) {
+    unsigned indexes = 0;
+    for (const Value& value : site.nr) {
+      if (value.kind != Value::Kind::kConstant) return 0;
+      indexes |= recorded_args({site.abi, static_cast<std::uint32_t>(value.number)}).indexes;
+    }
+    return indexes;
+  }
+
+  void note_cell(const Insn& insn, const FlowState& state) {
+    CellFact cell;
+    cell.vaddr = static_cast<std::uint64_t>(insn.disp);
+    if (insn.has_imm) {
+      Value value;
+      value.kind = Value::Kind::kConstant;
+      value.number = static_cast<std::uint64_t>(insn.imm);
+      cell.values.push_back(value);
+    } else if (insn.src != kNoRegister) {
+      cell.values = values_of(state.regs[insn.src]);
+    }
+    if (cell.values.empty()) cell.values.push_back({});
+    facts_.cells.push_back(std::move(cell));
+  }
+
+  const ObjectMap& map_;
+  FunctionFlow& flow_;
+  const FunctionRange& function_;
+  bool go_;
+  FunctionFacts facts_;
+};
+
+}  // namespace
+
+FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
+                       std::span<const std::uint64_t> entries, bool go, bool values) {
+  Observer observer(map, flow, function, go);
+  flow.run({function.start, function.end, entries, go, values},
+           [&](const Insn& insn, const FlowState& state) { observer(insn, state); });
+  return observer.take();
+}
+
+}  // namespace sysnare

@@ -1,0 +1,61 @@
+#pragma once
+// What one function of an object does: the analyser's findings before they are laid flat.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scan/data_map.h"
+#include "scan/flow.h"
+#include "scan/object_map.h"
+#include "scan/summary.h"
+
+namespace sysnare {
+
+struct PassedFact {
+  Place place;
+  std::vector<Value> values;
+  std::vector<PassedFact> pointees;  ///< known words at the stack address passed; no deeper
+};
+
+struct CallFact {
+  std::uint64_t vaddr = 0;
+  Target target;  ///< kImport: dynamic symbol; kFunction with kNone: through a pointer
+  std::vector<PassedFact> passed;
+};
+
+struct SiteFact {
+  std::uint64_t vaddr = 0;
+  Abi abi = Abi::kX86_64;
+  std::vector<Value> nr;
+  std::vector<Value> args[6];
+};
+
+struct CellFact {
+  std::uint64_t vaddr = 0;
+  std::vector<Value> values;
+};
+
+struct FunctionFacts {
+  std::vector<Target> targets;  ///< no data; sorted, none twice; kImport: dynamic symbol
+  std::vector<CallFact> calls;
+  std::vector<SiteFact> sites;
+  std::vector<CellFact> cells;
+  std::vector<DataReference> data;     ///< sorted, none twice
+  /// Addresses of code that it hands to somebody: as an argument, as its result, or in memory that is
+  /// not static data of this object. Sorted; known only where values were followed.
+  std::vector<std::uint64_t> given;
+  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
+  bool returns = false;
+  bool calls_indirect = false;
+  bool through_register = false;  ///< it calls what a register holds
+};
+
+/// Follows `function` of the object. `entries`: places in it that are entered from elsewhere.
+/// Without `values` calls pass nothing, and numbers are not known.
+FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
+                       std::span<const std::uint64_t> entries, bool go, bool values);
+
+}  // namespace sysnare

@@ -1,0 +1,83 @@
+#pragma once
+// One machine instruction, as much of it as the flow of values and control needs.
+//
+// Registers go by their number in the machine's encoding (x86_64: rax 0, rcx 1, rdx 2, rbx 3, rsp
+// 4, rbp 5, rsi 6, rdi 7, r8 ... r15; aarch64: x0 ... x30, sp 31).
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace sysnare {
+
+inline constexpr int kNoRegister = -1;
+inline constexpr unsigned kMaxRegisters = 32;
+
+enum class InsnOp : std::uint8_t {
+  kOther,    ///< loses what is in `writes`, and memory where `has_memory` and `stores`
+  kMove,     ///< dst = src or imm
+  kAddress,  ///< dst = address of the memory operand
+  kLoad,     ///< dst = memory
+  kStore,    ///< memory = src or imm
+  kAdd,      ///< dst += src or imm
+  kSub,
+  kAnd,
+  kOr,
+  kXor,
+  kShiftLeft,
+  kChoose,   ///< dst = dst or src (cmov, csel)
+  kCompare,  ///< dst with imm
+  kPush,     ///< src or imm, or unknown
+  kPop,      ///< dst, or none
+  kLeave,
+  kCall,          ///< `target`
+  kCallIndirect,  ///< src, or memory
+  kJump,          ///< `target`
+  kJumpIndirect,  ///< src, or memory
+  kBranch,        ///< `target`, or the next
+  kReturn,
+  kSyscall,
+  kSyscallI386,  ///< int 0x80, sysenter
+  kStop,         ///< ud2, hlt: nothing comes after it
+};
+
+struct Insn {
+  std::uint64_t vaddr = 0;
+  std::uint8_t length = 0;
+  InsnOp op = InsnOp::kOther;
+  std::uint8_t width = 8;     ///< bytes of the result; of what is read, for a load
+  bool sign_extends = false;  ///< to the whole register
+  std::int8_t dst = kNoRegister;
+  std::int8_t src = kNoRegister;
+  bool has_imm = false;
+  bool has_memory = false;
+  bool absolute = false;  ///< the memory operand is `disp` itself, an address
+  bool stores = false;    ///< it writes to its memory operand
+  std::int8_t base = kNoRegister;
+  std::int8_t index = kNoRegister;
+  std::uint8_t scale = 0;
+  std::uint8_t memory_width = 0;
+  std::int64_t disp = 0;
+  std::int64_t imm = 0;
+  std::uint32_t writes = 0;  ///< other registers that it changes, by bit
+  std::uint64_t target = 0;
+
+  [[nodiscard]] std::uint64_t next() const { return vaddr + length; }
+};
+
+/// Decodes the instruction of x86-64 at the start of `bytes`, which stands at `vaddr`. Its length
+/// is 0 where there is none. Cost: some 25 ns.
+class X86Decoder {
+ public:
+  X86Decoder();
+  ~X86Decoder();
+  X86Decoder(const X86Decoder&) = delete;
+  X86Decoder& operator=(const X86Decoder&) = delete;
+  [[nodiscard]] Insn decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const;
+
+ private:
+  struct State;
+  State* state_;
+};
+
+}  // namespace sysnare

@@ -1,0 +1,255 @@
+#include "scan/loaded_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+
+namespace sysnare {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+/// `list` with the object's own directory in place of $ORIGIN: of an object that asks on behalf of
+/// another, who has another one.
+void add_expanded(const std::vector<std::string>& list, const std::string& path,
+                  std::vector<std::string>& to) {
+  for (std::string each : list) {
+    for (const std::string_view token : {"$ORIGIN", "${ORIGIN}"}) {
+      for (std::size_t at = 0; (at = each.find(token, at)) != std::string::npos;) {
+        const std::string directory = directory_of(path);
+        each.replace(at, token.size(), directory);
+        at += directory.size();
+      }
+    }
+    to.push_back(std::move(each));
+  }
+}
+
+constexpr const char* kPreload = "/etc/ld.so.preload";
+constexpr std::size_t kMaxPreload = 1u << 20;
+
+/// Names with blanks or colons between, and comments (do_preload(), elf/rtld.c).
+std::vector<std::string> preloaded(const Surroundings& around) {
+  std::vector<std::string> names;
+  const std::string text = read_beginning(around, kPreload, kMaxPreload);
+  for (std::string_view line : split(text, '\n')) {
+    line = line.substr(0, line.find('#'));
+    std::string name;
+    for (const char c : std::string(line) + ' ') {
+      if (c != ' ' && c != '\t' && c != ':' && c != '\r') {
+        name += c;
+      } else if (!name.empty()) {
+        names.push_back(std::exchange(name, {}));
+      }
+    }
+  }
+  return names;
+}
+
+/// Names that musl's dynamic linker takes for itself (ldso/dynlink.c, load_library()).
+bool is_part_of_musl(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kParts = {"c.",  "pthread.", "rt.",  "m.",
+                                                      "dl.", "util.",    "xnet."};
+  if (!name.starts_with("lib")) return false;
+  name.remove_prefix(3);
+  return std::any_of(kParts.begin(), kParts.end(),
+                     [&](std::string_view part) { return name.starts_with(part); });
+}
+
+}  // namespace
+
+LoadedSet::LoadedSet(const Surroundings& around, const ObjectStore& store,
+                     std::function<void(const std::string& path)> progress)
+    : around_(around), store_(store), progress_(std::move(progress)) {}
+
+std::optional<std::size_t> LoadedSet::entry_at(const std::string& path) const {
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end()) return std::nullopt;
+  return found->second;
+}
+
+const ObjectFile* LoadedSet::file(const std::string& path) const {
+  const std::optional<std::size_t> entry = entry_at(path);
+  return entry ? &files_[entries_[*entry].file] : nullptr;
+}
+
+Result<std::size_t> LoadedSet::add(const std::string& path, std::size_t parent,
+                                   LoadedObject::Role role, const std::string& why) {
+  if (const auto there = entry_at(path)) return *there;
+  if (entries_.size() >= kMaxObjects) {
+    return fail(Errc::kLimit, "{}: more than {} objects are loaded", printable(path), kMaxObjects);
+  }
+  Result<ObjectFile> file = store_.open(path, role == LoadedObject::Role::kOpened);
+  if (!file) return propagate(file);
+  const std::size_t number = entries_.size();
+  Entry entry;
+  entry.file = files_.size();
+  entry.parent = entries_.empty() ? 0 : parent;
+  entry.role = role;
+  entry.why = why;
+  if (!file->head.soname.empty()) by_name_.emplace(file->head.soname, path);
+  files_.push_back(std::move(*file));
+  entries_.push_back(std::move(entry));
+  by_path_.emplace(path, number);
+  return number;
+}
+
+std::optional<std::string> LoadedSet::search(const std::string& name, std::size_t entry) const {
+  if (name.empty()) return std::nullopt;
+  if (name.find('/') != std::string::npos) {
+    std::vector<std::string> expanded;
+    add_expanded({name}, files_[entries_[entry].file].path, expanded);
+    if (expanded.front().front() != '/') return std::nullopt;  // by the working directory
+    return around_.resolve(expanded.front());
+  }
+  if (const auto known = by_name_.find(name); known != by_name_.end()) return known->second;
+  if (musl_ && is_part_of_musl(name)) return interpreter_;
+  const ObjectFile& asking = files_[entries_[entry].file];
+  LibraryQuestion question;
+  question.machine = files_.front().head.machine;
+  question.musl = musl_;
+  question.name = name;
+  question.origin = asking.path;
+  question.runpath = asking.head.runpath;
+  if (asking.head.runpath.empty()) {
+    for (std::size_t at = entry;; at = entries_[at].parent) {
+      const ObjectFile& file = files_[entries_[at].file];
+      // One with a DT_RUNPATH has no DT_RPATH (decompose_rpath(), elf/dl-load.c).
+      if (file.head.runpath.empty()) add_expanded(file.head.rpath, file.path, question.rpath);
+      if (entries_[at].parent == at) break;
+    }
+  }
+  std::optional<std::string> found = around_.find_library(question);
+  if (!found) return std::nullopt;
+  return around_.resolve(*found);
+}
+
+void LoadedSet::add_needed_of(std::size_t first) {
+  for (std::size_t at = first; at < entries_.size(); ++at) {
+    const std::vector<std::string> needed = files_[entries_[at].file].head.needed;
+    for (const std::string& name : needed) {
+      const std::optional<std::string> path = search(name, at);
+      std::string resolved = path.value_or("");
+      if (path) {
+        const auto role = entries_[first].role == LoadedObject::Role::kOpened
+                              ? LoadedObject::Role::kOpened
+                          : *path == interpreter_ ? LoadedObject::Role::kInterpreter
+                                                  : LoadedObject::Role::kLibrary;
+        Result<std::size_t> added =
+            add(*path, at, role, fmt::format("{} needs it", files_[entries_[at].file].path));
+        if (added) {
+          by_name_.emplace(name, *path);
+        } else {
+          unreadable_.emplace(*path, added.error().message);
+        }
+      } else if (name.find('/') == std::string::npos || name.front() == '/') {
+        entries_[at].missing.push_back(name);
+      }
+      entries_[at].resolved.push_back(std::move(resolved));
+    }
+  }
+}
+
+Result<void> LoadedSet::load_program(const std::string& path) {
+  Result<std::size_t> program = add(path, 0, LoadedObject::Role::kProgram, "");
+  if (!program) return propagate(program);
+  const std::string wanted = files_.front().head.interpreter;
+  if (!wanted.empty()) {
+    musl_ = wanted.find("/ld-musl-") != std::string::npos;
+    if (const auto resolved = around_.resolve(wanted)) {
+      interpreter_ = *resolved;
+      // ld.so knows itself by its soname, under which libc needs it.
+      if (Result<ObjectFile> file = store_.open(interpreter_, false); file) {
+        if (!file->head.soname.empty()) by_name_.emplace(file->head.soname, interpreter_);
+      }
+    }
+  }
+  if (!interpreter_.empty() && !musl_) {
+    for (const std::string& name : preloaded(around_)) {
+      const std::optional<std::string> found = search(name, 0);
+      if (!found) continue;  // ld.so says so and goes on
+      Result<std::size_t> added = add(*found, 0, LoadedObject::Role::kLibrary, kPreload);
+      if (!added) unreadable_.emplace(*found, added.error().message);
+    }
+  }
+  add_needed_of(0);
+  if (!interpreter_.empty() && !entry_at(interpreter_)) {
+    Result<std::size_t> added =
+        add(interpreter_, 0, LoadedObject::Role::kInterpreter, "dynamic linker");
+    if (!added) unreadable_.emplace(interpreter_, added.error().message);
+  } else if (interpreter_.empty() && !wanted.empty()) {
+    entries_.front().missing.push_back(wanted);
+  }
+  summarise();
+  if (!files_.front().summary) return fail(Errc::kBadInput, "{}", files_.front().trouble);
+  return {};
+}
+
+bool LoadedSet::add_opened(const std::string& path, const std::string& why) {
+  if (entry_at(path)) return true;
+  const std::size_t first = entries_.size();
+  Result<std::size_t> added = add(path, 0, LoadedObject::Role::kOpened, why);
+  if (!added) {
+    unreadable_.emplace(path, added.error().message);
+    return false;
+  }
+  add_needed_of(first);
+  return true;
+}
+
+std::optional<std::string> LoadedSet::find(const std::string& name,
+                                           const std::string& origin) const {
+  return search(name, entry_at(origin).value_or(0));
+}
+
+void LoadedSet::summarise() {
+  std::vector<ObjectFile*> all;
+  for (ObjectFile& file : files_) all.push_back(&file);
+  store_.summarise(all, progress_);
+}
+
+std::vector<LoadedObject> LoadedSet::objects() const {
+  std::vector<LoadedObject> objects;
+  for (const Entry& entry : entries_) {
+    const ObjectFile& file = files_[entry.file];
+    if (!file.summary) continue;
+    LoadedObject object;
+    object.summary = *file.summary;
+    object.path = file.path;
+    object.role = entry.role;
+    object.resolved = entry.resolved;
+    object.why = entry.why;
+    objects.push_back(std::move(object));
+  }
+  return objects;
+}
+
+std::vector<OpenPoint> LoadedSet::open_points() const {
+  std::vector<OpenPoint> points;
+  const auto add_point = [&](const std::string& object, std::string reason) {
+    OpenPoint point;
+    point.kind = "object";
+    point.object = object;
+    point.reason = std::move(reason);
+    points.push_back(std::move(point));
+  };
+  for (const Entry& entry : entries_) {
+    const ObjectFile& file = files_[entry.file];
+    for (const std::string& name : entry.missing) {
+      add_point(file.path,
+                fmt::format("{}, which it needs, is not there; install it and scan again", name));
+    }
+    if (!file.trouble.empty()) add_point(file.path, "cannot be analysed: " + file.trouble);
+  }
+  for (const auto& [path, why] : unreadable_) add_point(path, "cannot be analysed: " + why);
+  return points;
+}
+
+}  // namespace sysnare

@@ -1,0 +1,102 @@
+// dlsym, and what the dynamic linker looks up by name: edges that no relocation shows.
+
+#include <algorithm>
+
+#include "scan/names.h"
+#include "scan/opens.h"
+
+namespace sysnare {
+namespace {
+
+using NewEdges = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+void reach_named(const LinkGraph& graph, std::uint32_t from, std::string_view name,
+                 NewEdges& edges) {
+  for (const std::uint32_t node : graph.named(name)) edges.emplace_back(from, node);
+}
+
+/// The objects that are loaded from the start and that some constant dlopen names.
+std::vector<std::uint32_t> named_by_dlopen(LinkGraph& graph, Texts& texts, Numbers& numbers) {
+  std::vector<std::string> names;
+  for (const Opener& opener : kOpeners) {
+    for (const std::uint32_t function : graph.library_functions(opener.name)) {
+      for (const Numbers::Caller& caller : numbers.callers(function)) {
+        if (is_own_call(graph, caller.node, opener.name)) continue;
+        for (std::string& text :
+             text_argument(graph, texts, numbers, caller.node, *caller.site, opener.argument)
+                 .texts) {
+          names.push_back(std::move(text));
+        }
+      }
+    }
+  }
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t i = 0; i < graph.objects().size(); ++i) {
+    const LoadedObject& object = graph.objects()[i];
+    if (object.role == LoadedObject::Role::kOpened) continue;
+    for (const std::string& name : names) {
+      if (name == object.path || name == file_name(object.path) ||
+          name == text_of(object.summary, object.summary.soname)) {
+        found.push_back(i);
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+void follow_dlsym(LinkGraph& graph, Numbers& numbers, NewEdges& edges) {
+  Texts texts(graph.objects());
+  std::vector<std::uint32_t> unknown;
+  for (const std::string_view finder : kFinders) {
+    for (const std::uint32_t function : graph.library_functions(finder)) {
+      for (const Numbers::Caller& caller : numbers.callers(function)) {
+        if (is_own_call(graph, caller.node, finder)) continue;
+        const TextArgument name =
+            text_argument(graph, texts, numbers, caller.node, *caller.site, 1);
+        for (const std::string& text : name.texts) reach_named(graph, caller.node, text, edges);
+        if (name.unknown()) unknown.push_back(caller.node);
+      }
+    }
+  }
+  if (unknown.empty()) return;
+  for (const std::uint32_t object : named_by_dlopen(graph, texts, numbers)) {
+    const std::size_t count = graph.objects()[object].summary.exports.size();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t node = graph.node_of({object, i});
+      if (node == kNone) continue;
+      for (const std::uint32_t from : unknown) edges.emplace_back(from, node);
+    }
+  }
+}
+
+void follow_linker(const LinkGraph& graph, const Reach& reach, NewEdges& edges) {
+  const std::uint32_t linker = graph.interpreter();
+  if (linker == kNone) return;
+  const Summary& summary = graph.objects()[linker].summary;
+  for (const std::uint32_t node : reach.order()) {
+    if (graph.object_of(node) != linker) continue;
+    const Function* function = graph.function(node);
+    if (function == nullptr) continue;
+    for (const StringRef& string : cut(summary.strings, function->strings)) {
+      reach_named(graph, node, text_of(summary, string.text), edges);
+    }
+  }
+}
+
+}  // namespace
+
+bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers) {
+  NewEdges edges;
+  follow_dlsym(graph, numbers, edges);
+  follow_linker(graph, reach, edges);
+  bool added = false;
+  for (const auto& [from, to] : edges) {
+    if (!graph.add_edge(from, to)) continue;
+    reach.add(to, from);
+    added = true;
+  }
+  return added;
+}
+
+}  // namespace sysnare

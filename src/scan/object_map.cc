@@ -1,0 +1,283 @@
+#include "scan/object_map.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace sysnare {
+namespace {
+
+constexpr unsigned kWord = 8;
+/// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++
+/// ABI 2.
+constexpr std::array<std::string_view, 31> kNeverReturn = {
+    "_Exit",
+    "_Unwind_Resume",
+    "_ZSt10unexpectedv",
+    "_ZSt16__throw_bad_castv",
+    "_ZSt17__throw_bad_allocv",
+    "_ZSt19__throw_logic_errorPKc",
+    "_ZSt20__throw_length_errorPKc",
+    "_ZSt20__throw_out_of_rangePKc",
+    "_ZSt20__throw_system_errori",
+    "_ZSt21__throw_runtime_errorPKc",
+    "_ZSt24__throw_invalid_argumentPKc",
+    "_ZSt24__throw_out_of_range_fmtPKcz",
+    "_ZSt25__throw_bad_function_callv",
+    "_ZSt28__throw_bad_array_new_lengthv",
+    "_ZSt9terminatev",
+    "__assert",
+    "__assert_fail",
+    "__assert_perror_fail",
+    "__chk_fail",
+    "__cxa_bad_cast",
+    "__cxa_rethrow",
+    "__cxa_throw",
+    "__fortify_fail",
+    "__libc_fatal",
+    "__longjmp_chk",
+    "__stack_chk_fail",
+    "_exit",
+    "abort",
+    "exit",
+    "longjmp",
+    "siglongjmp",
+};
+
+/// Sections whose words no program follows as pointers.
+bool is_metadata(const ElfImage::Section& section) {
+  constexpr std::array<std::string_view, 5> kNames = {".eh_frame", ".eh_frame_hdr",
+                                                      ".gcc_except_table", ".gopclntab", ".interp"};
+  return std::find(kNames.begin(), kNames.end(), section.name) != kNames.end() ||
+         section.name.starts_with(".gnu.") || section.type == SHT_DYNSYM ||
+         section.type == SHT_STRTAB || section.type == SHT_RELA || section.type == SHT_NOTE ||
+         section.type == SHT_HASH || section.type == SHT_GNU_HASH ||
+         section.type == SHT_GNU_versym || section.type == SHT_GNU_verneed ||
+         section.type == SHT_GNU_verdef;
+}
+
+}  // namespace
+
+bool name_never_returns(std::string_view name) {
+  // Go 1.19, src/runtime/panic.go: all but the checks whether a panic is allowed now.
+  if (name.starts_with("runtime.panic")) return !name.starts_with("runtime.panicCheck");
+  if (name == "runtime.gopanic" || name == "runtime.throw" || name == "runtime.fatalthrow" ||
+      name == "runtime.fatalpanic" || name == "runtime.fatal") {
+    return true;
+  }
+  return std::binary_search(kNeverReturn.begin(), kNeverReturn.end(), name);
+}
+
+ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
+                     const FunctionTable& table, const X86Decoder& decoder)
+    : image_(image), memory_(memory), dynamic_(dynamic), table_(table), decoder_(decoder) {
+  if (!memory.segments().empty()) {
+    lowest_ = memory.segments().front().vaddr;
+    for (const ImageMemory::Segment& segment : memory.segments()) {
+      highest_ = std::max(highest_, segment.memory_end);
+    }
+  }
+  labels_.resize(table.functions.size());
+  never_return_.assign(table.functions.size(), 0);
+  for (std::size_t i = 0; i < table.functions.size(); ++i) {
+    never_return_[i] = name_never_returns(table.functions[i].name);
+  }
+  for (const Relocation& relocation : dynamic.relocations) {
+    if (relocation.kind == Relocation::Kind::kRelative) note_label(relocation.value);
+  }
+  // Go has no labels in data.
+  if (!table.is_go) {
+    each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
+  }
+  for (std::vector<std::uint64_t>& labels : labels_) {
+    std::sort(labels.begin(), labels.end());
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  }
+}
+
+std::span<const std::uint8_t> ObjectMap::code(std::uint64_t vaddr) const {
+  return memory_.is_executable(vaddr) ? memory_.from(vaddr) : std::span<const std::uint8_t>();
+}
+
+bool ObjectMap::is_code(std::uint64_t vaddr) const { return memory_.is_executable(vaddr); }
+
+const Relocation* ObjectMap::relocation_at(std::uint64_t vaddr) const {
+  const auto at = std::lower_bound(
+      dynamic_.relocations.begin(), dynamic_.relocations.end(), vaddr,
+      [](const Relocation& relocation, std::uint64_t to) { return relocation.vaddr < to; });
+  return at != dynamic_.relocations.end() && at->vaddr == vaddr ? &*at : nullptr;
+}
+
+bool ObjectMap::is_read_only(std::uint64_t vaddr) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr) return false;
+  if (!segment->writable) return true;
+  for (const ElfImage::Segment& each : image_.segments()) {
+    if (each.type == PT_GNU_RELRO && vaddr >= each.vaddr && vaddr - each.vaddr < each.memory_size) {
+      return true;
+    }
+  }
+  return false;
+}
+
+FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
+  if (width == kWord) {
+    if (const Relocation* relocation = relocation_at(vaddr)) {
+      switch (relocation->kind) {
+        case Relocation::Kind::kIndirect:
+          // A slot of the dynamic linker's; what it holds is among what the resolver refers to.
+          return FlowValue::address(relocation->value);
+        case Relocation::Kind::kRelative:
+          if (is_read_only(vaddr)) return FlowValue::address(relocation->value);
+          break;
+        case Relocation::Kind::kSymbol:
+          // Nobody writes to slots of the GOT but the dynamic linker, whose they are.
+          if (relocation->value == 0) {
+            FlowValue value;
+            value.kind = FlowValue::Kind::kImport;
+            value.number = relocation->symbol;
+            return value;
+          }
+          break;
+        default:
+          return FlowValue::any();
+      }
+    }
+  }
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr || width < 4) return FlowValue::any();
+  if (!segment->writable) {
+    const std::optional<std::uint64_t> word = memory_.word(vaddr, width);
+    return word ? FlowValue::constant(*word) : FlowValue::any();
+  }
+  FlowValue value;
+  value.kind = FlowValue::Kind::kCell;
+  value.width = static_cast<std::uint8_t>(width);
+  value.number = vaddr;
+  return value;
+}
+
+bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t& word) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  if (segment == nullptr || segment->executable || !is_read_only(vaddr)) return false;
+  if (width == kWord) {
+    if (const Relocation* relocation = relocation_at(vaddr)) {
+      word = relocation->value;
+      return relocation->kind == Relocation::Kind::kRelative;
+    }
+  }
+  const std::optional<std::uint64_t> read = memory_.word(vaddr, width);
+  if (read) word = *read;
+  return read.has_value();
+}
+
+bool ObjectMap::import_never_returns(std::uint64_t import) const {
+  return import < dynamic_.symbols.size() && name_never_returns(dynamic_.symbols[import].name);
+}
+
+bool ObjectMap::never_returns(std::uint64_t vaddr) const {
+  const std::optional<Target> target = callee(vaddr);
+  if (!target) return false;
+  if (target->kind == Target::Kind::kImport) return import_never_returns(target->index);
+  return target->kind == Target::Kind::kFunction &&
+         table_.functions[target->index].start == vaddr && never_return_[target->index] != 0;
+}
+
+std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {
+  const auto at = std::upper_bound(
+      table_.functions.begin(), table_.functions.end(), vaddr,
+      [](std::uint64_t of, const FunctionRange& function) { return of < function.start; });
+  if (at == table_.functions.begin()) return kNone;
+  const FunctionRange& function = *std::prev(at);
+  if (vaddr >= function.end) return kNone;
+  return static_cast<std::uint32_t>(std::prev(at) - table_.functions.begin());
+}
+
+std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
+  if (!is_code(vaddr)) return std::nullopt;
+  const auto [at, is_new] = callees_.try_emplace(vaddr);
+  if (!is_new) return at->second;
+  std::optional<Target>& found = at->second;
+  // A stub is [endbr64] jmp *slot.
+  std::uint64_t place = vaddr;
+  for (int i = 0; i < 2; ++i) {
+    const Insn insn = decoder_.decode(code(place), place);
+    if (insn.op == InsnOp::kJumpIndirect && insn.has_memory && insn.absolute) {
+      const auto slot = static_cast<std::uint64_t>(insn.disp);
+      const FlowValue value = load(slot, kWord);
+      if (value.is(FlowValue::Kind::kImport)) {
+        found = Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(value.number)};
+        return found;
+      }
+      if (value.is(FlowValue::Kind::kAddress) && value.number != vaddr) {
+        const std::uint32_t function = function_at(value.number);
+        if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
+        return found;
+      }
+    }
+    if (insn.op != InsnOp::kOther || insn.writes != 0 || insn.length == 0) break;
+    place = insn.next();
+  }
+  const std::uint32_t function = function_at(vaddr);
+  if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
+  return found;
+}
+
+std::optional<Target> ObjectMap::taken_code(std::uint64_t vaddr) const {
+  std::optional<Target> target = callee(vaddr);
+  if (target) target->taken = true;
+  return target;
+}
+
+bool ObjectMap::is_data(std::uint64_t vaddr) const {
+  const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+  return segment != nullptr && !segment->executable;
+}
+
+bool ObjectMap::may_be_address(std::uint64_t number) const {
+  return !dynamic_.position_independent && number >= lowest_ && number < highest_;
+}
+
+bool ObjectMap::has_pointers(const ElfImage::Section& section) {
+  // .tbss has no place in memory: its address is that of what comes next.
+  const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
+  return (section.flags & SHF_ALLOC) && !(section.flags & SHF_EXECINSTR) && !no_place &&
+         section.size != 0 && !is_metadata(section) && section.vaddr + section.size > section.vaddr;
+}
+
+/// A label inside of a function whose address stands in data.
+void ObjectMap::note_label(std::uint64_t value) {
+  if (!is_code(value)) return;
+  const std::optional<Target> target = callee(value);
+  if (!target || target->kind != Target::Kind::kFunction) return;
+  const FunctionRange& function = table_.functions[target->index];
+  if (value > function.start && value < function.end) labels_[target->index].push_back(value);
+}
+
+void ObjectMap::each_word_address(
+    const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
+  if (dynamic_.position_independent) return;
+  const auto walk = [&](std::uint64_t begin, std::uint64_t end) {
+    const std::span<const std::uint8_t> bytes = memory_.from(begin);
+    for (std::uint64_t at = (begin + kWord - 1) / kWord * kWord;
+         at + kWord <= end && at - begin + kWord <= bytes.size(); at += kWord) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + (at - begin), sizeof word);
+      if (word >= lowest_ && word < highest_) visit(at, word);
+    }
+  };
+  bool sections = false;
+  for (const ElfImage::Section& section : image_.sections()) {
+    if (!has_pointers(section)) continue;
+    sections = true;
+    walk(section.vaddr, section.vaddr + section.size);
+  }
+  if (sections) return;
+  for (const ImageMemory::Segment& segment : memory_.segments()) {
+    if (!segment.executable) walk(segment.vaddr, segment.memory_end);
+  }
+}
+
+}  // namespace sysnare

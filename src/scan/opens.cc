@@ -1,0 +1,178 @@
+#include "scan/opens.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "scan/names.h"
+
+namespace sysnare {
+namespace {
+
+/// "libgcc_s.so.1": no pattern for printf, no message.
+bool is_library_name(std::string_view text) {
+  const std::string_view name = file_name(text);
+  return name.starts_with("lib") && name.find(".so") != std::string_view::npos &&
+         text.find_first_of("% :\n") == std::string_view::npos;
+}
+
+/// Every name that an object is known by.
+std::unordered_set<std::string_view> names_of(const std::vector<LoadedObject>& objects) {
+  std::unordered_set<std::string_view> names;
+  for (const LoadedObject& object : objects) {
+    names.insert(object.path);
+    names.insert(file_name(object.path));
+    names.insert(text_of(object.summary, object.summary.soname));
+  }
+  return names;
+}
+
+class Finder {
+ public:
+  Finder(LinkGraph& graph, const Reach& reach, Numbers& numbers)
+      : graph_(graph),
+        reach_(reach),
+        numbers_(numbers),
+        texts_(graph.objects()),
+        names_(names_of(graph.objects())) {}
+
+  void find_dlopen();
+  void find_unknown_dlsym();
+  void find_own();
+  Opens take();
+
+ private:
+  void want(std::string name, std::uint32_t node);
+  void open_point(std::uint32_t node, std::string reason);
+
+  LinkGraph& graph_;
+  const Reach& reach_;
+  Numbers& numbers_;
+  Texts texts_;
+  std::unordered_set<std::string_view> names_;
+  bool opens_itself_ = false;  ///< dlopen(NULL)
+  Opens opens_;
+};
+
+void Finder::want(std::string name, std::uint32_t node) {
+  opens_.openers.push_back(node);
+  if (names_.contains(name)) return;
+  const Reason by = graph_.reason(node);
+  opens_.wanted.push_back({std::move(name), by.object, by.function});
+}
+
+void Finder::open_point(std::uint32_t node, std::string reason) {
+  OpenPoint point;
+  point.kind = "dlopen";
+  const Reason by = graph_.reason(node);
+  point.object = by.object;
+  point.function = by.function;
+  point.reason = std::move(reason);
+  for (const std::uint32_t step : reach_.chain(node).nodes)
+    point.why.push_back(graph_.reason(step));
+  opens_.openers.push_back(node);
+  opens_.open.push_back(std::move(point));
+}
+
+void Finder::find_dlopen() {
+  std::vector<std::uint32_t> all;
+  for (const Opener& opener : kOpeners) {
+    for (const std::uint32_t function : graph_.library_functions(opener.name)) {
+      all.push_back(function);
+      for (const Numbers::Caller& caller : numbers_.callers(function)) {
+        if (is_own_call(graph_, caller.node, opener.name)) continue;
+        const TextArgument name =
+            text_argument(graph_, texts_, numbers_, caller.node, *caller.site, opener.argument);
+        for (const std::string& text : name.texts) want(text, caller.node);
+        for (const std::uint64_t number : name.numbers) opens_itself_ |= number == 0;
+        if (!name.unknown()) continue;
+        const std::string why = name.doubt.kind == Doubt::Kind::kNothing
+                                    ? "the name is at an address where no text is known"
+                                    : numbers_.explain(name.doubt);
+        open_point(caller.node,
+                   fmt::format("it loads an object by a name that is not constant: {}; naming the "
+                               "objects that it loads closes it",
+                               why));
+      }
+    }
+  }
+  for (const std::uint32_t node : takers(graph_, reach_, all)) {
+    open_point(node,
+               "it takes the address of dlopen, so any object may be loaded; naming the objects "
+               "that it loads closes it");
+  }
+}
+
+void Finder::find_unknown_dlsym() {
+  for (const std::string_view finder : kFinders) {
+    for (const std::uint32_t function : graph_.library_functions(finder)) {
+      for (const Numbers::Caller& caller : numbers_.callers(function)) {
+        if (is_own_call(graph_, caller.node, finder)) continue;
+        if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
+          continue;
+        const TextArgument handle =
+            text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 0);
+        // RTLD_DEFAULT is 0 and RTLD_NEXT -1: <dlfcn.h>.
+        const bool global =
+            std::any_of(handle.numbers.begin(), handle.numbers.end(), [](std::uint64_t number) {
+              return number == 0 || (number & 0xffffffff) == 0xffffffff;
+            });
+        if (!global && !opens_itself_) continue;
+        open_point(
+            caller.node,
+            "it looks up a symbol by a name that is not constant, in all objects; a recording "
+            "that covers it shows what it calls");
+      }
+    }
+  }
+}
+
+void Finder::find_own() {
+  for (const std::uint32_t node : reach_.order()) {
+    const Function* function = graph_.function(node);
+    if (function == nullptr || function->strings.count == 0) continue;
+    const std::uint32_t object = graph_.object_of(node);
+    if (!graph_.is_c_library(object)) continue;
+    const Summary& summary = graph_.objects()[object].summary;
+    for (const StringRef& string : cut(summary.strings, function->strings)) {
+      const std::string_view text = text_of(summary, string.text);
+      if (text.find("libnss_") != std::string_view::npos) {
+        want("nss:", node);
+      } else if (text.find("gconv") != std::string_view::npos) {
+        want("gconv:", node);
+      } else if (is_library_name(text)) {
+        want(std::string(text), node);
+      }
+    }
+  }
+}
+
+Opens Finder::take() {
+  const auto by_name = [](const OpenRequest& a, const OpenRequest& b) { return a.name < b.name; };
+  std::stable_sort(opens_.wanted.begin(), opens_.wanted.end(), by_name);
+  const auto same = [](const OpenRequest& a, const OpenRequest& b) { return a.name == b.name; };
+  opens_.wanted.erase(std::unique(opens_.wanted.begin(), opens_.wanted.end(), same),
+                      opens_.wanted.end());
+  return std::move(opens_);
+}
+
+}  // namespace
+
+Call call_of(const SyscallSite& site, std::uint64_t number) {
+  const auto nr = static_cast<std::uint32_t>(number);
+  return {abi_of(audit_arch(site.abi), nr).value_or(site.abi), nr};
+}
+
+Opens find_opens(LinkGraph& graph, const Reach& reach, Numbers& numbers,
+                 const std::vector<LiveSite>& sites) {
+  Finder finder(graph, reach, numbers);
+  finder.find_dlopen();
+  finder.find_unknown_dlsym();
+  finder.find_own();
+  Opens opens = finder.take();
+  opens.execs = find_execs(graph, reach, numbers, sites);
+  return opens;
+}
+
+}  // namespace sysnare

@@ -1,0 +1,303 @@
+// dlopen, dlsym, exec.
+
+#include "scan/opens.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "scan/built_summary.h"
+
+namespace sysnare {
+namespace {
+
+using namespace testing;
+using Role = LoadedObject::Role;
+
+/// A program whose `_start` is there, and a C library with the functions that matter; exported
+/// `secret` of libc makes call 77.
+struct World {
+  TestObject program, libc{"libc.so.6"};
+  std::uint32_t start = program.function("_start");
+  std::uint32_t secret = libc.global("secret");
+  World() {
+    program.entry(start);
+    libc.site(secret, {num(77)});
+    for (const char* name :
+         {"dlopen", "dlsym", "execve", "execl", "system", "posix_spawn", "fexecve"}) {
+      libc.global(name);
+    }
+  }
+  /// A call of a libc function with texts or other values.
+  void call(std::uint32_t from, const char* name, const std::vector<Given>& given) {
+    program.call(from, program.import(name), given);
+  }
+  Values text(const char* content) { return {address(program.string(start, content))}; }
+  std::vector<LoadedObject> load() {
+    return {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)};
+  }
+};
+
+TEST(Opens, AreAskedForByName) {
+  struct Case {
+    const char* why;
+    std::function<void(World&)> build;
+    const char* wanted;
+    const char* open;  ///< in its reason; empty: none
+  };
+  const Case kCases[] = {
+      {"nothing", [](World&) {}, "", ""},
+      {"a constant name",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, w.text("libx.so")}});
+       },
+       "libx.so", ""},
+      {"one that is loaded already",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, w.text("libc.so.6")}});
+       },
+       "", ""},
+      {"the program itself",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {num(0)}}});
+       },
+       "", ""},
+      {"a name that is not known",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {any()}}});
+       },
+       "", "a name that is not constant: the code of _start in /p does not tell"},
+      {"a name of which nothing is said", [](World& w) { w.call(0, "dlopen", {}); }, "",
+       "a name that is not constant"},
+      {"an address without a text",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {address(0x990000)}}});
+       },
+       "", "no text is known"},
+      {"the address of dlopen is taken",
+       [](World& w) { w.program.refer(0, w.program.import("dlopen", "", false, true)); }, "",
+       "takes the address of dlopen"},
+      {"through a wrapper, from two callers",
+       [](World& w) {
+         const std::uint32_t load = w.program.function("load");
+         w.call(load, "dlopen", {{kRdi, {passed(kRsi)}}});
+         w.program.call(0, load, {{kRsi, w.text("liba.so")}});
+         w.program.call(0, load, {{kRsi, w.text("libb.so")}});
+       },
+       "liba.so libb.so", ""},
+      {"dead code asks for nothing",
+       [](World& w) {
+         w.call(w.program.function("dead"), "dlopen", {{kRdi, w.text("libx.so")}});
+       },
+       "", ""},
+      {"what libc itself opens, by the texts of its live functions",
+       [](World& w) {
+         w.libc.string(w.secret, "libgcc_s.so.1");
+         w.libc.string(w.secret, "libnss_%s.so%s");
+         w.libc.string(w.secret, "/usr/lib/x86_64-linux-gnu/gconv");
+         w.libc.string(w.secret, "cannot open shared object lib%s.so file");
+         w.libc.string(w.secret, "libc.so.6");
+         w.libc.call(w.secret, 1, {{kRdi, {any()}}});
+         w.call(0, "secret", {});
+       },
+       "gconv: libgcc_s.so.1 nss:", ""},
+      {"and not by those of dead ones", [](World& w) { w.libc.string(w.secret, "libgcc_s.so.1"); },
+       "", ""},
+      {"texts of others are no requests", [](World& w) { w.text("libx.so"); }, "", ""},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    c.build(world);
+    std::vector<OpenRequest> wanted;
+    const ScanResult result = linked(world.load(), &wanted);
+    std::string names;
+    for (const OpenRequest& request : wanted) names += (names.empty() ? "" : " ") + request.name;
+    EXPECT_EQ(names, c.wanted);
+    if (*c.open == '\0') {
+      EXPECT_TRUE(result.open.empty()) << result.open.front().reason;
+      continue;
+    }
+    ASSERT_EQ(result.open.size(), 1u);
+    EXPECT_EQ(result.open[0].kind, "dlopen");
+    EXPECT_EQ(result.open[0].function, "_start");
+    EXPECT_THAT(result.open[0].reason, ::testing::HasSubstr(c.open));
+  }
+}
+
+TEST(Lookups, ByDlsymReachWhatTheyName) {
+  struct Case {
+    const char* why;
+    std::function<void(World&)> build;
+    const char* calls;
+    bool open;
+  };
+  const Case kCases[] = {
+      {"a constant name",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, w.text("secret")}});
+       },
+       "77", false},
+      {"of a function that goes on",
+       [](World& w) {
+         w.libc.call(w.secret, w.libc.function("inner"));
+         w.libc.site(8, {num(78)});
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, w.text("secret")}});
+       },
+       "77 78", false},
+      {"a name that nobody has",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, w.text("nobody")}});
+       },
+       "", false},
+      {"an unknown name in what was opened: nothing was",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
+       },
+       "", false},
+      {"an unknown name, and libc is opened by its name: it may be dlopen itself",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, w.text("libc.so.6")}});
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
+       },
+       "77", true},
+      {"an unknown name in all objects: RTLD_DEFAULT",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {num(0)}}, {kRsi, {any()}}});
+       },
+       "", true},
+      {"RTLD_NEXT",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {num(~std::uint64_t{0})}}, {kRsi, {any()}}});
+       },
+       "", true},
+      {"the handle of dlopen(NULL)",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {num(0)}}});
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
+       },
+       "", true},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    c.build(world);
+    const ScanResult result = linked(world.load());
+    EXPECT_EQ(numbers_of(result), c.calls);
+    EXPECT_EQ(!result.open.empty(), c.open);
+  }
+}
+
+TEST(Execs, AreToldByPathWhereItIsKnown) {
+  struct Case {
+    const char* why;
+    std::function<void(World&)> build;
+    const char* execs;
+  };
+  const Case kCases[] = {
+      {"nothing", [](World&) {}, ""},
+      {"a constant path",
+       [](World& w) {
+         w.call(0, "execve", {{kRdi, w.text("/bin/ls")}});
+       },
+       "/bin/ls by _start in /p"},
+      {"an unknown one",
+       [](World& w) {
+         w.call(0, "execve", {{kRdi, {any()}}});
+       },
+       "? by _start in /p"},
+      {"both",
+       [](World& w) {
+         Values either = w.text("/bin/ls");
+         either.push_back(any());
+         w.call(0, "execve", {{kRdi, either}});
+       },
+       "? by _start in /p, /bin/ls by _start in /p"},
+      {"a shell, and what it is told",
+       [](World& w) {
+         w.call(0, "system", {{kRdi, w.text("ls")}});
+       },
+       "? by _start in /p, /bin/sh by _start in /p"},
+      {"the second argument of posix_spawn",
+       [](World& w) {
+         w.call(0, "posix_spawn", {{kRdi, {any()}}, {kRsi, w.text("/bin/ls")}});
+       },
+       "/bin/ls by _start in /p"},
+      {"a descriptor has no path", [](World& w) { w.call(0, "fexecve", {}); }, "? by _start in /p"},
+      {"the address is taken",
+       [](World& w) { w.program.refer(0, w.program.import("execve", "", false, true)); },
+       "? by _start in /p"},
+      {"what libc's own functions pass on is their callers' affair",
+       [](World& w) {
+         w.libc.call(4, 3, {{kRdi, {any()}}});  // execl calls execve
+         w.call(0, "execl", {{kRdi, w.text("/bin/ls")}});
+       },
+       "/bin/ls by _start in /p"},
+      {"what libc executes of its own accord",
+       [](World& w) {
+         w.libc.call(w.secret, 3, {{kRdi, {address(w.libc.string(w.secret, "/bin/sh"))}}});
+         w.call(0, "secret", {});
+       },
+       "/bin/sh by secret in /libc.so.6"},
+      {"a calling instruction of one's own",
+       [](World& w) { w.program.site(0, {num(59)}, {w.text("/bin/ls")}); },
+       "/bin/ls by _start in /p"},
+      {"a calling instruction of one's own, path unknown",
+       [](World& w) { w.program.site(0, {num(322)}); }, "? by _start in /p"},
+      {"through syscall(2)'s wrapper",
+       [](World& w) {
+         const std::uint32_t syscall = w.libc.global("syscall");
+         w.libc.site(syscall, {passed(kRdi)});
+         w.call(0, "syscall", {{kRdi, {num(59)}}});
+       },
+       "? by _start in /p"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    c.build(world);
+    std::string execs;
+    for (const ExecPoint& exec : linked(world.load()).execs) {
+      execs += (execs.empty() ? "" : ", ") + exec.path.value_or("?") + " by " + exec.function +
+               " in " + exec.object;
+    }
+    EXPECT_EQ(execs, c.execs);
+  }
+}
+
+TEST(Opens, OfStaticProgramsAreFoundByTheNamesOfFunctions) {
+  TestObject object;
+  object.entry(object.function("_start"));
+  const std::uint32_t dlopen = object.function("dlopen");
+  const std::uint32_t inner = object.function("__libc_dlopen_mode");
+  const std::uint32_t execve = object.function("execve");
+  const std::uint32_t execl = object.function("execl");
+  object.call(0, dlopen, {{kRdi, {any()}}});
+  object.call(dlopen, inner, {{kRdi, {any()}}});
+  object.call(0, execl, {{kRdi, {address(object.string(0, "/bin/ls"))}}});
+  object.call(execl, execve, {{kRdi, {any()}}});
+  object.string(inner, "libgcc_s.so.1");
+  std::vector<OpenRequest> wanted;
+  const ScanResult result = linked({object.load("/p", Role::kProgram)}, &wanted);
+  ASSERT_EQ(wanted.size(), 1u);
+  EXPECT_EQ(wanted[0].name, "libgcc_s.so.1");
+  ASSERT_EQ(result.open.size(), 1u) << "the user's call of dlopen, not libc's own";
+  EXPECT_EQ(result.open[0].function, "_start");
+  ASSERT_EQ(result.execs.size(), 1u);
+  EXPECT_EQ(result.execs[0].path, "/bin/ls");
+}
+
+TEST(Execs, OfGoAreUnknown) {
+  TestObject object;
+  object.entry(object.function("_rt0_amd64_linux"));
+  object.summary().is_go = true;
+  object.call(0, object.function("syscall.forkExec"));
+  const ScanResult result = linked({object.load("/p", Role::kProgram)});
+  ASSERT_EQ(result.execs.size(), 1u);
+  EXPECT_FALSE(result.execs[0].path);
+  EXPECT_EQ(result.execs[0].function, "syscall.forkExec");
+}
+
+}  // namespace
+}  // namespace sysnare

@@ -1,0 +1,396 @@
+// Which objects a scan is about, in which order, and what it says of those that are not there.
+
+#include "scan/program.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <set>
+
+#include "arch/syscalls.h"
+#include "scan/fake_surroundings.h"
+#include "scan/light_summary.h"
+#include "scan/opened.h"
+
+namespace sysnare {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
+
+/// Stand-ins for the analysis and the linker: they write down what they are given.
+struct Fixture {
+  FakeSurroundings around;
+  ScanCache no_cache;
+  std::mutex mutex;
+  std::vector<std::string> analysed;
+  std::vector<std::string> linked;  ///< of the last time, "path" or "path (role)"
+  std::map<std::string, std::vector<OpenRequest>> wanted;  ///< by the object that asks
+  std::map<std::string, std::vector<ExecPoint>> execs;
+  std::set<std::string> unreadable;
+
+  Result<Summary> analyse(const ElfImage& image) {
+    const std::lock_guard lock(mutex);
+    if (unreadable.contains(image.name())) {
+      return fail(Errc::kBadInput, "{}: offset 0x10: damaged", image.name());
+    }
+    analysed.push_back(image.name());
+    std::optional<Summary> summary = light_summary(image);
+    if (!summary) return fail(Errc::kBadInput, "{}: no summary", image.name());
+    return std::move(*summary);
+  }
+  Result<ScanResult> link(const std::vector<LoadedObject>& objects,
+                          std::vector<OpenRequest>& requests) {
+    linked.clear();
+    ScanResult result;
+    ScannedCall call;
+    call.call = {Abi::kX86_64, *syscall_nr(Abi::kX86_64, "read")};
+    call.phases = 2;
+    call.why = {{objects.front().path, "main"}};
+    result.calls = {call};
+    for (const LoadedObject& object : objects) {
+      constexpr const char* kRoles[] = {"program", "library", "interpreter", "opened"};
+      linked.push_back(object.path + " (" + kRoles[static_cast<int>(object.role)] + ")");
+      for (const OpenRequest& each : wanted[object.path]) requests.push_back(each);
+      for (const ExecPoint& each : execs[object.path]) result.execs.push_back(each);
+      ScannedSite site;
+      site.module = object.path;
+      site.offset = 16;
+      site.nrs = {0};
+      result.sites.push_back(site);
+    }
+    return result;
+  }
+  ScanOptions options() {
+    ScanOptions options;
+    options.analyse = [this](const ElfImage& image, const ElfImage*) { return analyse(image); };
+    options.link = [this](const std::vector<LoadedObject>& objects,
+                          std::vector<OpenRequest>& requests) { return link(objects, requests); };
+    options.threads = 2;
+    options.now_ns = 4'000'000'000'000'000'000;
+    return options;
+  }
+  Evidence scan(const std::string& path) {
+    Result<Evidence> evidence = scan_program(around, no_cache, path, options());
+    EXPECT_TRUE(evidence.has_value()) << evidence.error().message;
+    return evidence ? std::move(*evidence) : Evidence{};
+  }
+  void put_libc() {
+    around.put(kLoader, {.soname = "ld-linux-x86-64.so.2"});
+    around.put("/lib/libc.so.6", {.soname = "libc.so.6", .needed = {"ld-linux-x86-64.so.2"}});
+  }
+};
+
+std::vector<std::string> reasons(const Evidence& evidence) {
+  std::vector<std::string> texts;
+  for (const StaticOpen& open : evidence.scanned->open) {
+    texts.push_back(open.kind + " " + open.object + ": " + open.reason);
+  }
+  return texts;
+}
+
+TEST(ScanProgram, LoadsBreadthFirstAndEachOnce) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x", {.needed = {"liba.so", "libb.so", "libc.so.6"}, .interpreter = kLoader});
+  f.around.put("/lib/liba.so", {.soname = "liba.so", .needed = {"libd.so", "libc.so.6"}});
+  f.around.put("/lib/libb.so.1", {.soname = "libb.so", .needed = {"liba.so"}});
+  f.around.link("/lib/libb.so", "/lib/libb.so.1");
+  f.around.put("/lib/libd.so", {.soname = "libd.so"});
+  const Evidence evidence = f.scan("/bin/x");
+  EXPECT_THAT(f.linked,
+              ElementsAre("/bin/x (program)", "/lib/liba.so (library)", "/lib/libb.so.1 (library)",
+                          "/lib/libc.so.6 (library)", "/lib/libd.so (library)",
+                          std::string(kLoader) + " (interpreter)"));
+  EXPECT_EQ(f.analysed.size(), 6u) << "each once";
+  EXPECT_THAT(reasons(evidence), ElementsAre());
+  EXPECT_EQ(evidence.program.path, "/bin/x");
+  EXPECT_EQ(evidence.program.sha256.size(), 64u);
+  EXPECT_EQ(evidence.runs, 0u);
+  EXPECT_EQ(evidence.recorder, "scan");
+  EXPECT_EQ(evidence.calls.front().why, (Chain{{"/bin/x", "main"}}));
+  ASSERT_EQ(evidence.scanned->sites.size(), 6u);
+  EXPECT_THAT(evidence.scanned->sites[0].site.module_key, HasSubstr("sha256:"));
+  EXPECT_TRUE(parse_evidence(write_evidence(evidence), "f").has_value());
+}
+
+TEST(ScanProgram, TakesWhatIsPreloadedBeforeAllElse) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+  f.around.put("/bin/static", FakeObject{});
+  f.around.put("/lib/libpre.so", FakeObject{});
+  f.around.put("/opt/second.so", FakeObject{});
+  f.around.put_text("/etc/ld.so.preload", "# none.so\nlibpre.so:/gone.so /opt/second.so # x\n");
+  EXPECT_THAT(reasons(f.scan("/bin/x")), ElementsAre());
+  EXPECT_THAT(f.linked, ElementsAre("/bin/x (program)", "/lib/libpre.so (library)",
+                                    "/opt/second.so (library)", "/lib/libc.so.6 (library)",
+                                    std::string(kLoader) + " (interpreter)"));
+  f.scan("/bin/static");
+  EXPECT_THAT(f.linked, ElementsAre("/bin/static (program)"));
+}
+
+TEST(ScanProgram, SearchesAsTheOneWhoAsks) {
+  struct Case {
+    const char* why;
+    FakeObject program;
+    FakeObject library;
+    const char* found;  ///< of libd.so
+  };
+  const Case cases[] = {
+      {"the library's own RUNPATH", {.needed = {"liba.so"}}, {.runpath = "/own"}, "/own/libd.so"},
+      {"the program's RUNPATH is not for its libraries",
+       {.needed = {"liba.so"}, .runpath = "/prog"},
+       {},
+       "/lib/libd.so"},
+      {"its RPATH is", {.needed = {"liba.so"}, .rpath = "/prog"}, {}, "/prog/libd.so"},
+      {"its RPATH, by its own $ORIGIN",
+       {.needed = {"liba.so"}, .rpath = "$ORIGIN/../prog"},
+       {},
+       "/bin/../prog/libd.so"},
+      {"but not for one with a RUNPATH",
+       {.needed = {"liba.so"}, .rpath = "/prog"},
+       {.runpath = "/nowhere"},
+       "/lib/libd.so"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Fixture f;
+    f.around.put("/bin/x", c.program);
+    FakeObject library = c.library;
+    library.soname = "liba.so";
+    library.needed = {"libd.so"};
+    f.around.put("/lib/liba.so", library);
+    for (const char* path : {"/own/libd.so", "/prog/libd.so", "/lib/libd.so"}) {
+      f.around.put(path, FakeObject{});
+    }
+    const Evidence evidence = f.scan("/bin/x");
+    EXPECT_THAT(f.linked, Contains(std::string(c.found) + " (library)"));
+  }
+}
+
+TEST(ScanProgram, GoesOnWithoutWhatIsMissingAndIsOpen) {
+  Fixture f;
+  f.around.put("/bin/x", {.needed = {"liba.so", "libgone.so.1", "libbad.so", "libtext.so"},
+                          .interpreter = "/lib64/no-loader"});
+  f.around.put("/lib/liba.so", {.soname = "liba.so", .needed = {"libgone.so.1"}});
+  f.around.put("/lib/libbad.so", FakeObject{});
+  f.around.put_text("/lib/libtext.so", "INPUT(libc.so)");
+  f.unreadable = {"/lib/libbad.so"};
+  const Evidence evidence = f.scan("/bin/x");
+  EXPECT_THAT(
+      reasons(evidence),
+      UnorderedElementsAre(
+          "object /bin/x: libgone.so.1, which it needs, is not there; install it and scan again",
+          "object /lib/liba.so: libgone.so.1, which it needs, is not there; install it and scan "
+          "again",
+          "object /bin/x: /lib64/no-loader, which it needs, is not there; install it and scan "
+          "again",
+          "object /lib/libbad.so: cannot be analysed: /lib/libbad.so: offset 0x10: damaged",
+          HasSubstr("object /lib/libtext.so: cannot be analysed: ")));
+
+  f.unreadable = {"/bin/x"};
+  const auto bad = scan_program(f.around, f.no_cache, "/bin/x", f.options());
+  ASSERT_FALSE(bad.has_value()) << "the program itself";
+  EXPECT_EQ(bad.error().message, "/bin/x: offset 0x10: damaged");
+  const auto none = scan_program(f.around, f.no_cache, "/bin/none", f.options());
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, Errc::kNotFound);
+}
+
+TEST(ScanProgram, TakesMuslForAllOfItsParts) {
+  Fixture f;
+  f.around.put("/lib/ld-musl-x86_64.so.1", {.soname = "libc.so"});
+  f.around.put("/bin/x", {.needed = {"libc.musl-x86_64.so.1", "libpthread.so.0"},
+                          .interpreter = "/lib/ld-musl-x86_64.so.1"});
+  EXPECT_THAT(reasons(f.scan("/bin/x")), ElementsAre());
+  EXPECT_THAT(f.linked, ElementsAre("/bin/x (program)", "/lib/ld-musl-x86_64.so.1 (interpreter)"));
+}
+
+TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+  f.around.put("/lib/libplug.so", {.soname = "libplug.so", .needed = {"libdep.so"}});
+  f.around.put("/lib/libdep.so", FakeObject{});
+  f.around.put("/lib/libsecond.so", FakeObject{});
+  f.around.put("/plugins/a.so", FakeObject{});
+  f.around.put_text("/plugins/readme.txt", "text");
+  f.around.put("/lib/libnss_files.so.2", FakeObject{});
+  f.around.put("/lib/libnss_systemd.so.2", FakeObject{});
+  f.around.put("/lib/gconv/UTF-16.so", FakeObject{});
+  f.around.put("/lib/gconv/EUC-JP.so", {.needed = {"libJIS.so"}, .runpath = "/lib/gconv"});
+  f.around.put("/lib/gconv/libJIS.so", FakeObject{});
+  f.around.put_text("/lib/gconv/gconv-modules", "text");
+  f.around.put_text("/etc/nsswitch.conf", "passwd: files systemd [!UNAVAIL=return] gone\n");
+  f.wanted["/bin/x"] = {{"libplug.so", "/bin/x", "main"},
+                        {"/plugins/", "/bin/x", "load_all"},
+                        {"libnuma.so.1", "/bin/x", "init"},
+                        {"./local.so", "/bin/x", "user"},
+                        {"libc.so.6", "/bin/x", "again"}};
+  f.wanted["/lib/libplug.so"] = {{"libsecond.so", "/lib/libplug.so", "go"},
+                                 {"libplug.so", "/lib/libplug.so", "itself"}};
+  f.wanted["/lib/libc.so.6"] = {{"nss:passwd", "/lib/libc.so.6", "getpwnam"},
+                                {"gconv:", "/lib/libc.so.6", "iconv_open"}};
+  const Evidence evidence = f.scan("/bin/x");
+  EXPECT_THAT(f.linked, UnorderedElementsAre(
+                            "/bin/x (program)", "/lib/libc.so.6 (library)",
+                            std::string(kLoader) + " (interpreter)", "/lib/libplug.so (opened)",
+                            "/lib/libdep.so (opened)", "/plugins/a.so (opened)",
+                            "/lib/libnss_files.so.2 (opened)", "/lib/libnss_systemd.so.2 (opened)",
+                            "/lib/gconv/UTF-16.so (opened)", "/lib/gconv/EUC-JP.so (opened)",
+                            "/lib/gconv/libJIS.so (opened)", "/lib/libsecond.so (opened)"));
+  EXPECT_THAT(f.analysed, UnorderedElementsAre("/bin/x", "/lib/libc.so.6", kLoader))
+      << "what is opened and makes no call has a light summary";
+  EXPECT_THAT(reasons(evidence),
+              ElementsAre(HasSubstr("dlopen /bin/x: \"./local.so\" is looked up in the working")));
+  EXPECT_THAT(evidence.notes,
+              ElementsAre("dlopen(\"libnuma.so.1\") in init of /bin/x is not there: what it would "
+                          "call is not in the scan"));
+  const auto plug = std::find_if(evidence.scanned->objects.begin(), evidence.scanned->objects.end(),
+                                 [](const auto& each) { return each.path == "/lib/libplug.so"; });
+  EXPECT_EQ(plug->why, "dlopen(\"libplug.so\") in main of /bin/x");
+}
+
+TEST(ScanProgram, AnalysesNothingTwiceWithACache) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+  f.around.put("/lib/libplug.so", FakeObject{});
+  f.wanted["/bin/x"] = {{"libplug.so", "/bin/x", "main"}};
+  const FakeSurroundings folder;  // its folder goes with it
+  std::string pattern = ::testing::TempDir() + "cacheXXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  std::string first;
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    const auto cache = ScanCache::open(directory);
+    ASSERT_TRUE(cache.has_value());
+    f.analysed.clear();
+    if (round == 2) f.around.put("/lib/libc.so.6", {.soname = "libc.so.6", .code = "\x90\x90\xc3"});
+    const auto evidence = scan_program(f.around, **cache, "/bin/x", f.options());
+    ASSERT_TRUE(evidence.has_value()) << evidence.error().message;
+    (*cache)->flush();
+    EXPECT_EQ((*cache)->trouble(), "");
+    if (round == 0) first = write_evidence(*evidence);
+    EXPECT_TRUE(round != 1 || write_evidence(*evidence) == first);
+    EXPECT_EQ(f.analysed.size(), round == 0 ? 3u : round == 1 ? 0u : 1u);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(ScanProgram, ScansWhatRunsAScript) {
+  Fixture f;
+  f.around.put("/bin/sh", FakeObject{.code = "\x90\x90\xc3"});
+  f.around.put("/usr/bin/env", FakeObject{});
+  f.around.put("/usr/bin/python3", FakeObject{.code = "\x90\x90\x90\xc3"});
+  f.around.put_text("/s/plain", "#! /bin/sh -e\nmkdir x\n");
+  f.around.put_text("/s/env", "#!/usr/bin/env -S A=1 python3 -u\n");
+  f.around.put_text("/s/unknown", "#!/usr/bin/env nothing\n");
+  f.around.put_text("/s/gone", "#!/bin/gone\n");
+  f.around.put_text("/s/itself", "#!/s/itself\n");
+  const Evidence plain = f.scan("/s/plain");
+  EXPECT_EQ(plain.program.path, "/bin/sh");
+  EXPECT_THAT(plain.notes, ElementsAre(HasSubstr("/s/plain is a script: the scan is of /bin/sh")));
+  EXPECT_THAT(plain.executables, ElementsAre());
+  const Evidence env = f.scan("/s/env");
+  EXPECT_EQ(env.program.path, "/usr/bin/python3");
+  ASSERT_EQ(env.executables.size(), 2u);
+  EXPECT_EQ(env.executables[1].executed_by.begin()->first, "/usr/bin/env");
+  EXPECT_THAT(env.notes, ElementsAre(HasSubstr("of /usr/bin/env and of /usr/bin/python3")));
+  EXPECT_THAT(reasons(f.scan("/s/unknown")), ElementsAre(HasSubstr("starts \"nothing\"")));
+  for (const char* path : {"/s/gone", "/s/itself"}) {
+    EXPECT_FALSE(scan_program(f.around, f.no_cache, path, f.options()).has_value()) << path;
+  }
+}
+
+TEST(ScanProgram, FollowsWhatCanBeStarted) {
+  Fixture f;
+  f.around.put("/bin/x", FakeObject{});
+  f.around.put("/bin/sh", FakeObject{.code = "\x90\x90\xc3"});
+  f.around.put("/usr/bin/ls", FakeObject{.code = "\x90\x90\x90\xc3"});
+  f.around.put_text("/bin/text", "no program");
+  f.execs["/bin/x"] = {{"/bin/sh", "/bin/x", "system"},
+                       {std::nullopt, "/bin/x", "run"},
+                       {"/bin/text", "/bin/x", "odd"},
+                       {"/bin/gone", "/bin/x", "old"}};
+  f.execs["/bin/sh"] = {{"ls", "/bin/sh", "go"}, {"/bin/x", "/bin/sh", "back"}};
+  const auto evidence = scan_following(f.around, f.no_cache, "/bin/x", f.options());
+  ASSERT_TRUE(evidence.has_value()) << evidence.error().message;
+  EXPECT_EQ(evidence->program.path, "/bin/x");
+  std::vector<std::string> executables;
+  for (const auto& each : evidence->executables) {
+    executables.push_back(each.program.path + " by " + each.executed_by.begin()->first);
+  }
+  EXPECT_THAT(executables,
+              ElementsAre("/bin/sh by /bin/x", "/bin/x by ", "/usr/bin/ls by /bin/sh"));
+  EXPECT_THAT(reasons(*evidence), ElementsAre(HasSubstr("object /bin/text: /bin/x can start it")));
+  EXPECT_THAT(evidence->notes, ElementsAre("/bin/gone, which /bin/x can start, is not there"));
+  EXPECT_EQ(evidence->scanned->execs_open(), 1u);
+}
+
+TEST(LightSummary, IsOnlyForWhatEntersNoKernel) {
+  struct Case {
+    const char* why;
+    const char* code;
+    bool light;
+  };
+  constexpr Case kCases[] = {
+      {"nothing", "\x90\xc3", true},    {"syscall", "\x90\x0f\x05\xc3", false},
+      {"sysenter", "\x0f\x34", false},  {"int 0x80 in the midst of another", "\xb8\xcd\x80", false},
+      {"its first byte", "\x0f", true},
+  };
+  for (const Case& c : kCases) {
+    const auto image = ElfImage::from_bytes(elf_of({.soname = "s", .code = c.code}), "x");
+    ASSERT_TRUE(image.has_value());
+    EXPECT_EQ(light_summary(*image).has_value(), c.light) << c.why;
+  }
+}
+
+TEST(ScriptLine, IsReadAsTheKernelReadsIt) {
+  struct Case {
+    const char* why;
+    std::string text;
+    const char* interpreter;  ///< null: no script
+    const char* argument;
+  };
+  const Case cases[] = {
+      {"plain", "#!/bin/sh\n", "/bin/sh", ""},
+      {"blanks", "#! \t/bin/sh \t -e x \n", "/bin/sh", "-e x"},
+      {"no end of line", "#!/bin/sh", "/bin/sh", ""},
+      {"nothing", "#!\n", nullptr, ""},
+      {"an ELF file",
+       "\x7f"
+       "ELF",
+       nullptr, ""},
+      {"one sign", "#", nullptr, ""},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const auto line = script_line(c.text);
+    ASSERT_EQ(line.has_value(), c.interpreter != nullptr);
+    if (!line) continue;
+    EXPECT_EQ(line->interpreter, c.interpreter);
+    EXPECT_EQ(line->argument, c.argument);
+  }
+}
+
+TEST(NssServices, AreThoseOfTheDatabase) {
+  const std::string text =
+      "# comment: nis\npasswd:\t\tfiles systemd\nhosts: files mdns4_minimal [NOTFOUND=return] dns "
+      "# sss\nbroken\n";
+  EXPECT_THAT(nss_services(text, "passwd"), ElementsAre("dns", "files", "systemd"));
+  EXPECT_THAT(nss_services(text, "hosts"), ElementsAre("dns", "files", "mdns4_minimal"));
+  EXPECT_THAT(nss_services(text, ""), ElementsAre("dns", "files", "mdns4_minimal", "systemd"));
+  EXPECT_THAT(nss_services("", "passwd"), ElementsAre("dns", "files"));
+}
+
+}  // namespace
+}  // namespace sysnare

@@ -1,0 +1,293 @@
+// x86-64 by Zydis 4.0.
+//
+// What an instruction does to the general registers is taken from Zydis's operands, hidden ones
+// included (`rep stos` writes rdi and rcx); the few that carry values are told apart by mnemonic.
+
+#include <Zydis/Decoder.h>
+#include <Zydis/Register.h>
+
+#include <memory>
+
+#include "scan/insn.h"
+
+namespace sysnare {
+namespace {
+
+constexpr unsigned kBitsPerByte = 8;
+
+/// Our number of a general register of any width; kNoRegister for all others.
+int number_of(ZydisRegister reg) {
+  // GPR8 is AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ... R15B.
+  if (reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15) return reg - ZYDIS_REGISTER_RAX;
+  if (reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D) return reg - ZYDIS_REGISTER_EAX;
+  if (reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15W) return reg - ZYDIS_REGISTER_AX;
+  if (reg >= ZYDIS_REGISTER_AL && reg <= ZYDIS_REGISTER_BL) return reg - ZYDIS_REGISTER_AL;
+  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) return reg - ZYDIS_REGISTER_AH;
+  if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B) {
+    return reg - ZYDIS_REGISTER_SPL + 4;
+  }
+  return kNoRegister;
+}
+
+bool is_high_byte(ZydisRegister reg) {
+  return reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH;
+}
+
+void take_memory(Insn& insn, const ZydisDecodedOperand& operand) {
+  const ZydisDecodedOperandMem& memory = operand.mem;
+  insn.has_memory = true;
+  insn.memory_width = static_cast<std::uint8_t>(operand.size / kBitsPerByte);
+  insn.disp = memory.disp.has_displacement ? memory.disp.value : 0;
+  insn.scale = memory.scale;
+  insn.index = static_cast<std::int8_t>(number_of(memory.index));
+  if (memory.base == ZYDIS_REGISTER_RIP) {
+    insn.absolute = true;
+    insn.disp += static_cast<std::int64_t>(insn.next());
+  } else {
+    insn.base = static_cast<std::int8_t>(number_of(memory.base));
+    insn.absolute = memory.base == ZYDIS_REGISTER_NONE && memory.index == ZYDIS_REGISTER_NONE;
+  }
+  // Thread-local: the address is none of this image.
+  if (memory.segment == ZYDIS_REGISTER_FS || memory.segment == ZYDIS_REGISTER_GS) {
+    insn.absolute = false;
+    insn.base = insn.index = kNoRegister;
+    insn.has_memory = false;
+  }
+  insn.stores = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+}
+
+/// What a two-operand instruction that carries a value does.
+InsnOp value_op(ZydisMnemonic mnemonic) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_MOVSX:
+    case ZYDIS_MNEMONIC_MOVSXD:
+      return InsnOp::kMove;
+    case ZYDIS_MNEMONIC_LEA:
+      return InsnOp::kAddress;
+    case ZYDIS_MNEMONIC_ADD:
+      return InsnOp::kAdd;
+    case ZYDIS_MNEMONIC_SUB:
+      return InsnOp::kSub;
+    case ZYDIS_MNEMONIC_AND:
+      return InsnOp::kAnd;
+    case ZYDIS_MNEMONIC_OR:
+      return InsnOp::kOr;
+    case ZYDIS_MNEMONIC_XOR:
+      return InsnOp::kXor;
+    case ZYDIS_MNEMONIC_SHL:
+      return InsnOp::kShiftLeft;
+    case ZYDIS_MNEMONIC_CMP:
+      return InsnOp::kCompare;
+    default:
+      return mnemonic >= ZYDIS_MNEMONIC_CMOVB && mnemonic <= ZYDIS_MNEMONIC_CMOVZ ? InsnOp::kChoose
+                                                                                  : InsnOp::kOther;
+  }
+}
+
+InsnOp control_op(const ZydisDecodedInstruction& decoded) {
+  switch (decoded.mnemonic) {
+    case ZYDIS_MNEMONIC_SYSCALL:
+      return InsnOp::kSyscall;
+    case ZYDIS_MNEMONIC_SYSENTER:
+      return InsnOp::kSyscallI386;
+    case ZYDIS_MNEMONIC_UD0:
+    case ZYDIS_MNEMONIC_UD1:
+    case ZYDIS_MNEMONIC_UD2:
+    case ZYDIS_MNEMONIC_HLT:
+      return InsnOp::kStop;
+    case ZYDIS_MNEMONIC_LEAVE:
+      return InsnOp::kLeave;
+    case ZYDIS_MNEMONIC_XABORT:
+    case ZYDIS_MNEMONIC_XBEGIN:
+      return InsnOp::kOther;
+    default:
+      break;
+  }
+  switch (decoded.meta.category) {
+    case ZYDIS_CATEGORY_CALL:
+      return InsnOp::kCall;
+    case ZYDIS_CATEGORY_UNCOND_BR:
+      return InsnOp::kJump;
+    case ZYDIS_CATEGORY_COND_BR:
+      return InsnOp::kBranch;
+    case ZYDIS_CATEGORY_RET:
+      return InsnOp::kReturn;
+    case ZYDIS_CATEGORY_PUSH:
+      return InsnOp::kPush;
+    case ZYDIS_CATEGORY_POP:
+      return InsnOp::kPop;
+    default:
+      return InsnOp::kOther;
+  }
+}
+
+void take_control(Insn& insn, const ZydisDecodedOperand* operands) {
+  const ZydisDecodedOperand& first = operands[0];
+  if (first.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && first.imm.is_relative) {
+    insn.target = insn.next() + static_cast<std::uint64_t>(first.imm.value.s);
+    return;
+  }
+  if (insn.op == InsnOp::kCall) insn.op = InsnOp::kCallIndirect;
+  if (insn.op == InsnOp::kJump) insn.op = InsnOp::kJumpIndirect;
+  if (first.type == ZYDIS_OPERAND_TYPE_REGISTER) {
+    insn.src = static_cast<std::int8_t>(number_of(first.reg.value));
+  } else if (first.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+    take_memory(insn, first);
+    insn.stores = false;
+  }
+}
+
+void take_stack(Insn& insn, const ZydisDecodedOperand& first) {
+  switch (first.type) {
+    case ZYDIS_OPERAND_TYPE_REGISTER:
+      (insn.op == InsnOp::kPush ? insn.src : insn.dst) =
+          static_cast<std::int8_t>(number_of(first.reg.value));
+      break;
+    case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+      insn.has_imm = true;
+      insn.imm = first.imm.value.s;
+      break;
+    case ZYDIS_OPERAND_TYPE_MEMORY:
+      take_memory(insn, first);
+      break;
+    default:
+      break;
+  }
+}
+
+/// Gives `insn` its operands; false where they are not such as carry a value.
+bool take_value(Insn& insn, const ZydisDecodedInstruction& decoded,
+                const ZydisDecodedOperand* operands) {
+  const ZydisDecodedOperand& to = operands[0];
+  const ZydisDecodedOperand& from = operands[1];
+  if (decoded.operand_count_visible != 2) return false;
+  if (from.type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+    insn.has_imm = true;
+    insn.imm = from.imm.value.s;
+  } else if (from.type == ZYDIS_OPERAND_TYPE_REGISTER) {
+    insn.src = static_cast<std::int8_t>(number_of(from.reg.value));
+    if (insn.src == kNoRegister || is_high_byte(from.reg.value)) return false;
+  } else if (from.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+    take_memory(insn, from);
+    insn.stores = false;
+  }
+  if (to.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+    take_memory(insn, to);
+    insn.width = static_cast<std::uint8_t>(to.size / kBitsPerByte);
+    if (insn.op == InsnOp::kCompare) return true;
+    if (insn.op != InsnOp::kMove) return false;
+    insn.op = InsnOp::kStore;
+    return insn.has_memory;
+  }
+  if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
+  insn.dst = static_cast<std::int8_t>(number_of(to.reg.value));
+  if (insn.dst == kNoRegister || is_high_byte(to.reg.value)) return false;
+  insn.width = static_cast<std::uint8_t>(to.size / kBitsPerByte);
+  if (from.type == ZYDIS_OPERAND_TYPE_MEMORY && insn.op != InsnOp::kAddress) {
+    if (insn.op != InsnOp::kMove || !insn.has_memory) return false;
+    insn.op = InsnOp::kLoad;
+  }
+  if (decoded.mnemonic == ZYDIS_MNEMONIC_MOVSX || decoded.mnemonic == ZYDIS_MNEMONIC_MOVSXD ||
+      decoded.mnemonic == ZYDIS_MNEMONIC_MOVZX) {
+    // The result fills the register; what counts is how much of the source does.
+    insn.sign_extends = decoded.mnemonic != ZYDIS_MNEMONIC_MOVZX;
+    insn.width = static_cast<std::uint8_t>(from.size / kBitsPerByte);
+    if (insn.width < 4 && insn.op == InsnOp::kMove) return false;
+  } else if (insn.width < 4) {
+    return false;
+  }
+  return true;
+}
+
+/// The registers that it writes, whatever they are to it.
+std::uint32_t written(const ZydisDecodedInstruction& decoded, const ZydisDecodedOperand* operands) {
+  std::uint32_t writes = 0;
+  for (unsigned i = 0; i < decoded.operand_count; ++i) {
+    const ZydisDecodedOperand& operand = operands[i];
+    if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
+    if (!(operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) continue;
+    const int reg = number_of(operand.reg.value);
+    if (reg != kNoRegister) writes |= 1u << reg;
+  }
+  return writes;
+}
+
+}  // namespace
+
+struct X86Decoder::State {
+  ZydisDecoder decoder;
+};
+
+X86Decoder::X86Decoder() : state_(new State) {
+  ZydisDecoderInit(&state_->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+}
+
+X86Decoder::~X86Decoder() { delete state_; }
+
+Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
+  Insn insn;
+  insn.vaddr = vaddr;
+  ZydisDecodedInstruction decoded;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  ZydisDecoderContext context;
+  if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&state_->decoder, &context, bytes.data(),
+                                                bytes.size(), &decoded))) {
+    return insn;
+  }
+  insn.length = decoded.length;
+  insn.op = control_op(decoded);
+  if (insn.op == InsnOp::kSyscall || insn.op == InsnOp::kSyscallI386 || insn.op == InsnOp::kStop ||
+      insn.op == InsnOp::kReturn || insn.op == InsnOp::kLeave) {
+    return insn;
+  }
+  if (ZYAN_FAILED(ZydisDecoderDecodeOperands(&state_->decoder, &context, &decoded, operands,
+                                             decoded.operand_count))) {
+    insn.writes = ~0u;
+    return insn;
+  }
+  if (decoded.mnemonic == ZYDIS_MNEMONIC_INT) {
+    constexpr std::uint64_t kLinuxI386 = 0x80;  // arch/x86/entry/entry_64_compat.S, Linux 6.18
+    if (operands[0].imm.value.u == kLinuxI386) insn.op = InsnOp::kSyscallI386;
+    return insn;
+  }
+  switch (insn.op) {
+    case InsnOp::kCall:
+    case InsnOp::kJump:
+      take_control(insn, operands);
+      return insn;
+    case InsnOp::kBranch:
+      take_control(insn, operands);
+      insn.writes = written(decoded, operands);  // loop, jrcxz
+      return insn;
+    case InsnOp::kPush:
+    case InsnOp::kPop:
+      if (decoded.operand_count_visible == 1) take_stack(insn, operands[0]);
+      if (decoded.operand_width < 64) insn.width = 2;
+      return insn;
+    default:
+      break;
+  }
+  insn.op = value_op(decoded.mnemonic);
+  if (insn.op != InsnOp::kOther) {
+    Insn valued = insn;
+    if (take_value(valued, decoded, operands)) return valued;
+    insn.op = InsnOp::kOther;
+  }
+  insn.writes = written(decoded, operands);
+  for (unsigned i = 0; i < decoded.operand_count; ++i) {
+    if (operands[i].type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+    const bool kept = insn.has_memory && insn.stores;
+    if (!kept) take_memory(insn, operands[i]);
+  }
+  // An immediate of a non-PIE program may be an address.
+  for (unsigned i = 0; i < decoded.operand_count_visible; ++i) {
+    if (operands[i].type != ZYDIS_OPERAND_TYPE_IMMEDIATE) continue;
+    insn.has_imm = true;
+    insn.imm = operands[i].imm.value.s;
+  }
+  return insn;
+}
+
+}  // namespace sysnare

@@ -1,0 +1,311 @@
+// sysnare scan on programs of which every call is known (tests/victims/scan): each trap of static
+// analysis, built by several compilers in many ways.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "harness.h"
+
+namespace sysnare::live {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Names = std::set<std::string>;
+
+/// One cache for all scans of this suite: libc is analysed once.
+const std::string& cache() {
+  static const TempDir dir;
+  static const std::string path = dir / "cache";
+  return path;
+}
+
+/// A scan's evidence, in the words of this suite.
+struct Scanned {
+  Names calls;                        ///< "getpid"; of i386 "i386:getpid"
+  std::map<std::string, Names> when;  ///< call -> load, main, error-only
+  Names sites;                        ///< "libc.so.6+0x1234 getpid"
+  std::set<std::string> open;         ///< kinds
+  std::set<std::string> opened;       ///< names of files that were loaded at run time
+  std::set<std::string> execs;        ///< paths; "?" for one that is not known
+  std::string text;                   ///< of the open points
+};
+
+Scanned read_scan(const Json& json) {
+  Scanned scanned;
+  for (const Json& call : json["calls"]) {
+    // The kernel's own: in every set, whatever the program does.
+    if (call["name"] == "restart_syscall" || call["name"] == "rt_sigreturn") continue;
+    std::string name = call["name"];
+    if (call["abi"] != "x86_64") name = call["abi"].get<std::string>() + ":" + name;
+    scanned.calls.insert(name);
+    for (const Json& phase : call["reachable"]) scanned.when[name].insert(phase);
+  }
+  for (const Json& site : json["sites"]) {
+    const std::string place = site["module_key"].get<std::string>() + "+" + site["offset"].dump();
+    for (const Json& nr : site["nrs"]) scanned.sites.insert(place + " " + nr.dump());
+    if (site["any"].get<bool>()) scanned.sites.insert(place + " any");
+  }
+  for (const Json& point : json["open"]) {
+    scanned.open.insert(point["kind"]);
+    scanned.text += "\n  open: " + point.dump();
+  }
+  for (const Json& object : json["objects"]) {
+    if (object["role"] == "opened") {
+      scanned.opened.insert(fs::path(object["path"].get<std::string>()).filename());
+    }
+  }
+  for (const Json& exec : json["execs"]) {
+    scanned.execs.insert(exec["path"].is_string() ? exec["path"].get<std::string>() : "?");
+  }
+  return scanned;
+}
+
+Scanned scan(const std::string& program) {
+  TempDir dir;
+  const Outcome outcome = sysnare({"scan", "--cache", cache(), "-o", dir / "e.json", program});
+  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(json.is_object()) << outcome.err;
+  return json.is_object() ? read_scan(json) : Scanned();
+}
+
+/// How `name` was built: variant -> path.
+std::map<std::string, std::string> builds_of(const std::string& name) {
+  std::map<std::string, std::string> builds;
+  for (const auto& entry : fs::directory_iterator(victim("scan"))) {
+    const std::string file = entry.path().filename();
+    if (file.starts_with(name + ".")) builds[file.substr(name.size() + 1)] = entry.path();
+  }
+  return builds;
+}
+
+Names missing_in(const Names& wanted, const Names& there) {
+  Names missing;
+  std::set_difference(wanted.begin(), wanted.end(), there.begin(), there.end(),
+                      std::inserter(missing, missing.end()));
+  return missing;
+}
+
+class Scan : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (sysnare({"scan", "--help"}).status != 0) GTEST_SKIP() << "this sysnare has no scan";
+  }
+};
+
+TEST_F(Scan, KnowsEveryCallOfAProgramWithoutACLibrary) {
+  struct Case {
+    const char* why;
+    const char* program;
+    Names calls;  ///< beside exit_group: these and no other
+    /// Sound is enough here: it may also be said that the number is not known.
+    bool may_be_open = false;
+  };
+  const Case cases[] = {
+      {"an immediate in the same block", "immediate", {"getpid", "getuid"}},
+      {"copies, push and pop, xor, lea, add, cmov, parts of registers",
+       "copies",
+       {"getpid", "getuid", "read", "getgid", "geteuid", "getegid", "getppid", "getpgrp",
+        "gettid"}},
+      {"two constants meet", "join", {"getpid", "getuid"}},
+      {"a parameter", "wrapper", {"getpid", "getuid"}},
+      {"two wrappers, and a tail jump", "wrapper_of_wrapper", {"getpid", "getuid", "getgid"}},
+      {"a parameter on the stack", "seventh", {"getpid", "getuid"}},
+      {"a constant struct", "constant_struct", {"getpid"}, true},
+      {"a struct of the caller's", "local_struct", {"getpid", "getuid"}, true},
+      {"a table of constants, index unknown",
+       "number_table",
+       {"getpid", "getuid", "getgid", "getppid"},
+       true},
+      {"a table of jumps before the call",
+       "jump_table",
+       {"getpid", "getuid", "getgid", "geteuid", "getegid", "getppid", "getpgrp", "gettid"}},
+      {"a table of jumps to the calls",
+       "jump_table_after",
+       {"getuid", "getgid", "geteuid", "getegid", "getppid", "getpgrp", "gettid"}},
+      {"a live table of functions", "live_table", {"getuid", "getgid"}},
+      {"a table that dead code uses", "dead_table", {"getpid"}},
+      {"wrappers in a circle", "recursion", {"getpid"}},
+      {"0f 05 in data and in an immediate", "no_calls", {}, true},
+      {"int 0x80 is a call of i386", "old_gate", {"i386:getpid"}},
+  };
+  for (const Case& c : cases) {
+    const auto builds = builds_of(c.program);
+    EXPECT_FALSE(builds.empty()) << c.program;
+    for (const auto& [variant, program] : builds) {
+      SCOPED_TRACE(std::string(c.program) + "." + variant + ": " + c.why);
+      const Scanned scanned = scan(program);
+      Names expected = c.calls;
+      expected.insert("exit_group");
+      // Where nothing tells functions apart, a parameter is hard to follow.
+      const bool may_be_open = c.may_be_open || variant == "no-frames";
+      if (may_be_open && scanned.open.count("site")) continue;
+      if (variant == "no-frames") {
+        EXPECT_THAT(missing_in(expected, scanned.calls), ::testing::IsEmpty());
+        continue;
+      }
+      EXPECT_EQ(scanned.calls, expected) << scanned.text;
+      EXPECT_THAT(scanned.open, ::testing::IsEmpty()) << scanned.text;
+      EXPECT_THAT(scanned.execs, ::testing::IsEmpty());
+    }
+  }
+}
+
+TEST_F(Scan, SaysThatANumberIsNotKnown) {
+  for (const char* name : {"unknown", "loop"}) {
+    for (const auto& [variant, program] : builds_of(name)) {
+      SCOPED_TRACE(std::string(name) + "." + variant);
+      const Scanned scanned = scan(program);
+      EXPECT_EQ(scanned.open, std::set<std::string>{"site"}) << scanned.text;
+      EXPECT_TRUE(scanned.calls.count("exit_group")) << "what is known is said";
+    }
+  }
+}
+
+TEST_F(Scan, KnowsTheCallsOfProgramsWithLibraries) {
+  struct Case {
+    const char* why;
+    const char* program;
+    Names calls;   ///< at least
+    Names absent;  ///< none of these
+  };
+  const Names never = {"reboot", "kexec_load", "init_module", "swapon", "acct"};
+  const Case cases[] = {
+      {"the number is an argument of syscall(3)", "libc_syscall", {"ioprio_get"}, {"ioprio_set"}},
+      {"setuid in all threads", "setxid", {"setuid"}, {"setgid", "setgroups", "setresgid"}},
+      {"code before and after main, handlers",
+       "constructors",
+       {"ioprio_get", "syncfs", "mlockall", "munlockall", "sched_yield"},
+       {}},
+      {"tables of functions, constant and writable, and a variable",
+       "tables",
+       {"ioprio_get", "mlockall", "munlockall", "syncfs"},
+       {}},
+      {"both candidates of a resolver", "ifunc", {"ioprio_get", "syncfs"}, {}},
+      {"virtual functions", "virtual_call", {"ioprio_get", "syncfs"}, {}},
+      {"a destructor that only unwinding runs", "unwinding", {"ioprio_get"}, {}},
+      {"the vDSO falls back", "clock", {"clock_gettime"}, {}},
+      {"clone lies behind its frame", "threads", {"ioprio_get", "clone"}, {}},
+      {"exec", "starts_known", {"execve"}, {}},
+      {"package syscall, and a wrapper",
+       "go_direct",
+       {"ioprio_get", "mlockall", "getpriority", "write"},
+       {"reboot"}},
+  };
+  for (const Case& c : cases) {
+    for (const auto& [variant, program] : builds_of(c.program)) {
+      SCOPED_TRACE(std::string(c.program) + "." + variant + ": " + c.why);
+      const Scanned scanned = scan(program);
+      // With a call whose number is said to be unknown, any may be behind that.
+      if (!scanned.open.count("site")) {
+        EXPECT_THAT(missing_in(c.calls, scanned.calls), ::testing::IsEmpty()) << scanned.text;
+      }
+      for (const Names* none : {&c.absent, &never}) {
+        for (const std::string& name : *none) EXPECT_FALSE(scanned.calls.count(name)) << name;
+      }
+    }
+  }
+}
+
+TEST_F(Scan, TellsWhatComesBeforeMain) {
+  for (const auto& [variant, program] : builds_of("constructors")) {
+    SCOPED_TRACE(variant);
+    const Scanned scanned = scan(program);
+    const auto when = [&](const char* name) {
+      const auto found = scanned.when.find(name);
+      return found == scanned.when.end() ? Names() : found->second;
+    };
+    EXPECT_TRUE(when("ioprio_get").count("load")) << "a constructor";
+    EXPECT_TRUE(when("sched_yield").count("main"));
+    for (const char* later : {"syncfs", "mlockall", "munlockall"}) {
+      EXPECT_TRUE(when(later).count("main")) << later << ": destructors and handlers run later";
+    }
+  }
+}
+
+TEST_F(Scan, FollowsWhatIsLoadedAtRunTimeOrSaysThatItCannot) {
+  for (const auto& [variant, program] : builds_of("opens_known")) {
+    SCOPED_TRACE(variant);
+    // A library that it needs anyway is none that is opened.
+    const std::set<std::string> opened = scan(program).opened;
+    EXPECT_TRUE(variant == "more" ||
+                std::any_of(opened.begin(), opened.end(),
+                            [](const auto& name) { return name.starts_with("libz.so.1"); }))
+        << "it stands in the program by name";
+  }
+  for (const auto& [variant, program] : builds_of("opens_unknown")) {
+    SCOPED_TRACE(variant);
+    const Scanned scanned = scan(program);
+    EXPECT_TRUE(scanned.open.count("dlopen")) << scanned.text;
+  }
+}
+
+TEST_F(Scan, TellsWhatIsStarted) {
+  for (const auto& [variant, program] : builds_of("starts_known")) {
+    SCOPED_TRACE(variant);
+    const std::set<std::string> execs = scan(program).execs;
+    // What static libraries start themselves may hide it.
+    EXPECT_TRUE(execs.count("/bin/true") || execs.count("?"));
+    EXPECT_THAT(execs, ::testing::Not(::testing::IsEmpty()));
+  }
+  for (const auto& [variant, program] : builds_of("starts_unknown")) {
+    SCOPED_TRACE(variant);
+    EXPECT_TRUE(scan(program).execs.count("?"));
+  }
+}
+
+/// What is taken away from a file never makes its calls fewer.
+TEST_F(Scan, NeverShrinksWithLessToGoBy) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> tool;  ///< and then the file and its copy
+  };
+  const Case cases[] = {
+      {"without symbols", {"objcopy", "--strip-all"}},
+      {"without frames",
+       {"objcopy", "--remove-section", ".eh_frame", "--remove-section", ".eh_frame_hdr"}},
+      {"without section headers", {"objcopy", "--strip-all", "--strip-section-headers"}},
+  };
+  TempDir dir;
+  std::vector<std::string> programs = {"/bin/cat", "/bin/grep"};
+  for (const char* name :
+       {"libc_syscall", "virtual_call", "unwinding", "setxid", "jump_table_after"}) {
+    for (const auto& [variant, program] : builds_of(name)) {
+      if (variant != "stripped") programs.push_back(program);
+    }
+  }
+  for (const std::string& program : programs) {
+    const Scanned before = scan(program);
+    for (const Case& c : cases) {
+      SCOPED_TRACE(program + ": " + c.why);
+      std::vector<std::string> argv = c.tool;
+      argv.insert(argv.end(), {program, dir / "copy"});
+      if (run(argv).status != 0) continue;  // binutils of Debian 12 know no --strip-section-headers
+      const Scanned after = scan(dir / "copy");
+      // What is open anyway may lack calls.
+      if (after.open.empty() || !before.open.empty()) {
+        EXPECT_THAT(missing_in(before.calls, after.calls), ::testing::IsEmpty()) << after.text;
+      }
+    }
+  }
+}
+
+TEST_F(Scan, NeverShrinksWithOneLibraryMore) {
+  for (const char* name : {"libc_syscall", "setxid", "constructors", "ifunc", "threads"}) {
+    SCOPED_TRACE(name);
+    const auto builds = builds_of(name);
+    ASSERT_TRUE(builds.count("pie") && builds.count("more"));
+    const Scanned fewer = scan(builds.at("pie"));
+    EXPECT_THAT(missing_in(fewer.calls, scan(builds.at("more")).calls), ::testing::IsEmpty());
+  }
+}
+
+}  // namespace
+}  // namespace sysnare::live
