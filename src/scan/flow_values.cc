@@ -20,6 +20,9 @@ constexpr std::uint32_t kSyscallWrites = 0x0803;
 /// Words of the stack that are followed at once.
 constexpr std::size_t kMaxWords = 96;
 /// Visits of one block after which what still changes is given up.
+/// Bytes at the stack pointer that a callee of Go's may have put results into: more arguments and results
+/// than nine go there (src/cmd/compile/abi-internal.md), and those of assembly, 14 words at most.
+constexpr std::int32_t kGoResults = 128;
 constexpr unsigned kMaxVisits = 8;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;
@@ -282,11 +285,14 @@ void FunctionFlow::call(const Insn& insn, FlowState& state) {
   for (unsigned reg = 0; reg < kX86Registers; ++reg) {
     if ((lost >> reg) & 1) state.regs[reg] = FlowValue::any();
   }
-  if (go_) {
-    state.stack.clear();
-  } else {
-    std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
-  }
+  std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+  if (!go_) return;
+  // Results come back on the stack too, where the arguments were passed.
+  const FlowValue& rsp = state.regs[kRsp];
+  if (!rsp.is(Kind::kStack)) return state.stack.clear();
+  std::erase_if(state.stack, [&](const StackWord& word) {
+    return word.offset < rsp.offset + kGoResults && word.offset < 0;
+  });
 }
 
 void FunctionFlow::step(const Insn& insn, FlowState& state) {

@@ -216,7 +216,7 @@ bool is_asked_for(const std::vector<LoadedObject>& objects, const LoadedObject& 
     return true;
   }
   if (object.why.starts_with("a name service")) return name.starts_with("_nss_");
-  if (object.why.starts_with("a converter")) return name.starts_with("gconv");
+  if (object.why.starts_with("a character set converter")) return name.starts_with("gconv");
   return true;
 }
 
