@@ -12,9 +12,9 @@ _start:
         xor     %ecx, %ecx              /* getgid: clang's way to small numbers */
         lea     104(%rcx), %eax
         syscall
-        mov     $107, %edx              /* geteuid, kept over a call */
+        mov     $107, %ebp              /* geteuid, kept over a call */
         call    nothing
-        mov     %edx, %eax
+        mov     %ebp, %eax
         syscall
         mov     $100, %eax              /* getegid, by arithmetic */
         add     $8, %eax
@@ -23,9 +23,6 @@ _start:
         mov     $110, %eax
         mov     $111, %ecx
         cmovne  %ecx, %eax
-        syscall
-        movb    $186, %al               /* gettid: a part of what is known to be small */
-        movzbl  %al, %eax
         syscall
         mov     $231, %eax
         syscall
