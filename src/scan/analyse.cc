@@ -48,6 +48,7 @@ constexpr int kMaxRounds = 8;
 constexpr std::uint64_t kReach = 64;
 /// The smallest object that is used through a pointer: a lock of stdio.
 constexpr std::uint64_t kLeast = 16;
+constexpr std::uint64_t kWordBytes = 8;
 
 /// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
 constexpr std::array<std::string_view, 22> kTelling = {
@@ -267,6 +268,12 @@ class Analyser {
     return target.kind == Target::Kind::kFunction && target.taken;
   }
 
+  /// Whether what the call passes can matter.
+  bool is_heard(const CallFact& call) const {
+    if (call.target.kind == Target::Kind::kImport) return is_telling(import_name(call.target));
+    return call.target.index != kNone && asking_[call.target.index] != 0;
+  }
+
   /// Whether what is found in the function depends on what its callers pass.
   bool asks(const FunctionFacts& facts) const {
     for (const SiteFact& site : facts.sites) {
@@ -276,10 +283,7 @@ class Analyser {
       }
     }
     for (const CallFact& call : facts.calls) {
-      const bool heard = call.target.kind == Target::Kind::kImport
-                             ? is_telling(import_name(call.target))
-                             : call.target.index != kNone && asking_[call.target.index] != 0;
-      if (!heard) continue;
+      if (!is_heard(call)) continue;
       for (const PassedFact& fact : call.passed) {
         if (depends_on_caller(fact.values)) return true;
       }
@@ -315,6 +319,10 @@ class Analyser {
         want_cells(site.nr);
         for (const std::vector<Value>& arg : site.args) want_cells(arg);
       }
+      for (const CallFact& call : facts.calls) {
+        if (!is_heard(call)) continue;
+        for (const PassedFact& fact : call.passed) want_cells(fact.values);
+      }
     }
     std::vector<std::uint64_t> pointers;
     for (const FunctionFacts& facts : facts_) {
@@ -338,7 +346,9 @@ class Analyser {
       const auto above = std::upper_bound(pointers.begin(), pointers.end(), cell);
       if (above == pointers.begin()) return false;
       const std::uint64_t pointer = *std::prev(above);
-      if (cell - pointer >= kReach) return false;
+      // Go has no pointer that leads from one variable into another one.
+      if (cell - pointer >= (table_.is_go ? kWordBytes : kReach)) return false;
+      if (pointer < symbol_begin(cell)) return false;
       // What code names by its own address in between is another object, and so is what follows it.
       const auto between = std::lower_bound(named.begin(), named.end(), pointer + kLeast);
       return between == named.end() || *between >= cell;
@@ -351,6 +361,16 @@ class Analyser {
         table_.data.begin(), table_.data.end(), vaddr,
         [](const DataSymbol& symbol, std::uint64_t of) { return symbol.vaddr < of; });
     return at != table_.data.end() && at->vaddr == vaddr && at->size > 0 ? vaddr + at->size : 0;
+  }
+
+  /// Where the data symbol that covers `vaddr` begins; 0: there is none.
+  std::uint64_t symbol_begin(std::uint64_t vaddr) const {
+    const auto above = std::upper_bound(
+        table_.data.begin(), table_.data.end(), vaddr,
+        [](std::uint64_t of, const DataSymbol& symbol) { return of < symbol.vaddr; });
+    if (above == table_.data.begin()) return 0;
+    const DataSymbol& symbol = *std::prev(above);
+    return vaddr - symbol.vaddr < symbol.size ? symbol.vaddr : 0;
   }
 
   bool is_exported(std::uint64_t cell) const {

@@ -20,10 +20,10 @@ constexpr std::uint32_t kSyscallWrites = 0x0803;
 /// Words of the stack that are followed at once.
 constexpr std::size_t kMaxWords = 96;
 /// Visits of one block after which what still changes is given up.
-/// Bytes at the stack pointer that a callee of Go's may have put results into: more arguments and results
-/// than nine go there (src/cmd/compile/abi-internal.md), and those of assembly, 14 words at most.
-constexpr std::int32_t kGoResults = 128;
 constexpr unsigned kMaxVisits = 8;
+/// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves its
+/// results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
+constexpr std::int32_t kGoResults = 128;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;
 constexpr std::int32_t kReturnAddress = 8;
@@ -207,7 +207,7 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
       word.value =
           sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, false); });
     }
-    if (above || !word.value.is(Kind::kAny)) put(state, word);
+    if (above || go_ || !word.value.is(Kind::kAny)) put(state, word);
     return;
   }
   if (address.is(Kind::kAddress) || address.is(Kind::kCell)) return;
@@ -287,9 +287,13 @@ void FunctionFlow::call(const Insn& insn, FlowState& state) {
   }
   std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
   if (!go_) return;
-  // Results come back on the stack too, where the arguments were passed.
+  // Who is passed arguments on the stack leaves its results behind them.
   const FlowValue& rsp = state.regs[kRsp];
   if (!rsp.is(Kind::kStack)) return state.stack.clear();
+  const bool on_stack =
+      std::any_of(state.stack.begin(), state.stack.end(),
+                  [&](const StackWord& word) { return word.offset == rsp.offset; });
+  if (!on_stack) return;
   std::erase_if(state.stack, [&](const StackWord& word) {
     return word.offset < rsp.offset + kGoResults && word.offset < 0;
   });
