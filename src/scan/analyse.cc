@@ -38,8 +38,9 @@ namespace sysnare {
 namespace {
 
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
-/// Go's runtime repeats on every thread the call that syscall.runtime_doAllThreadsSyscall has made on its
-/// own, with arguments from a variable (Go 1.19, src/runtime/os_linux.go): no number is new there.
+/// Go's runtime repeats on every thread the call that syscall.runtime_doAllThreadsSyscall has made
+/// on its own, with arguments from a variable (Go 1.19, src/runtime/os_linux.go): no number is new
+/// there.
 constexpr std::string_view kGoRepeats = "runtime.runPerThreadSyscall";
 /// Rounds in which functions are followed again for places that were found late.
 constexpr int kMaxRounds = 8;
@@ -228,9 +229,9 @@ class Analyser {
     }
   }
 
-  /// Finds the functions whose numbers depend on what they are passed, and whose address is taken, but
-  /// never leaves the static data of this object (libcap keeps its two ways to call the kernel so). Then
-  /// the calls through pointers here are their callers, and their values matter.
+  /// Finds the functions whose numbers depend on what they are passed, and whose address is taken,
+  /// but never leaves the static data of this object (libcap keeps its two ways to call the kernel
+  /// so). Then the calls through pointers here are their callers, and their values matter.
   void find_held() {
     const std::size_t count = facts_.size();
     held_.assign(count, 0);
@@ -261,7 +262,8 @@ class Analyser {
                        });
   }
 
-  /// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.
+  /// Of the dynamic linker it matters which functions it passes to others of its own:
+  /// scan/phases.h.
   bool is_linker() const { return dynamic_.soname.starts_with("ld-"); }
 
   static bool is_taken_function(const Target& target) {

@@ -89,7 +89,8 @@ class FunctionFlow {
   /// The value of a word of the stack; kAny where it is not known.
   [[nodiscard]] static FlowValue stack_word(const FlowState& state, std::int32_t offset,
                                             unsigned width);
-  /// What the caller left at `offset` above the stack pointer at entry; kAny where it may be changed.
+  /// What the caller left at `offset` above the stack pointer at entry; kAny where it may be
+  /// changed.
   [[nodiscard]] FlowValue passed_word(const FlowState& state, std::int32_t offset) const;
 
  private:

@@ -21,8 +21,8 @@ constexpr std::uint32_t kSyscallWrites = 0x0803;
 constexpr std::size_t kMaxWords = 96;
 /// Visits of one block after which what still changes is given up.
 constexpr unsigned kMaxVisits = 8;
-/// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves its
-/// results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
+/// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves
+/// its results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
 constexpr std::int32_t kGoResults = 128;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;

@@ -178,8 +178,8 @@ class Observer {
 
   void give(const FlowValue& value) {
     for (const FlowValue& atom : flow_.sets().atoms(value)) {
-      const bool address = atom.is(Kind::kAddress) ||
-                           (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
+      const bool address =
+          atom.is(Kind::kAddress) || (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
       if (address && map_.is_code(atom.number)) facts_.given.push_back(atom.number);
     }
   }

@@ -43,9 +43,9 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<DataReference> data;     ///< sorted, none twice
-  /// Addresses of code that it hands to somebody: as an argument, as its result, or in memory that is
-  /// not static data of this object. Sorted; known only where values were followed.
+  std::vector<DataReference> data;  ///< sorted, none twice
+  /// Addresses of code that it hands to somebody: as an argument, as its result, or in memory that
+  /// is not static data of this object. Sorted; known only where values were followed.
   std::vector<std::uint64_t> given;
   std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
   bool returns = false;

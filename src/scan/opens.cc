@@ -13,8 +13,13 @@ namespace {
 /// "libgcc_s.so.1": no pattern for printf, no message.
 bool is_library_name(std::string_view text) {
   const std::string_view name = file_name(text);
-  return name.starts_with("lib") && name.find(".so") != std::string_view::npos &&
-         text.find_first_of("% :\n") == std::string_view::npos;
+  const std::size_t mark = name.find(".so");
+  if (!name.starts_with("lib") || mark == std::string_view::npos) return false;
+  // Behind it nothing, or a version: "libc.so." is what a name begins with.
+  const std::string_view behind = name.substr(mark + 3);
+  const bool whole = behind.empty() || (behind.size() > 1 && behind[0] == '.' && behind[1] >= '0' &&
+                                        behind[1] <= '9');
+  return whole && text.find_first_of("% :\n") == std::string_view::npos;
 }
 
 /// Every name that an object is known by.

@@ -200,9 +200,10 @@ void add_targets(LinkGraph& graph, std::uint32_t object, std::span<const Target>
   }
 }
 
-/// Whether `name` of an opened object is asked for by name. glibc asks a name service for _nss_SERVICE_CALL
-/// (nss/nss_module.c) and a converter for gconv, gconv_init and gconv_end (iconv/gconv_dl.c); what an
-/// opened object needs is reached through its imports, and by dlsym with a constant name.
+/// Whether `name` of an opened object is asked for by name. glibc asks a name service for
+/// _nss_SERVICE_CALL (nss/nss_module.c) and a converter for gconv, gconv_init and gconv_end
+/// (iconv/gconv_dl.c); what an opened object needs is reached through its imports, and by dlsym
+/// with a constant name.
 bool is_asked_for(const std::vector<LoadedObject>& objects, const LoadedObject& object,
                   std::string_view name) {
   constexpr std::string_view kNeeds = " needs it";
@@ -226,7 +227,8 @@ void add_exports(const LinkGraph& graph, std::uint32_t object, const std::string
   for (std::uint32_t i = 0; i < count; ++i) {
     const Summary& summary = graph.objects()[object].summary;
     if (!is_asked_for(graph.objects(), graph.objects()[object],
-                      summary.at(summary.exports[i].name))) continue;
+                      summary.at(summary.exports[i].name)))
+      continue;
     const std::uint32_t node = graph.node_of({object, i});
     if (node != kNone) roots.push_back({node, object, what, phases});
   }
@@ -259,8 +261,8 @@ std::vector<Root> find_roots(LinkGraph& graph) {
     add_targets(graph, i, objects[i].summary.fini, "(fini)", kMain, roots);
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    add_targets(graph, i, objects[i].summary.always, kAlways,
-                is_opened(i) ? kMain : kLoad | kMain, roots);
+    add_targets(graph, i, objects[i].summary.always, kAlways, is_opened(i) ? kMain : kLoad | kMain,
+                roots);
   }
   // All functions of a Go program are kept; that calls none of them.
   for (Root& root : roots) root.called = root.what != kAlways;

@@ -18,7 +18,8 @@ struct Root {
   std::uint32_t object = 0;
   std::string what;         ///< "(entry)", "(init)"
   std::uint8_t phases = 0;  ///< of ScanPhase: in which it begins
-  /// Somebody outside of all objects calls it. Else it is only kept as live, and its callers are known.
+  /// Somebody outside of all objects calls it. Else it is only kept as live, and its callers are
+  /// known.
   bool called = true;
 };
 

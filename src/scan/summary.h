@@ -86,7 +86,7 @@ struct CallSite {
   /// kFunction or kImport (also through PLT and GOT). A call through a pointer is a kFunction whose
   /// index is kNone; these stand here only where the object has functions that are `held`.
   Target target;
-  Slice passed;             ///< into Summary::passed
+  Slice passed;  ///< into Summary::passed
 };
 
 struct SyscallSite {

@@ -79,8 +79,7 @@ class Check {
            slice(f.calls, s_.calls) && slice(f.sites, s_.sites) && slice(f.strings, s_.strings);
   }
   [[nodiscard]] bool call(const CallSite& call) const {
-    const bool pointer =
-        call.target.kind == Target::Kind::kFunction && call.target.index == kNone;
+    const bool pointer = call.target.kind == Target::Kind::kFunction && call.target.index == kNone;
     return (pointer || target(call.target)) && call.target.kind != Target::Kind::kChunk &&
            slice(call.passed, s_.passed);
   }
