@@ -280,6 +280,8 @@ struct EbpfPrograms::State {
     if (scope == SYSNARE_SCOPE_HOST) {
       bpf_map__set_max_entries(maps.events, SYSNARE_HOST_RING_BYTES);
       bpf_map__set_max_entries(maps.totals, SYSNARE_HOST_TOTALS);
+      bpf_map__set_max_entries(maps.arg_sets, SYSNARE_HOST_ARG_SETS);
+      bpf_map__set_max_entries(maps.args, SYSNARE_HOST_ARGS);
     } else {
       bpf_map__set_max_entries(maps.cgroups_told, kUnusedMapEntries);
     }

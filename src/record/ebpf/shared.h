@@ -55,6 +55,10 @@
 /// With `--host`, where hundreds of executables and cgroups are told at once, and have their calls.
 #define SYSNARE_HOST_RING_BYTES (8 * 1024 * 1024)
 #define SYSNARE_HOST_TOTALS 131072
+/// In an hour of a busy host, with 970 executables, 112,169 arguments found no room in the maps of
+/// others.
+#define SYSNARE_HOST_ARG_SETS 32768
+#define SYSNARE_HOST_ARGS 262144
 /// Pairs of an executable and an io_uring operation.
 #define SYSNARE_MAX_OPERATIONS 4096
 /// Cgroups to follow that one may name, and those that are told.
@@ -165,7 +169,7 @@ struct sysnare_task {
                           ///< and so does other code, whose process goes by its leader's
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
   __u8 in_main;           ///< as the leader of its process: that has come to main
-  __u8 maps_code;  ///< the call it is in, or was in last, may put code somewhere
+  __u8 maps_code;         ///< the call it is in, or was in last, may put code somewhere
   __u8 unused[6];
   __u64 unplaced;          ///< a call whose calling instruction could not be looked up yet; 0: none
   __u64 unplaced_address;  ///< of that call

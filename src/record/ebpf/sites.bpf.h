@@ -58,8 +58,7 @@ static __always_inline void tell_module(struct task_struct* task, struct file* f
   }
   if (depth == 0) {  // a memfd is the root of itself, and has a name all the same
     event->names[0][0] = 0;
-    bpf_probe_read_kernel_str(event->names[0], SYSNARE_MAX_NAME,
-                              BPF_CORE_READ(at, d_name.name));
+    bpf_probe_read_kernel_str(event->names[0], SYSNARE_MAX_NAME, BPF_CORE_READ(at, d_name.name));
   }
   event->depth = depth;
   bpf_ringbuf_submit(event, 0);

@@ -17,7 +17,8 @@ extern volatile int g_choice;
 void bare_main(int argc);
 
 /* argc is where the kernel puts it: on top of the stack. */
-#define START                                                    \
-  __asm__(".globl _start\n_start:\n\tmov (%rsp), %edi\n"         \
-          "\tand $-16, %rsp\n\tcall bare_main\n"                 \
-          "\tmov $231, %eax\n\txor %edi, %edi\n\tsyscall\n\thlt\n")
+#define START                                        \
+  __asm__(                                           \
+      ".globl _start\n_start:\n\tmov (%rsp), %edi\n" \
+      "\tand $-16, %rsp\n\tcall bare_main\n"         \
+      "\tmov $231, %eax\n\txor %edi, %edi\n\tsyscall\n\thlt\n")

@@ -1,4 +1,5 @@
-// A function that libc calls through a stream of ours: its address is taken, and nothing here calls it.
+// A function that libc calls through a stream of ours: its address is taken, and nothing here calls
+// it.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/syscall.h>

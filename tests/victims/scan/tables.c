@@ -1,4 +1,5 @@
-// Functions that are reached through data alone: constant and writable, a table of tables, a variable.
+// Functions that are reached through data alone: constant and writable, a table of tables, a
+// variable.
 #include <sys/syscall.h>
 #include <unistd.h>
 struct Row {
