@@ -1,0 +1,29 @@
+#pragma once
+// What the analysis of an object has found, before it is laid flat (scan/lay_flat.h).
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "scan/function_facts.h"
+#include "scan/object_map.h"
+
+namespace sysnare {
+
+struct Findings {
+  std::vector<FunctionFacts> functions;  ///< as in the object's FunctionTable
+  std::vector<std::uint8_t> asking;      ///< what is found there depends on what callers pass
+  std::vector<std::uint8_t> held;        ///< as Function has it
+  bool has_held = false;
+};
+
+/// Whether what a function of that name is passed says what is loaded, executed or called.
+bool is_telling(std::string_view name);
+/// Whether some of `values` come from the caller.
+bool depends_on_caller(const std::vector<Value>& values);
+/// Whether what the call passes can matter.
+bool is_heard(const ObjectMap& map, const Findings& findings, const CallFact& call);
+/// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.
+bool is_linker(const ObjectMap& map);
+
+}  // namespace sysnare

@@ -1,0 +1,388 @@
+#include "scan/lay_flat.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/file.h"
+#include "elf/identity.h"
+#include "scan/data_map.h"
+#include "scan/summary_builder.h"
+
+namespace sysnare {
+namespace {
+
+constexpr std::size_t kMaxText = 4096;  // PATH_MAX
+/// A pointer to an object is used for what lies this far behind it at most, as far as a word of
+/// static data that code names by its own address is concerned.
+constexpr std::uint64_t kReach = 64;
+/// The smallest object that is used through a pointer: a lock of stdio.
+constexpr std::uint64_t kLeast = 16;
+constexpr std::uint64_t kWordBytes = 8;
+
+/// Whether a text that code refers to may say what is loaded or executed.
+bool matters(std::string_view text) {
+  return !text.empty() &&
+         (text.front() == '/' || text.find(".so") != std::string_view::npos ||
+          text.starts_with("libnss_") || text.find("gconv") != std::string_view::npos);
+}
+
+/// The addresses of data that code takes.
+std::vector<std::uint64_t> taken_data(const Findings& findings) {
+  std::vector<std::uint64_t> taken;
+  for (const FunctionFacts& facts : findings.functions) {
+    for (const DataReference& reference : facts.data) {
+      if (reference.width == 0) taken.push_back(reference.vaddr);
+    }
+  }
+  return taken;
+}
+
+class Layer {
+ public:
+  Layer(const ObjectMap& map, Findings findings)
+      : image_(map.image()),
+        memory_(map.memory()),
+        dynamic_(map.dynamic()),
+        table_(map.table()),
+        map_(map),
+        findings_(std::move(findings)),
+        data_(map, taken_data(findings_)) {}
+
+  Result<Summary> run() {
+    collect_cells();
+    SummaryBuilder builder;
+    SummaryArrays& arrays = builder.arrays();
+    Summary head;
+    head.machine = image_.machine();
+    head.position_independent = dynamic_.position_independent;
+    head.is_go = table_.is_go;
+    head.symbolic = dynamic_.symbolic;
+    head.soname = builder.text(dynamic_.soname);
+    head.entry = image_.entry();
+    Result<ElfIdentity> identity = elf_identity(image_);
+    if (!identity) return propagate(identity);
+    head.interpreter = builder.text(identity->interpreter);
+    Result<std::string> key = module_key(*identity);
+    if (!key) return propagate(key);
+    head.module_key = builder.text(*key);
+    for (const std::string& name : dynamic_.needed) arrays.needed.push_back(builder.text(name));
+    for (const std::string& path : dynamic_.runpath) arrays.runpath.push_back(builder.text(path));
+    for (const std::string& path : dynamic_.rpath) arrays.rpath.push_back(builder.text(path));
+    for (std::uint32_t i = 0; i < table_.functions.size(); ++i) lay_function(i, builder);
+    for (std::uint64_t cell : cells_) {
+      // What it holds before anybody stores to it.
+      Value value;
+      value.kind = Value::Kind::kConstant;
+      value.number = memory_.word(cell, sizeof(std::uint64_t)).value_or(0);
+      arrays.cells.push_back({cell, kNone, builder.values({value}), 0});
+    }
+    std::stable_sort(arrays.cells.begin(), arrays.cells.end(),
+                     [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
+    for (const DataMap::DataChunk& chunk : data_.chunks()) {
+      if (chunk.number == kNone) continue;
+      arrays.chunks.push_back({chunk.vaddr, chunk.end, builder.text(chunk.name),
+                               lay_targets(chunk.targets, builder), 0});
+    }
+    lay_exports(builder);
+    lay_roots(builder);
+    return builder.finish(std::move(head));
+  }
+
+ private:
+  std::string_view import_name(const Target& target) const {
+    return dynamic_.symbols[target.index].name;
+  }
+
+  void want_cells(const std::vector<Value>& values) {
+    for (const Value& value : values) {
+      if (value.kind == Value::Kind::kCell) cells_.insert(value.number);
+      if (value.kind == Value::Kind::kCellPointee) cells_.insert(value.number >> 16);
+    }
+  }
+
+  /// The words of static data that somebody asks for, without those that others may write to.
+  void collect_cells() {
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const SiteFact& site : facts.sites) {
+        want_cells(site.nr);
+        for (const std::vector<Value>& arg : site.args) want_cells(arg);
+      }
+      for (const CallFact& call : facts.calls) {
+        if (!is_heard(map_, findings_, call)) continue;
+        for (const PassedFact& fact : call.passed) want_cells(fact.values);
+      }
+    }
+    std::vector<std::uint64_t> pointers;
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const DataReference& reference : facts.data) {
+        if (reference.width == 0) pointers.push_back(reference.vaddr);
+      }
+    }
+    for (const Relocation& relocation : dynamic_.relocations) {
+      if (relocation.kind == Relocation::Kind::kRelative) pointers.push_back(relocation.value);
+    }
+    // Of what has a size it is known how far its pointer reaches.
+    std::erase_if(pointers, [&](std::uint64_t pointer) { return symbol_end(pointer) != 0; });
+    std::sort(pointers.begin(), pointers.end());
+    std::vector<std::uint64_t> named;
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const DataReference& reference : facts.data) named.push_back(reference.vaddr);
+    }
+    std::sort(named.begin(), named.end());
+    std::erase_if(cells_, [&](std::uint64_t cell) {
+      if (is_exported(cell)) return true;
+      const auto above = std::upper_bound(pointers.begin(), pointers.end(), cell);
+      if (above == pointers.begin()) return false;
+      const std::uint64_t pointer = *std::prev(above);
+      // Go has no pointer that leads from one variable into another one.
+      if (cell - pointer >= (table_.is_go ? kWordBytes : kReach)) return false;
+      if (pointer < symbol_begin(cell)) return false;
+      // What code names by its own address in between is another object, and so is what follows it.
+      const auto between = std::lower_bound(named.begin(), named.end(), pointer + kLeast);
+      return between == named.end() || *between >= cell;
+    });
+  }
+
+  /// Where the data symbol that begins at `vaddr` ends; 0: there is none.
+  std::uint64_t symbol_end(std::uint64_t vaddr) const {
+    const auto at = std::lower_bound(
+        table_.data.begin(), table_.data.end(), vaddr,
+        [](const DataSymbol& symbol, std::uint64_t of) { return symbol.vaddr < of; });
+    return at != table_.data.end() && at->vaddr == vaddr && at->size > 0 ? vaddr + at->size : 0;
+  }
+
+  /// Where the data symbol that covers `vaddr` begins; 0: there is none.
+  std::uint64_t symbol_begin(std::uint64_t vaddr) const {
+    const auto above = std::upper_bound(
+        table_.data.begin(), table_.data.end(), vaddr,
+        [](std::uint64_t of, const DataSymbol& symbol) { return of < symbol.vaddr; });
+    if (above == table_.data.begin()) return 0;
+    const DataSymbol& symbol = *std::prev(above);
+    return vaddr - symbol.vaddr < symbol.size ? symbol.vaddr : 0;
+  }
+
+  bool is_exported(std::uint64_t cell) const {
+    return std::any_of(dynamic_.symbols.begin(), dynamic_.symbols.end(),
+                       [&](const DynamicSymbol& symbol) {
+                         return symbol.defined && symbol.type == STT_OBJECT &&
+                                cell >= symbol.vaddr && cell - symbol.vaddr < symbol.size;
+                       });
+  }
+
+  Target laid(Target target, SummaryBuilder& builder) {
+    if (target.kind == Target::Kind::kImport) {
+      target.index = builder.import(target.index, dynamic_.symbols[target.index]);
+    }
+    return target;
+  }
+
+  Slice lay_targets(const std::vector<Target>& targets, SummaryBuilder& builder) {
+    std::vector<Target>& all = builder.arrays().targets;
+    const Slice slice{static_cast<std::uint32_t>(all.size()),
+                      static_cast<std::uint32_t>(targets.size())};
+    for (const Target& target : targets) all.push_back(laid(target, builder));
+    return slice;
+  }
+
+  void lay_call(const CallFact& call, SummaryBuilder& builder) {
+    CallSite site;
+    site.vaddr = call.vaddr;
+    site.target = laid(call.target, builder);
+    const bool import = call.target.kind == Target::Kind::kImport;
+    const bool pointer = !import && call.target.index == kNone;
+    if (pointer && !findings_.has_held) return;
+    if (import || pointer || is_linker(map_) || findings_.asking[call.target.index]) {
+      std::vector<PassedFact> passed = call.passed;
+      if (import && !is_telling(import_name(call.target))) {
+        std::erase_if(passed, [](const PassedFact& fact) {
+          return fact.values.empty() || depends_on_caller(fact.values);
+        });
+      }
+      for (PassedFact& fact : passed) name_addresses(fact.values);
+      site.passed = builder.passed(passed);
+    }
+    builder.arrays().calls.push_back(site);
+  }
+
+  /// A number that can be an address of a program loaded where it is linked is one, to who reads
+  /// texts.
+  void name_addresses(std::vector<Value>& values) const {
+    for (Value& value : values) {
+      if (value.kind == Value::Kind::kConstant && map_.may_be_address(value.number)) {
+        value.kind = Value::Kind::kAddress;
+      }
+    }
+  }
+
+  void lay_strings(const FunctionFacts& facts, Function& function, SummaryBuilder& builder) {
+    std::vector<StringRef>& all = builder.arrays().strings;
+    function.strings.begin = static_cast<std::uint32_t>(all.size());
+    std::set<std::uint64_t> telling;
+    for (const CallFact& call : facts.calls) {
+      if (call.target.kind != Target::Kind::kImport || !is_telling(import_name(call.target))) {
+        continue;
+      }
+      for (const PassedFact& fact : call.passed) {
+        for (const Value& value : fact.values) telling.insert(value.number);
+      }
+    }
+    for (const auto& [vaddr, width] : facts.data) {
+      const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
+      if (segment == nullptr || segment->writable) continue;
+      const std::optional<std::string_view> text = memory_.text(vaddr, kMaxText);
+      if (!text || text->empty() || !(matters(*text) || telling.contains(vaddr))) continue;
+      all.push_back({vaddr, builder.text(*text), 0});
+    }
+    function.strings.count = static_cast<std::uint32_t>(all.size()) - function.strings.begin;
+  }
+
+  void lay_sites(const FunctionFacts& facts, SummaryBuilder& builder) {
+    for (const SiteFact& fact : facts.sites) {
+      SyscallSite site;
+      site.vaddr = fact.vaddr;
+      site.offset = image_.offset_of_vaddr(fact.vaddr).value_or(fact.vaddr);
+      site.abi = fact.abi;
+      site.nr = builder.values(known_cells(fact.nr));
+      for (std::size_t i = 0; i < std::size(fact.args); ++i) {
+        site.args[i] = builder.values(fact.args[i]);
+      }
+      builder.arrays().sites.push_back(site);
+    }
+  }
+
+  /// With kAny for the words of data that others may write to.
+  std::vector<Value> known_cells(std::vector<Value> values) const {
+    for (Value& value : values) {
+      const bool cell = value.kind == Value::Kind::kCell;
+      if (!cell && value.kind != Value::Kind::kCellPointee) continue;
+      if (!cells_.contains(cell ? value.number : value.number >> 16)) value = {};
+    }
+    return values;
+  }
+
+  void lay_function(std::uint32_t index, SummaryBuilder& builder) {
+    const FunctionRange& range = table_.functions[index];
+    FunctionFacts& facts = findings_.functions[index];
+    SummaryArrays& arrays = builder.arrays();
+    Function function;
+    function.start = range.start;
+    function.end = range.end;
+    function.name = builder.text(range.name);
+    if (range.personality != 0) {
+      if (const std::optional<Target> target = map_.taken_code(range.personality)) {
+        facts.targets.push_back(*target);
+      } else {
+        facts.data.push_back({range.personality, sizeof(std::uint64_t)});
+      }
+    }
+    for (std::uint64_t pad : range.landing_pads) {
+      const std::uint32_t other = map_.function_at(pad);
+      if (other != kNone && other != index) {
+        facts.targets.push_back({Target::Kind::kFunction, false, 0, other});
+      }
+    }
+    for (const DataReference& reference : facts.data) {
+      data_.add_targets(reference, facts.targets);
+    }
+    function.targets = lay_targets(facts.targets, builder);
+    function.calls.begin = static_cast<std::uint32_t>(arrays.calls.size());
+    for (const CallFact& call : facts.calls) lay_call(call, builder);
+    function.calls.count = static_cast<std::uint32_t>(arrays.calls.size()) - function.calls.begin;
+    function.sites.begin = static_cast<std::uint32_t>(arrays.sites.size());
+    lay_sites(facts, builder);
+    function.sites.count = static_cast<std::uint32_t>(arrays.sites.size()) - function.sites.begin;
+    lay_strings(facts, function, builder);
+    function.no_return = !facts.returns;
+    function.calls_indirect = facts.calls_indirect;
+    function.held = findings_.held[index];
+    for (const CellFact& cell : facts.cells) {
+      if (!cells_.contains(cell.vaddr)) continue;
+      arrays.cells.push_back({cell.vaddr, index, builder.values(known_cells(cell.values)), 0});
+    }
+    arrays.functions.push_back(function);
+    facts = {};
+  }
+
+  void lay_exports(SummaryBuilder& builder) {
+    for (const DynamicSymbol& symbol : dynamic_.symbols) {
+      if (!symbol.defined || symbol.name.empty() || symbol.binding == STB_LOCAL) continue;
+      Export exported;
+      const std::uint32_t function = map_.function_at(symbol.vaddr);
+      if (map_.is_code(symbol.vaddr)) {
+        if (function == kNone) continue;
+        exported.target = {Target::Kind::kFunction, false, 0, function};
+      } else {
+        exported.target = {Target::Kind::kChunk, true, 0, data_.chunk_at(symbol.vaddr)};
+      }
+      exported.name = builder.text(symbol.name);
+      exported.version = builder.text(symbol.version);
+      exported.default_version = symbol.default_version;
+      exported.indirect = symbol.type == STT_GNU_IFUNC;
+      exported.weak = symbol.binding == STB_WEAK;
+      builder.arrays().exports.push_back(exported);
+    }
+    const std::vector<char>& text = builder.arrays().text;
+    std::sort(builder.arrays().exports.begin(), builder.arrays().exports.end(),
+              [&](const Export& a, const Export& b) {
+                return std::string_view(text.data() + a.name) <
+                       std::string_view(text.data() + b.name);
+              });
+  }
+
+  void lay_roots(SummaryBuilder& builder) {
+    SummaryArrays& arrays = builder.arrays();
+    const auto lay = [&](const std::vector<std::uint64_t>& from, std::vector<Target>& to) {
+      for (std::uint64_t vaddr : from) {
+        if (const std::optional<Target> target = map_.callee(vaddr)) {
+          to.push_back(laid(*target, builder));
+        }
+      }
+    };
+    lay(dynamic_.init, arrays.init);
+    lay(dynamic_.fini, arrays.fini);
+    for (const ElfImage::Segment& segment : image_.segments()) {
+      if (segment.type != PT_TLS) continue;
+      for (const DataMap::DataChunk& chunk : data_.chunks()) {
+        if (chunk.number != kNone && chunk.end > segment.vaddr &&
+            chunk.vaddr < segment.vaddr + segment.file_size) {
+          arrays.always.push_back({Target::Kind::kChunk, true, 0, chunk.number});
+        }
+      }
+    }
+    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets
+    // that no relocation shows.
+    for (std::uint32_t i = 0; table_.is_go && i < table_.functions.size(); ++i) {
+      arrays.always.push_back({Target::Kind::kFunction, false, 0, i});
+    }
+  }
+
+  /// As the recorder's: process/place.h.
+  Result<std::string> module_key(const ElfIdentity& identity) const {
+    if (!identity.build_id.empty()) return identity.build_id;
+    Result<std::string> bytes = image_.read(0, image_.size(), "the file", kMaxImageBytes);
+    if (!bytes) return propagate(bytes);
+    return "sha256:" + sha256_hex(*bytes);
+  }
+
+  const ElfImage& image_;
+  const ImageMemory& memory_;
+  const Dynamic& dynamic_;
+  const FunctionTable& table_;
+  const ObjectMap& map_;
+  Findings findings_;
+  DataMap data_;
+  /// Words of static data that somebody asks for and that others do not write to.
+  std::set<std::uint64_t> cells_;
+};
+
+}  // namespace
+
+Result<Summary> lay_flat(const ObjectMap& map, Findings findings) {
+  return Layer(map, std::move(findings)).run();
+}
+
+}  // namespace sysnare
