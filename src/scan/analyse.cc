@@ -39,9 +39,7 @@ class Analyser {
  public:
   Analyser(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
            const FunctionTable& table)
-      : image_(image),
-        memory_(memory),
-        dynamic_(dynamic),
+      : dynamic_(dynamic),
         table_(table),
         map_(image, memory, dynamic, table, decoder_),
         flow_(map_, decoder_) {}
@@ -233,8 +231,6 @@ class Analyser {
     return dynamic_.symbols[target.index].name;
   }
 
-  const ElfImage& image_;
-  const ImageMemory& memory_;
   const Dynamic& dynamic_;
   const FunctionTable& table_;
   X86Decoder decoder_;
