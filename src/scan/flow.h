@@ -27,6 +27,8 @@ namespace sysnare {
 inline constexpr std::size_t kMaxFlowBlocks = 20'000;
 /// Most entries of a switch's table where no comparison bounds it.
 inline constexpr std::size_t kMaxTableEntries = 4096;
+/// Most entries of all tables of one function: the largest switches have some thousand.
+inline constexpr std::size_t kMaxTableReads = 1u << 20;
 
 /// What the flow asks about the image around the function.
 class FlowContext {
@@ -82,6 +84,8 @@ class FunctionFlow {
   [[nodiscard]] AtomSets& sets() { return sets_; }
   /// Whether some path returns, or leaves by a jump.
   [[nodiscard]] bool returns() const { return returns_; }
+  /// Whether its tables had more entries than are read: it can go where nobody looked.
+  [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
   /// Places outside of the function that tables of its switches lead to.
   [[nodiscard]] std::span<const std::uint64_t> outside() const { return outside_; }
   /// The value of the address of a memory operand.
@@ -140,6 +144,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> outside_;
   std::unordered_set<std::uint64_t> tables_read_;
   bool returns_ = false;
+  std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
   bool given_away_changed_ = false;
 };

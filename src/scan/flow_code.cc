@@ -21,6 +21,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   start_ = request.start;
   end_ = request.end;
   returns_ = false;
+  table_reads_ = 0;
   given_away_ = INT32_MAX;
   outside_.clear();
   decode_all(request);
@@ -140,6 +141,7 @@ std::size_t FunctionFlow::table_bound(std::size_t jump) const {
 
 void FunctionFlow::read_table(std::uint64_t table, unsigned width, std::size_t bound) {
   for (std::size_t i = 0; i < kMaxTableEntries; ++i) {
+    if (++table_reads_ > kMaxTableReads) return;
     std::uint64_t word = 0;
     if (!context_.constant_word(table + i * width, width, word)) return;
     const std::uint64_t target =

@@ -106,7 +106,8 @@ class Observer {
   }
 
   FunctionFacts take() {
-    facts_.returns = flow_.returns();
+    facts_.returns = flow_.returns() || flow_.gave_up();
+    facts_.gave_up = flow_.gave_up();
     for (std::uint64_t place : flow_.outside()) note_outside(place);
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};

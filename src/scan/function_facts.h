@@ -49,6 +49,7 @@ struct FunctionFacts {
   std::vector<std::uint64_t> given;
   std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
   bool returns = false;
+  bool gave_up = false;  ///< FunctionFlow::gave_up()
   bool calls_indirect = false;
   bool through_register = false;  ///< it calls what a register holds
 };

@@ -296,6 +296,10 @@ class Layer {
     lay_sites(facts, builder);
     function.sites.count = static_cast<std::uint32_t>(arrays.sites.size()) - function.sites.begin;
     lay_strings(facts, function, builder);
+    if (facts.gave_up) {
+      arrays.troubles.push_back(
+          {range.start, builder.text("its tables of jumps are larger than what is read"), index});
+    }
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;
     function.held = findings_.held[index];
