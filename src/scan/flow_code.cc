@@ -19,11 +19,16 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   sets_.clear();
   go_ = request.go;
   start_ = request.start;
-  end_ = request.end;
+  // No further than there are bytes: what a segment has in memory alone is no code.
+  end_ = start_ + std::min<std::uint64_t>(request.end - start_, context_.code(start_).size());
   returns_ = false;
   table_reads_ = 0;
   given_away_ = INT32_MAX;
   outside_.clear();
+  if (end_ == start_) {
+    returns_ = true;
+    return;
+  }
   decode_all(request);
   cut_blocks();
   if (!request.values) {

@@ -238,5 +238,21 @@ TEST(FunctionFlow, KnowsNothingWhereItIsEnteredFromElsewhere) {
   EXPECT_EQ(sites, 1u);
 }
 
+TEST(FunctionFlow, GoesNoFurtherThanThereAreBytes) {
+  const OneFunction function("b8270000000f05", "");
+  const X86Decoder decoder;
+  FunctionFlow flow(function, decoder);
+  unsigned sites = 0;
+  const auto count = [&](const Insn& insn, const FlowState&) {
+    sites += insn.op == InsnOp::kSyscall;
+  };
+  // As an executable segment of a few bytes that takes 4 TB of memory says.
+  flow.run({kText, kText + (1ull << 42), {}, false}, count);
+  EXPECT_EQ(sites, 1u);
+  flow.run({kData, kData + (1ull << 42), {}, false}, count);
+  EXPECT_EQ(sites, 1u);
+  EXPECT_TRUE(flow.returns());
+}
+
 }  // namespace
 }  // namespace sysnare
