@@ -100,7 +100,7 @@ InsnOp control_op(const ZydisDecodedInstruction& decoded) {
     case ZYDIS_MNEMONIC_LEAVE:
       return InsnOp::kLeave;
     case ZYDIS_MNEMONIC_XABORT:
-    case ZYDIS_MNEMONIC_XBEGIN:
+    case ZYDIS_MNEMONIC_XEND:  // a branch by its category, with no operand
       return InsnOp::kOther;
     default:
       break;
@@ -242,6 +242,7 @@ Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr
       insn.op == InsnOp::kReturn || insn.op == InsnOp::kLeave) {
     return insn;
   }
+  operands[0].type = operands[1].type = ZYDIS_OPERAND_TYPE_UNUSED;
   if (ZYAN_FAILED(ZydisDecoderDecodeOperands(&state_->decoder, &context, &decoded, operands,
                                              decoded.operand_count))) {
     insn.writes = ~0u;
@@ -252,6 +253,7 @@ Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr
     if (operands[0].imm.value.u == kLinuxI386) insn.op = InsnOp::kSyscallI386;
     return insn;
   }
+  if (decoded.operand_count == 0) insn.op = InsnOp::kOther;
   switch (insn.op) {
     case InsnOp::kCall:
     case InsnOp::kJump:
