@@ -19,9 +19,9 @@ nobody=65534
 status=0
 began=$SECONDS
 
-# Suites that start engines and other programs or scan hundreds, oracles, and the demo that repeats every verb: with the
+# Suites that start engines and other programs, oracles, and the demo that repeats every verb: with the
 # sanitizers they would only cost minutes more.
-not_sanitized='^live\.(container|demo|export|hook|proof|real_programs|record_container|runtime_filters|scan_traps)|^(layers|docs|report|oracle)'
+not_sanitized='^live\.(container|demo|export|hook|proof|real_programs|record_container|runtime_filters)|^(layers|docs|report|oracle)'
 
 # Leaks are looked for at every exit of sysnare itself. LeakSanitizer stops the threads of its own
 # process by ptrace, which works as long as nobody traces sysnare: no test does. Victims are no part
