@@ -273,11 +273,11 @@ struct EbpfPrograms::State {
     skeleton->bss->walk_finds_runtime = its_scope.walk_finds_runtime;
     const auto& maps = skeleton->maps;
     if (!options.sites) {
-      for (bpf_map* map : {maps.places, maps.sites, maps.modules}) {
+      for (bpf_map* map : {maps.places, maps.sites, maps.modules})
         bpf_map__set_max_entries(map, kUnusedMapEntries);
-      }
     }
     if (scope == SYSNARE_SCOPE_HOST) {
+      for (sysnare_head& head : skeleton->bss->heads) head.others = 1;
       bpf_map__set_max_entries(maps.events, SYSNARE_HOST_RING_BYTES);
       bpf_map__set_max_entries(maps.totals, SYSNARE_HOST_TOTALS);
       bpf_map__set_max_entries(maps.arg_sets, SYSNARE_HOST_ARG_SETS);
@@ -286,13 +286,8 @@ struct EbpfPrograms::State {
       bpf_map__set_max_entries(maps.cgroups_told, kUnusedMapEntries);
     }
     if (scope != SYSNARE_SCOPE_TREE) bpf_map__set_max_entries(maps.slots, 1);
-    if (scope == SYSNARE_SCOPE_HOST) {
-      for (sysnare_head& head : skeleton->bss->heads) head.others = 1;
-    }
-    if (scope == SYSNARE_SCOPE_TREE) {
-      bpf_program__set_autoload(skeleton->progs.on_cgroup_change, false);
-      bpf_program__set_autoload(skeleton->progs.look_at_all, false);
-    }
+    bpf_program__set_autoload(skeleton->progs.on_cgroup_change, scope != SYSNARE_SCOPE_TREE);
+    bpf_program__set_autoload(skeleton->progs.look_at_all, scope != SYSNARE_SCOPE_TREE);
     bpf_program__set_autoload(skeleton->progs.on_new_cgroup, scope == SYSNARE_SCOPE_CGROUPS);
   }
 
