@@ -100,7 +100,7 @@ class Bundle:
 
     def clear(self):
         for parent, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
-            if f"/{self.group}" in parent:
+            if f"/{self.group}/" in parent + "/":
                 try:
                     os.rmdir(parent)
                 except OSError:

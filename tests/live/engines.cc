@@ -122,7 +122,8 @@ class Guard {
         kill "$pid"
         for i in $(seq 300); do [ -e "/proc/$pid" ] || break; sleep 0.1; done
       fi
-      find /sys/fs/cgroup -depth -type d -path "*/$2*" -exec rmdir {} + 2>/dev/null
+      find /sys/fs/cgroup -depth -type d \( -path "*/$2" -o -path "*/$2/*" \) -exec rmdir {} + \
+        2>/dev/null
       case $1 in /tmp/sysnare-*) rm -rf --one-file-system "$1";; esac)";
 
   struct Fd {

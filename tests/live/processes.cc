@@ -60,4 +60,11 @@ std::uint64_t context_switches(int pid) {
   return sum;
 }
 
+std::uint64_t ran_ns(int pid) {
+  // The first field, Documentation/scheduler/sched-stats.rst of Linux 6.1.
+  std::uint64_t ns = 0;
+  std::istringstream(slurp("/proc/" + std::to_string(pid) + "/schedstat")) >> ns;
+  return ns;
+}
+
 }  // namespace sysnare::live

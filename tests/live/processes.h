@@ -18,5 +18,7 @@ bool all_threads_traced(int pid);
 char state_of(int pid);
 /// Voluntary context switches of all threads of `pid` so far.
 std::uint64_t context_switches(int pid);
+/// Nanoseconds that the main thread of `pid` spent on a processor so far.
+std::uint64_t ran_ns(int pid);
 
 }  // namespace sysnare::live

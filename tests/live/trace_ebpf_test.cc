@@ -35,6 +35,9 @@ TEST(TraceByEbpf, AttachesWithoutATracer) {
   Terminal terminal({sysnare_path(), "trace", "--recorder", "ebpf", "-p", pid});
   ASSERT_TRUE(terminal.wait_for("attached to process " + pid)) << terminal.seen();
   EXPECT_FALSE(is_traced(process.pid()));
+  // On a busy machine it may not have run since: it has to, to be seen at work.
+  const std::uint64_t so_far = ran_ns(process.pid());
+  EXPECT_TRUE(eventually([&] { return ran_ns(process.pid()) > so_far + 20'000'000; }));
   terminal.type("\x03");
   ASSERT_TRUE(terminal.wait_for(" observed, 0 lost")) << terminal.seen();
   EXPECT_THAT(terminal.seen(), HasSubstr("chdir"));
