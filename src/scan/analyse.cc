@@ -25,6 +25,7 @@
 #include "scan/function_facts.h"
 #include "scan/lay_flat.h"
 #include "scan/object_map.h"
+#include "scan/x86_decoder.h"
 
 namespace sysnare {
 namespace {
@@ -38,11 +39,11 @@ constexpr int kMaxRounds = 8;
 class Analyser {
  public:
   Analyser(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
-           const FunctionTable& table)
+           const FunctionTable& table, const Decoder& decoder)
       : dynamic_(dynamic),
         table_(table),
-        map_(image, memory, dynamic, table, decoder_),
-        flow_(map_, decoder_) {}
+        map_(image, memory, dynamic, table, decoder),
+        flow_(map_, decoder) {}
 
   Result<Summary> run() {
     follow_all();
@@ -233,7 +234,6 @@ class Analyser {
 
   const Dynamic& dynamic_;
   const FunctionTable& table_;
-  X86Decoder decoder_;
   ObjectMap map_;
   FunctionFlow flow_;
   Findings findings_;
@@ -258,7 +258,7 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug) {
   if (!dynamic) return propagate(dynamic);
   Result<FunctionTable> table = find_functions(image, *memory, *dynamic, debug);
   if (!table) return propagate(table);
-  return Analyser(image, *memory, *dynamic, *table).run();
+  return Analyser(image, *memory, *dynamic, *table, X86Decoder()).run();
 }
 
 }  // namespace sysnare

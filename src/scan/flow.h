@@ -5,10 +5,10 @@
 // into blocks; then values flow forward over the blocks until nothing changes (a forward abstract
 // interpretation: constants, addresses, what the caller passed, words of the own stack).
 //
-// What it takes for granted, as compilers and the psABI promise: a callee keeps rbx, rbp, rsp and
-// r12 to r15 (Go: rsp alone); it changes words of our stack only above an address that was given
-// away; what lies above the return address is the caller's to pass. Code that breaks this can fool
-// it.
+// What it takes for granted, as compilers and the psABI promise: a callee keeps the registers that
+// are not Machine::caller_saved (Go: the stack pointer alone); it changes words of our stack only
+// above an address that was given away; what lies above the return address is the caller's to pass.
+// Code that breaks this can fool it.
 
 #include <cstdint>
 #include <functional>
@@ -67,7 +67,7 @@ using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
 
 class FunctionFlow {
  public:
-  FunctionFlow(const FlowContext& context, const X86Decoder& decoder);
+  FunctionFlow(const FlowContext& context, const Decoder& decoder);
 
   struct Request {
     std::uint64_t start = 0;
@@ -128,7 +128,8 @@ class FunctionFlow {
   [[nodiscard]] std::uint32_t insn_at(std::uint64_t vaddr) const;
 
   const FlowContext& context_;
-  const X86Decoder& decoder_;
+  const Decoder& decoder_;
+  const Machine& machine_;
   AtomSets sets_;
   bool go_ = false;
   std::uint64_t start_ = 0;

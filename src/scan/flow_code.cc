@@ -12,8 +12,8 @@ constexpr std::size_t kBoundWindow = 32;
 
 }  // namespace
 
-FunctionFlow::FunctionFlow(const FlowContext& context, const X86Decoder& decoder)
-    : context_(context), decoder_(decoder) {}
+FunctionFlow::FunctionFlow(const FlowContext& context, const Decoder& decoder)
+    : context_(context), decoder_(decoder), machine_(decoder.machine()) {}
 
 void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   sets_.clear();

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "scan/x86_decoder.h"
+
 namespace sysnare {
 namespace {
 

@@ -10,13 +10,6 @@ namespace {
 
 using Kind = FlowValue::Kind;
 
-constexpr int kRsp = 4;
-constexpr int kRbp = 5;
-constexpr unsigned kX86Registers = 16;
-/// rax, rcx, rdx, rsi, rdi, r8 to r11: x86-64 psABI 1.0, 3.2.1.
-constexpr std::uint32_t kCallerSaved = 0x0fc7;
-/// rax, rcx, r11: what the instruction syscall changes.
-constexpr std::uint32_t kSyscallWrites = 0x0803;
 /// Words of the stack that are followed at once.
 constexpr std::size_t kMaxWords = 96;
 /// Visits of one block after which what still changes is given up.
@@ -26,7 +19,6 @@ constexpr unsigned kMaxVisits = 8;
 constexpr std::int32_t kGoResults = 128;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;
-constexpr std::int32_t kReturnAddress = 8;
 constexpr unsigned kWord = 8;
 
 std::uint64_t cut(std::uint64_t number, unsigned width) {
@@ -148,7 +140,7 @@ FlowValue FunctionFlow::passed_word(const FlowState& state, std::int32_t offset)
         return word.offset < offset + static_cast<std::int32_t>(kWord) &&
                offset < word.offset + word.width;
       });
-  if (offset < kReturnAddress || offset >= given_away_ || written) return FlowValue::any();
+  if (offset < machine_.pushed || offset >= given_away_ || written) return FlowValue::any();
   FlowValue passed;
   passed.kind = Kind::kPassedStack;
   passed.offset = offset;
@@ -186,7 +178,7 @@ FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
       return sets_.map(
           word, [&](const FlowValue& atom) { return narrow(atom, width, insn.sign_extends); });
     }
-    if (at.offset < kReturnAddress) return FlowValue::any();
+    if (at.offset < machine_.pushed) return FlowValue::any();
     return narrow(passed_word(state, at.offset), width, insn.sign_extends);
   });
 }
@@ -197,9 +189,9 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
   if (address.is(Kind::kStack)) {
     forget(state, address.offset, static_cast<std::int32_t>(width));
     // Above the return address, not to know a word is not the same as never having written it.
-    const bool above = address.offset + static_cast<std::int32_t>(width) > kReturnAddress;
+    const bool above = address.offset + static_cast<std::int32_t>(width) > machine_.pushed;
     if (state.stack.size() >= kMaxWords || width > kWord) {
-      if (above) give_away(FlowValue::stack(kReturnAddress));
+      if (above) give_away(FlowValue::stack(machine_.pushed));
       return;
     }
     StackWord word{address.offset, static_cast<std::int32_t>(width), FlowValue::any()};
@@ -214,7 +206,7 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
   for (const FlowValue& atom : sets_.atoms(address)) {
     if (atom.is(Kind::kStack)) {
       forget(state, atom.offset, static_cast<std::int32_t>(width));
-      if (atom.offset >= kReturnAddress) give_away(atom);
+      if (atom.offset >= machine_.pushed) give_away(atom);
     }
   }
   // Somebody else's pointer may lead to what was given away.
@@ -222,9 +214,9 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
 }
 
 FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const FlowValue& b) {
-  if (insn.op == InsnOp::kXor && !insn.has_imm && insn.src == insn.dst)
+  if (insn.op == InsnOp::kXor && !insn.has_imm && insn.src == insn.left)
     return FlowValue::constant(0);
-  if (insn.op == InsnOp::kSub && !insn.has_imm && insn.src == insn.dst)
+  if (insn.op == InsnOp::kSub && !insn.has_imm && insn.src == insn.left)
     return FlowValue::constant(0);
   const std::optional<std::uint64_t> number = single_constant(b);
   if (!number) {
@@ -247,9 +239,9 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
         return plus(atom, 0 - *number);
       case InsnOp::kAnd:
         if (atom.is(Kind::kStack)) {
-          // Aligned down. The stack pointer is 8 below a multiple of 16 at entry (psABI 3.2.2).
+          // Aligned down. Before the call the stack pointer is a multiple of 16 (psABI 3.2.2).
           const auto mask = static_cast<std::int32_t>(*number);
-          atom.offset = ((atom.offset - 8) & mask) + 8;
+          atom.offset = ((atom.offset - machine_.pushed) & mask) + machine_.pushed;
           return atom;
         }
         break;
@@ -278,21 +270,21 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
 
 void FunctionFlow::call(const Insn& insn, FlowState& state) {
   (void)insn;
-  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
-    if ((kCallerSaved >> reg) & 1) give_away(state.regs[reg]);
+  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+    if ((machine_.caller_saved >> reg) & 1) give_away(state.regs[reg]);
   }
-  const std::uint32_t lost = go_ ? 0xffffu & ~(1u << kRsp) : kCallerSaved;
-  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+  const std::uint32_t lost = go_ ? ~(1u << machine_.stack_pointer) : machine_.caller_saved;
+  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if ((lost >> reg) & 1) state.regs[reg] = FlowValue::any();
   }
   std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
   if (!go_) return;
   // Who is passed arguments on the stack leaves its results behind them.
-  const FlowValue& rsp = state.regs[kRsp];
+  const FlowValue& rsp = state.regs[machine_.stack_pointer];
   if (!rsp.is(Kind::kStack)) return state.stack.clear();
-  const bool on_stack =
-      std::any_of(state.stack.begin(), state.stack.end(),
-                  [&](const StackWord& word) { return word.offset == rsp.offset; });
+  const bool on_stack = std::any_of(
+      state.stack.begin(), state.stack.end(),
+      [&](const StackWord& word) { return word.offset == rsp.offset + machine_.go_arguments; });
   if (!on_stack) return;
   std::erase_if(state.stack, [&](const StackWord& word) {
     return word.offset < rsp.offset + kGoResults && word.offset < 0;
@@ -314,7 +306,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
         sets_.map(value, [&](const FlowValue& atom) { return narrow(atom, width, sign_extends); });
     give_away(value);
   };
-  FlowValue& rsp = state.regs[kRsp];
+  FlowValue& rsp = state.regs[machine_.stack_pointer];
   const auto move_stack = [&](std::int64_t by) {
     rsp = sets_.map(
         rsp, [&](const FlowValue& atom) { return plus(atom, static_cast<std::uint64_t>(by)); });
@@ -344,11 +336,11 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     case InsnOp::kOr:
     case InsnOp::kXor:
     case InsnOp::kShiftLeft:
-      assign(insn.dst, compute(insn, state.regs[insn.dst], source()), insn.width, false);
+      assign(insn.dst, compute(insn, state.regs[insn.left], source()), insn.width, false);
       break;
     case InsnOp::kChoose: {
       const FlowValue other = insn.has_memory ? FlowValue::any() : source();
-      assign(insn.dst, sets_.join(state.regs[insn.dst], other), insn.width, false);
+      assign(insn.dst, sets_.join(state.regs[insn.left], other), insn.width, false);
       break;
     }
     case InsnOp::kPush: {
@@ -365,8 +357,8 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       break;
     }
     case InsnOp::kLeave:
-      rsp = state.regs[kRbp];
-      state.regs[kRbp] =
+      rsp = state.regs[machine_.frame_pointer];
+      state.regs[machine_.frame_pointer] =
           rsp.is(Kind::kStack) ? stack_word(state, rsp.offset, kWord) : FlowValue::any();
       move_stack(kWord);
       break;
@@ -376,8 +368,8 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       break;
     case InsnOp::kSyscall:
     case InsnOp::kSyscallI386:
-      for (unsigned reg = 0; reg < kX86Registers; ++reg) {
-        if ((kSyscallWrites >> reg) & 1) state.regs[reg] = FlowValue::any();
+      for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+        if ((machine_.syscall_writes >> reg) & 1) state.regs[reg] = FlowValue::any();
       }
       std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
       break;
@@ -385,8 +377,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     case InsnOp::kBranch: {
       if (insn.has_memory && insn.stores) {
         const FlowValue address = address_of(insn, state);
-        constexpr std::uint32_t kRdi = 1u << 7;
-        if ((insn.writes & kRdi) && address.is(Kind::kStack)) {
+        if ((insn.writes & machine_.string_destination) && address.is(Kind::kStack)) {
           give_away(address);
           store(state, FlowValue::any(), insn.memory_width, FlowValue::any());
         } else {
@@ -394,7 +385,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
           store(state, address, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
         }
       }
-      for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+      for (unsigned reg = 0; reg < machine_.registers; ++reg) {
         if (!((insn.writes >> reg) & 1)) continue;
         give_away(state.regs[reg]);
         state.regs[reg] = FlowValue::any();
@@ -412,7 +403,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
 
 bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen) {
   bool changed = false;
-  for (unsigned reg = 0; reg < kX86Registers; ++reg) {
+  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if (into.regs[reg] == from.regs[reg]) continue;
     FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);
     if (sum == into.regs[reg]) continue;
@@ -433,7 +424,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
     if (other == from.stack.end() || other->offset != word.offset || other->width != word.width) {
       changed = true;
       // Above the return address, not to know a word is not the same as never having written it.
-      if (word.offset >= kReturnAddress) give_away(FlowValue::stack(word.offset));
+      if (word.offset >= machine_.pushed) give_away(FlowValue::stack(word.offset));
       continue;
     }
     FlowValue sum = sets_.join(word.value, other->value);
@@ -449,7 +440,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
   }
   into.stack.resize(kept);
   for (const StackWord& word : from.stack) {
-    if (word.offset < kReturnAddress) continue;
+    if (word.offset < machine_.pushed) continue;
     const bool both = std::any_of(into.stack.begin(), into.stack.end(), [&](const StackWord& mine) {
       return mine.offset == word.offset;
     });
@@ -465,7 +456,7 @@ void FunctionFlow::settle() {
     entry.regs[reg].kind = Kind::kPassed;
     entry.regs[reg].reg = static_cast<std::uint8_t>(reg);
   }
-  entry.regs[kRsp] = FlowValue::stack(0);
+  entry.regs[machine_.stack_pointer] = FlowValue::stack(0);
   const bool too_large = blocks_.size() > kMaxFlowBlocks;
   for (unsigned round = 0;; ++round) {
     // An address that is given away late was so all the time, as far as an order of calls is known.

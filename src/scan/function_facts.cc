@@ -10,18 +10,9 @@ namespace {
 
 using Kind = FlowValue::Kind;
 
-enum : std::uint8_t { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11 };
+/// ebx, ecx, edx, esi, edi, ebp: arch/x86/entry/entry_64_compat.S, Linux 6.18.
+constexpr std::array<std::uint8_t, 6> kI386Args = {3, 1, 2, 6, 7, 5};
 
-/// rax beside the registers of arguments: assembly passes numbers in it (x86-64 psABI 1.0, 3.2.3).
-constexpr std::array<std::uint8_t, 8> kPassing = {kRax, kRdi, kRsi, kRdx, kRcx, kR8, kR9, kR10};
-/// Go's src/cmd/compile/abi-internal.md, "amd64 architecture".
-constexpr std::array<std::uint8_t, 9> kGoPassing = {kRax, kRbx, kRcx, kRdi, kRsi,
-                                                    kR8,  kR9,  kR10, kR11};
-/// entry_SYSCALL_64, arch/x86/entry/entry_64.S, Linux 6.18.
-constexpr std::array<std::uint8_t, 6> kSyscallArgs = {kRdi, kRsi, kRdx, kR10, kR8, kR9};
-constexpr std::array<std::uint8_t, 6> kI386Args = {kRbx, kRcx, kRdx, kRsi, kRdi, kRbp};
-
-constexpr unsigned kRegisters = 16;
 constexpr std::int32_t kWord = 8;
 /// Words of arguments on the stack that a call is said to pass.
 constexpr std::int32_t kStackArguments = 8;
@@ -72,26 +63,26 @@ bool to_value(const FlowValue& atom, Value& value) {
 class Observer {
  public:
   Observer(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function, bool go)
-      : map_(map), flow_(flow), function_(function), go_(go) {}
+      : map_(map), machine_(map.machine()), flow_(flow), function_(function), go_(go) {}
 
   void operator()(const Insn& insn, const FlowState& state) {
     note_references(insn);
     note_given(insn, state);
     switch (insn.op) {
       case InsnOp::kCall:
-        note_call(insn, state, insn.target, kWord);
+        note_call(insn, state, insn.target, false);
         break;
       case InsnOp::kJump:
       case InsnOp::kBranch:
         if (insn.target < function_.start || insn.target >= function_.end) {
-          note_call(insn, state, insn.target, 0);
+          note_call(insn, state, insn.target, true);
         }
         break;
       case InsnOp::kCallIndirect:
-        note_indirect(insn, state, kWord);
+        note_indirect(insn, state, false);
         break;
       case InsnOp::kJumpIndirect:
-        note_indirect(insn, state, 0);
+        note_indirect(insn, state, true);
         break;
       case InsnOp::kSyscall:
       case InsnOp::kSyscallI386:
@@ -150,10 +141,9 @@ class Observer {
 
   /// What an instruction with a constant address of data does there. One that takes it has no
   /// width, and neither has one that repeats itself.
-  static unsigned loaded_width(const Insn& insn) {
-    constexpr std::uint32_t kCounts = 1u << kRdi | 1u << kRsi;
-    if (insn.op == InsnOp::kAddress || (insn.op == InsnOp::kOther && (insn.writes & kCounts)))
-      return 0;
+  unsigned loaded_width(const Insn& insn) const {
+    const bool repeats = insn.op == InsnOp::kOther && (insn.writes & machine_.string_pointers);
+    if (insn.op == InsnOp::kAddress || repeats) return 0;
     return insn.memory_width;
   }
 
@@ -192,7 +182,7 @@ class Observer {
       case InsnOp::kJump:
       case InsnOp::kJumpIndirect:
       case InsnOp::kReturn:
-        for (unsigned reg = 0; reg < kRegisters; ++reg) {
+        for (unsigned reg = 0; reg < machine_.registers; ++reg) {
           if (static_cast<int>(reg) != insn.src) give(state.regs[reg]);
         }
         for (const StackWord& word : state.stack) give(word.value);
@@ -220,16 +210,14 @@ class Observer {
     facts_.outside.push_back(place);
   }
 
-  /// `pushed`: bytes that the call itself puts on the stack.
-  void note_call(const Insn& insn, const FlowState& state, std::uint64_t vaddr,
-                 std::int32_t pushed) {
+  void note_call(const Insn& insn, const FlowState& state, std::uint64_t vaddr, bool is_jump) {
     const std::optional<Target> target = map_.callee(vaddr);
     if (!target) return;
     note_inside(*target, vaddr);
-    add_call(insn, state, *target, pushed);
+    add_call(insn, state, *target, is_jump);
   }
 
-  void note_indirect(const Insn& insn, const FlowState& state, std::int32_t pushed) {
+  void note_indirect(const Insn& insn, const FlowState& state, bool is_jump) {
     if (insn.src != kNoRegister) facts_.through_register = true;
     const FlowValue callee = insn.src != kNoRegister ? state.regs[insn.src] : slot_value(insn);
     bool known = !flow_.sets().atoms(callee).empty();
@@ -239,16 +227,16 @@ class Observer {
       if (atom.is(Kind::kImport)) {
         add_call(insn, state,
                  {Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(atom.number)},
-                 pushed);
+                 is_jump);
       } else if (atom.is(Kind::kAddress) || atom.is(Kind::kConstant)) {
-        note_call(insn, state, atom.number, pushed);
+        note_call(insn, state, atom.number, is_jump);
       } else {
         known = false;
       }
     }
     if (!known) {
       facts_.calls_indirect = true;
-      add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, pushed);
+      add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, is_jump);
     }
   }
 
@@ -270,33 +258,30 @@ class Observer {
     return fact;
   }
 
-  void add_call(const Insn& insn, const FlowState& state, const Target& target,
-                std::int32_t pushed) {
+  void add_call(const Insn& insn, const FlowState& state, const Target& target, bool is_jump) {
     CallFact call{insn.vaddr, target, {}};
     const auto add = [&](Place place, const FlowValue& value) {
       PassedFact fact = passed(state, place, value);
       if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
     };
-    const std::span<const std::uint8_t> registers =
-        go_ ? std::span<const std::uint8_t>(kGoPassing) : std::span<const std::uint8_t>(kPassing);
-    for (std::uint8_t reg : registers) {
+    for (std::uint8_t reg : go_ ? machine_.go_passing : machine_.passing) {
       Place place;
       place.reg = reg;
       add(place, state.regs[reg]);
     }
-    const FlowValue& rsp = state.regs[kRsp];
+    const FlowValue& rsp = state.regs[machine_.stack_pointer];
     if (rsp.is(Kind::kStack)) {
       for (const StackWord& word : state.stack) {
-        const std::int32_t above = word.offset - rsp.offset + pushed;
-        if (above < kWord || above >= kWord * (kStackArguments + 1)) continue;
+        const std::int32_t above = word.offset - rsp.offset + (is_jump ? 0 : machine_.pushed);
+        if (above < machine_.pushed || above >= machine_.pushed + kWord * kStackArguments) continue;
         Place place;
         place.on_stack = 1;
         place.offset = above;
         add(place, word.value);
       }
       // A tail jump leaves what the caller passed on the stack where it is.
-      for (std::int32_t above = kWord;
-           pushed == 0 && rsp.offset == 0 && above <= kWord * kStackArguments; above += kWord) {
+      for (std::int32_t i = 0; is_jump && rsp.offset == 0 && i < kStackArguments; ++i) {
+        const std::int32_t above = machine_.pushed + i * kWord;
         Place place;
         place.on_stack = 1;
         place.offset = above;
@@ -310,10 +295,10 @@ class Observer {
     SiteFact site;
     site.vaddr = insn.vaddr;
     const bool i386 = insn.op == InsnOp::kSyscallI386;
-    site.abi = i386 ? Abi::kI386 : Abi::kX86_64;
-    site.nr = values_of(state.regs[kRax]);
+    site.abi = i386 ? Abi::kI386 : machine_.abi;
+    site.nr = values_of(state.regs[machine_.syscall_nr]);
     if (site.nr.empty()) site.nr.push_back({});
-    const std::array<std::uint8_t, 6>& args = i386 ? kI386Args : kSyscallArgs;
+    const std::array<std::uint8_t, 6>& args = i386 ? kI386Args : machine_.syscall_args;
     const unsigned kept = recorded(site);
     for (std::size_t i = 0; i < args.size(); ++i) {
       if ((kept >> i) & 1) site.args[i] = values_of(state.regs[args[i]]);
@@ -347,6 +332,7 @@ class Observer {
   }
 
   const ObjectMap& map_;
+  const Machine& machine_;
   FunctionFlow& flow_;
   const FunctionRange& function_;
   bool go_;

@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <span>
 
+#include "scan/machine.h"
+
 namespace sysnare {
 
 inline constexpr int kNoRegister = -1;
-inline constexpr unsigned kMaxRegisters = 32;
 
 enum class InsnOp : std::uint8_t {
   kOther,    ///< loses what is in `writes`, and memory where `has_memory` and `stores`
@@ -19,13 +20,13 @@ enum class InsnOp : std::uint8_t {
   kAddress,  ///< dst = address of the memory operand
   kLoad,     ///< dst = memory
   kStore,    ///< memory = src or imm
-  kAdd,      ///< dst += src or imm
+  kAdd,      ///< dst = left + src or imm; the same for those below
   kSub,
   kAnd,
   kOr,
   kXor,
   kShiftLeft,
-  kChoose,   ///< dst = dst or src (cmov, csel)
+  kChoose,   ///< dst = left, or src (cmov, csel)
   kCompare,  ///< dst with imm
   kPush,     ///< src or imm, or unknown
   kPop,      ///< dst, or none
@@ -49,6 +50,7 @@ struct Insn {
   bool sign_extends = false;  ///< to the whole register
   std::int8_t dst = kNoRegister;
   std::int8_t src = kNoRegister;
+  std::int8_t left = kNoRegister;  ///< what arithmetic begins with; of x86-64 it is `dst`
   bool has_imm = false;
   bool has_memory = false;
   bool absolute = false;  ///< the memory operand is `disp` itself, an address
@@ -65,19 +67,21 @@ struct Insn {
   [[nodiscard]] std::uint64_t next() const { return vaddr + length; }
 };
 
-/// Decodes the instruction of x86-64 at the start of `bytes`, which stands at `vaddr`. Its length
-/// is 0 where there is none. Cost: some 25 ns.
-class X86Decoder {
+/// Tells the instructions of one machine.
+class Decoder {
  public:
-  X86Decoder();
-  ~X86Decoder();
-  X86Decoder(const X86Decoder&) = delete;
-  X86Decoder& operator=(const X86Decoder&) = delete;
-  [[nodiscard]] Insn decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const;
+  explicit Decoder(const Machine& machine) : machine_(machine) {}
+  virtual ~Decoder() = default;
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  /// Decodes the instruction at the start of `bytes`, which stands at `vaddr`. Its length is 0
+  /// where there is none. Cost: some 25 ns.
+  [[nodiscard]] virtual Insn decode(std::span<const std::uint8_t> bytes,
+                                    std::uint64_t vaddr) const = 0;
+  [[nodiscard]] const Machine& machine() const { return machine_; }
 
  private:
-  struct State;
-  State* state_;
+  const Machine& machine_;
 };
 
 }  // namespace sysnare

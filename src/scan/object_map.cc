@@ -71,7 +71,7 @@ bool name_never_returns(std::string_view name) {
 }
 
 ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
-                     const FunctionTable& table, const X86Decoder& decoder)
+                     const FunctionTable& table, const Decoder& decoder)
     : image_(image), memory_(memory), dynamic_(dynamic), table_(table), decoder_(decoder) {
   if (!memory.segments().empty()) {
     lowest_ = memory.segments().front().vaddr;

@@ -24,7 +24,7 @@ class ObjectMap : public FlowContext {
  public:
   /// All must outlive this.
   ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
-            const FunctionTable& table, const X86Decoder& decoder);
+            const FunctionTable& table, const Decoder& decoder);
 
   // FlowContext:
   [[nodiscard]] std::span<const std::uint8_t> code(std::uint64_t vaddr) const override;
@@ -61,6 +61,7 @@ class ObjectMap : public FlowContext {
   /// Whether the section's words can be pointers that the program follows.
   static bool has_pointers(const ElfImage::Section& section);
 
+  [[nodiscard]] const Machine& machine() const { return decoder_.machine(); }
   [[nodiscard]] const ElfImage& image() const { return image_; }
   [[nodiscard]] const ImageMemory& memory() const { return memory_; }
   [[nodiscard]] const Dynamic& dynamic() const { return dynamic_; }
@@ -74,7 +75,7 @@ class ObjectMap : public FlowContext {
   const ImageMemory& memory_;
   const Dynamic& dynamic_;
   const FunctionTable& table_;
-  const X86Decoder& decoder_;
+  const Decoder& decoder_;
   std::uint64_t lowest_ = 0;
   std::uint64_t highest_ = 0;
   std::vector<std::vector<std::uint64_t>> labels_;

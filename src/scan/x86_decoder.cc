@@ -3,12 +3,10 @@
 // What an instruction does to the general registers is taken from Zydis's operands, hidden ones
 // included (`rep stos` writes rdi and rcx); the few that carry values are told apart by mnemonic.
 
+#include "scan/x86_decoder.h"
+
 #include <Zydis/Decoder.h>
 #include <Zydis/Register.h>
-
-#include <memory>
-
-#include "scan/insn.h"
 
 namespace sysnare {
 namespace {
@@ -182,7 +180,7 @@ bool take_value(Insn& insn, const ZydisDecodedInstruction& decoded,
     return insn.has_memory;
   }
   if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
-  insn.dst = static_cast<std::int8_t>(number_of(to.reg.value));
+  insn.dst = insn.left = static_cast<std::int8_t>(number_of(to.reg.value));
   if (insn.dst == kNoRegister || is_high_byte(to.reg.value)) return false;
   insn.width = static_cast<std::uint8_t>(to.size / kBitsPerByte);
   if (from.type == ZYDIS_OPERAND_TYPE_MEMORY && insn.op != InsnOp::kAddress) {
@@ -220,11 +218,11 @@ struct X86Decoder::State {
   ZydisDecoder decoder;
 };
 
-X86Decoder::X86Decoder() : state_(new State) {
+X86Decoder::X86Decoder() : Decoder(x86_64_machine()), state_(new State) {
   ZydisDecoderInit(&state_->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 }
 
-X86Decoder::~X86Decoder() { delete state_; }
+X86Decoder::~X86Decoder() = default;
 
 Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
   Insn insn;

@@ -1,0 +1,22 @@
+#pragma once
+// Which instruction of x86-64 stands here?
+
+#include <memory>
+
+#include "scan/insn.h"
+
+namespace sysnare {
+
+class X86Decoder final : public Decoder {
+ public:
+  X86Decoder();
+  ~X86Decoder() override;
+  [[nodiscard]] Insn decode(std::span<const std::uint8_t> bytes,
+                            std::uint64_t vaddr) const override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sysnare
