@@ -32,6 +32,7 @@ std::optional<double> ns_of(const Results& results, std::string_view name) {
 constexpr const char* kBare = "bare";
 constexpr const char* kEntry = "empty eBPF at the entry";
 constexpr const char* kPair = "empty eBPF, entry and return";
+constexpr const char* kClock = "the same, reading the clock";
 constexpr const char* kStrace = "strace -c -f";
 
 const char* name_of(Against against) {
@@ -95,65 +96,66 @@ std::vector<Case> cases_of(const std::string& sysnare, const std::string& profil
   // The loop is a child of the program that is recorded, and left alone.
   std::vector<std::string> beside = ebpf({"--no-follow"});
   beside.insert(beside.end(), {"sh", "-c", "\"$@\"; exit", "sh"});
-  std::vector<Case> cases(13);
+  std::vector<Case> cases(14);
   cases[0] = {.name = kBare, .wrapper = {}, .calls = kFastCalls};
   cases[1] = {.name = kEntry, .wrapper = {empty, "entry"}, .calls = kFastCalls};
   cases[2] = {.name = kPair, .wrapper = {empty, "pair"}, .calls = kFastCalls};
-  cases[3] = {.name = "sysnare trace --counts",
+  cases[3] = {.name = kClock, .wrapper = {empty, "clock"}, .calls = kFastCalls};
+  cases[4] = {.name = "sysnare trace --counts",
               .wrapper = ebpf({"--counts"}),
               .calls = kFastCalls,
               .counted = Counted::kAll,
               .count_column = 0,
               .against = Against::kEntryAdded,
               .target = 1.25};
-  cases[4] = {.name = "sysnare trace --no-time",
+  cases[5] = {.name = "sysnare trace --no-time",
               .wrapper = ebpf({"--no-time"}),
               .calls = kFastCalls,
               .counted = Counted::kAll,
               .count_column = 0,
               .against = Against::kPairAdded,
               .target = 1.35};
-  cases[5] = {.name = "sysnare trace",
+  cases[6] = {.name = "sysnare trace",
               .wrapper = ebpf({}),
               .calls = kFastCalls,
               .counted = Counted::kAll,
               .count_column = kStraceColumn,
               .against = Against::kPairAdded,
               .target = 2.1};
-  cases[6] = {.name = "sysnare trace of another",
+  cases[7] = {.name = "sysnare trace of another",
               .wrapper = beside,
               .calls = kFastCalls,
               .counted = Counted::kLeftOut,
               .count_column = kStraceColumn,
               .against = Against::kPair,
               .target = 1.05};
-  cases[7] = {.name = "sysnare trace by ptrace",
+  cases[8] = {.name = "sysnare trace by ptrace",
               .wrapper = {sysnare, "trace", "--recorder", "ptrace", "--"},
               .calls = kSlowCalls,
               .counted = Counted::kAll,
               .count_column = kStraceColumn,
               .against = Against::kStrace,
               .target = 0.9};
-  cases[8] = {.name = kStrace,
+  cases[9] = {.name = kStrace,
               .wrapper = {"strace", "-c", "-f"},
               .calls = kSlowCalls,
               .counted = Counted::kAll,
               .count_column = kStraceColumn};
-  cases[9] = {.name = "strace -c -f --seccomp-bpf",
-              .wrapper = {"strace", "-c", "-f", "--seccomp-bpf"},
-              .calls = kSlowCalls,
-              .counted = Counted::kAll,
-              .count_column = kStraceColumn};
-  cases[10] = {.name = "perf trace -s",
+  cases[10] = {.name = "strace -c -f --seccomp-bpf",
+               .wrapper = {"strace", "-c", "-f", "--seccomp-bpf"},
+               .calls = kSlowCalls,
+               .counted = Counted::kAll,
+               .count_column = kStraceColumn};
+  cases[11] = {.name = "perf trace -s",
                .wrapper = {"perf", "trace", "-s", "--"},
                .calls = kSlowestCalls,
                .counted = Counted::kAll,
                .count_column = kPerfColumn};
-  cases[11] = {.name = "sysnare run",
+  cases[12] = {.name = "sysnare run",
                .wrapper = {sysnare, "run", "--profile", profile, "--"},
                .calls = kFastCalls,
                .filtered = true};
-  cases[12] = {.name = "sysnare watch",
+  cases[13] = {.name = "sysnare watch",
                .wrapper = {sysnare, "watch", "--profile", profile, "--"},
                .calls = kFastCalls,
                .filtered = true};

@@ -45,6 +45,7 @@ Background::Background(const std::vector<std::string>& argv, std::optional<int> 
   if (pid_ == 0) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::signal(SIGINT, SIG_DFL);  // a shell that put the bench into the background ignores it
     if (cpu) {
       cpu_set_t only;
       CPU_ZERO(&only);

@@ -1,6 +1,7 @@
 /* Runs a command while empty eBPF programs stand at the entry (`entry`), or at entry and return
-   (`pair`), of every system call of this machine; without a command until a signal comes. `others`
-   prints how many eBPF programs stand there already: what others watch is in every figure. */
+   (`pair`), of every system call of this machine, or two that read the clock there (`clock`);
+   without a command until a signal comes. `others` prints how many eBPF programs stand there
+   already: what others watch is in every figure. */
 #include <bpf/bpf.h>
 #include <empty.skel.h>
 #include <errno.h>
@@ -42,8 +43,11 @@ int main(int argc, char** argv) {
     printf("%d\n", count_others());
     return 0;
   }
-  if (argc < 2 || (strcmp(argv[1], "entry") != 0 && strcmp(argv[1], "pair") != 0)) {
-    fprintf(stderr, "usage: empty_ebpf entry|pair [COMMAND...]\n       empty_ebpf others\n");
+  const char* what = argc < 2 ? "" : argv[1];
+  const bool entry = strcmp(what, "entry") == 0;
+  const bool clock = strcmp(what, "clock") == 0;
+  if (!entry && !clock && strcmp(what, "pair") != 0) {
+    fprintf(stderr, "usage: empty_ebpf entry|pair|clock [COMMAND...]\n       empty_ebpf others\n");
     return 2;
   }
   libbpf_set_print(say_nothing);
@@ -52,10 +56,13 @@ int main(int argc, char** argv) {
     fprintf(stderr, "cannot load eBPF programs: %s\n", strerror(errno));
     return 125;
   }
-  programs->links.on_entry = bpf_program__attach(programs->progs.on_entry);
-  const bool pair = strcmp(argv[1], "pair") == 0;
-  if (pair) programs->links.on_return = bpf_program__attach(programs->progs.on_return);
-  if (programs->links.on_entry == NULL || (pair && programs->links.on_return == NULL)) {
+  const struct bpf_program* at_entry =
+      clock ? programs->progs.clock_at_entry : programs->progs.on_entry;
+  const struct bpf_program* at_return =
+      clock ? programs->progs.clock_at_return : programs->progs.on_return;
+  programs->links.on_entry = bpf_program__attach(at_entry);
+  if (!entry) programs->links.on_return = bpf_program__attach(at_return);
+  if (programs->links.on_entry == NULL || (!entry && programs->links.on_return == NULL)) {
     fprintf(stderr, "cannot attach eBPF programs: %s\n", strerror(errno));
     return 125;
   }

@@ -8,6 +8,8 @@
 
 /// By number (SYSNARE_TRAITS), written before the programs are loaded: src/arch/recorded_args.cc.
 const volatile __u16 traits[2 * SYSNARE_TRAITS];
+/// The rows of native calls without traits; SYSNARE_ROWS or more for all others.
+const volatile __u16 plain_rows[SYSNARE_TRAITS];
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

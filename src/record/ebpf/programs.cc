@@ -17,15 +17,13 @@
 #include <iterator>
 #include <span>
 
-#include "arch/recorded_args.h"
-#include "arch/syscalls.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "record/ebpf/kernel_btf.h"
 #include "record/ebpf/scope.h"
+#include "record/ebpf/traits.h"
 #include "record/main_entry.h"
-#include "record/ready.h"
 
 namespace sysnare {
 namespace {
@@ -113,43 +111,6 @@ void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
   out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0, 0, 0});
 }
 
-/// What the programs do for a call beside counting it.
-__u16 traits_of(Call call) {
-  static_assert(SYSNARE_TRAIT_ARGS == kRecordedArgs);
-  const RecordedArgs args = recorded_args(call);
-  unsigned traits = args.indexes | unsigned{args.wide} << SYSNARE_TRAIT_WIDE_SHIFT;
-  const std::string_view name = syscall_name(call);
-  if (name == "seccomp" || name == "prctl") traits |= SYSNARE_TRAIT_FILTER;
-  for (const char* each : {"mmap", "mmap2", "mprotect", "pkey_mprotect"}) {
-    if (name == each && !(name == "mmap" && call.abi == Abi::kI386)) {
-      traits |= SYSNARE_TRAIT_MAPS_CODE;
-    }
-  }
-  switch (ready_call(call)) {
-    case ReadyCall::kListens:
-      traits |= SYSNARE_TRAIT_LISTENS;
-      break;
-    case ReadyCall::kAccepts:
-      traits |= SYSNARE_TRAIT_ACCEPTS;
-      break;
-    case ReadyCall::kWaits:
-      traits |= SYSNARE_TRAIT_WAITS;
-      break;
-    case ReadyCall::kNothing:
-      break;
-  }
-  return static_cast<__u16>(traits);
-}
-
-void fill_traits(__u16 (&traits)[2 * SYSNARE_TRAITS]) {
-  const Abi native = native_abi();
-  const auto siblings = sibling_abis(native);
-  for (std::uint32_t nr = 0; nr < SYSNARE_TRAITS; ++nr) {
-    traits[nr] = traits_of({native, nr});
-    if (!siblings.empty()) traits[SYSNARE_TRAITS + nr] = traits_of({siblings.back(), nr});
-  }
-}
-
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -169,6 +130,15 @@ char state_of(pid_t pid) {
 bool programs_are_compiled() {
   Result<std::string> compiles = read_file("/proc/sys/net/core/bpf_jit_enable");
   return compiles && trim(*compiles) != "0";
+}
+
+/// Not in the headers of Debian 12. What else Linux 6.2 has, and 5.15, is there where this is.
+constexpr auto kCgrpStorageGet = static_cast<bpf_func_id>(210);
+
+/// Of programs at tracepoints; libbpf does not ask for those with BTF, which have the same helpers
+/// (tracing_prog_func_proto() and raw_tp_prog_func_proto(), kernel/trace/bpf_trace.c, Linux 6.18).
+bool programs_can_call(bpf_func_id helper) {
+  return libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, helper, nullptr) == 1;
 }
 
 bool has_ended(char state) { return state == 'Z' || state == 'X'; }
@@ -206,6 +176,7 @@ struct EbpfPrograms::State {
   recorder_bpf* skeleton = nullptr;
   ring_buffer* ring = nullptr;
   bool at_entry = false;
+  bool counts_plainly = false;  ///< by on_counted_entry
   sysnare_scope scope = SYSNARE_SCOPE_TREE;
   bool returns_attached = false;
   bool sees_operations = false;
@@ -256,6 +227,11 @@ struct EbpfPrograms::State {
     constants->with_sites = options.sites;
     constants->may_cast = programs_are_compiled();
     fill_traits(constants->traits);
+    fill_plain_rows(constants->traits, constants->plain_rows);
+    counts_plainly = at_entry && !options.sites && scope == SYSNARE_SCOPE_TREE &&
+                     constants->may_cast != 0 && programs_can_call(kCgrpStorageGet);
+    bpf_program__set_autoload(skeleton->progs.on_entry, !counts_plainly);
+    bpf_program__set_autoload(skeleton->progs.on_counted_entry, counts_plainly);
     constants->epoch_ns = clock_ns(CLOCK_MONOTONIC);
     unix_offset_ns = clock_ns(CLOCK_REALTIME) - constants->epoch_ns;
     launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
@@ -409,8 +385,7 @@ Result<EbpfPrograms> EbpfPrograms::load(const RecordOptions& options) {
     return fail(Errc::kUnsupported, "cannot read our own eBPF programs: {}", std::strerror(errno));
   }
   state->prepare(options, *scope);
-  if (options.sites &&
-      libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_find_vma, nullptr) == 0) {
+  if (options.sites && !programs_can_call(BPF_FUNC_find_vma)) {
     return fail(
         Errc::kUnsupported,
         "this kernel's eBPF programs cannot ask where an address lies (Linux 5.17 and later "
@@ -437,11 +412,14 @@ Result<void> EbpfPrograms::attach() {
   auto& programs = state_->skeleton->progs;
   auto& links = state_->skeleton->links;
   state_->attach_rings();
+  const std::pair<bpf_program*, bpf_link**> entry =
+      state_->counts_plainly ? std::pair{programs.on_counted_entry, &links.on_counted_entry}
+                             : std::pair{programs.on_entry, &links.on_entry};
   // Ends first: a task that is followed must not end unseen.
   const std::pair<bpf_program*, bpf_link**> all[] = {{programs.on_exit, &links.on_exit},
                                                      {programs.on_fork, &links.on_fork},
                                                      {programs.on_exec, &links.on_exec},
-                                                     {programs.on_entry, &links.on_entry}};
+                                                     entry};
   for (const auto& [program, link] : all) {
     if (Result<void> attached = state_->attach_one(program, link); !attached) return attached;
   }

@@ -71,8 +71,7 @@ static __noinline int on_traits(struct sysnare_task* self, struct pt_regs* regs,
   return 0;
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
+static __always_inline int begin_call(struct pt_regs* regs, long id) {
   struct task_struct* task = 0;
   struct sysnare_task* self = of_caller(regs, &task);
   if (!self) return 0;
@@ -87,6 +86,37 @@ int BPF_PROG(on_entry, struct pt_regs* regs, long id) {
     count_site(self, address_behind_call(regs), call);
   }
   if (with_time) self->entered_ns = bpf_ktime_get_ns();  // last: our own work is not the call's
+  return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_entry, struct pt_regs* regs, long id) { return begin_call(regs, id); }
+
+static __noinline int begin_other_call(struct pt_regs* regs, long id) {
+  return begin_call(regs, id);
+}
+
+/// on_entry for counts alone of a process tree: a native call about which there is nothing to be
+/// done but to count it takes the short way. Loaded where may_cast and has_heads() hold.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_counted_entry, struct pt_regs* regs, long id) {
+  const __u32 at = slot_of(regs);
+  const struct sysnare_head* head = &heads[at];
+  if (head->registers != (__u64)regs) return head->others ? begin_other_call(regs, id) : 0;
+  struct sysnare_task* self = table_in(at);
+  if (!self) return 0;
+  __u32 nr = (__u32)id;
+  asm volatile("" : "+r"(nr));  // as in row_of()
+  if (nr >= SYSNARE_TRAITS || standing_of(self) != standing ||
+      is_compat(
+          bpf_rdonly_cast((const void*)self->task, bpf_core_type_id_kernel(struct task_struct)))) {
+    return begin_other_call(regs, id);
+  }
+  __u32 row = plain_rows[nr];
+  asm volatile("" : "+r"(row));
+  if (row >= SYSNARE_ROWS) return begin_other_call(regs, id);
+  self->call = nr | SYSNARE_CALL_IN_FLIGHT;
+  ++self->rows[row].count;
   return 0;
 }
 
