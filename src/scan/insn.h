@@ -65,6 +65,7 @@ struct Insn {
   std::uint64_t target = 0;
 
   [[nodiscard]] std::uint64_t next() const { return vaddr + length; }
+  bool operator==(const Insn&) const = default;
 };
 
 /// Tells the instructions of one machine.

@@ -8,6 +8,8 @@
 #include <Zydis/Decoder.h>
 #include <Zydis/Register.h>
 
+#include "scan/x86_common.h"
+
 namespace sysnare {
 namespace {
 
@@ -225,6 +227,13 @@ X86Decoder::X86Decoder() : Decoder(x86_64_machine()), state_(new State) {
 X86Decoder::~X86Decoder() = default;
 
 Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
+  Insn insn;
+  insn.vaddr = vaddr;
+  if (decode_common(bytes, insn)) return insn;
+  return decode_any(bytes, vaddr);
+}
+
+Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
   Insn insn;
   insn.vaddr = vaddr;
   ZydisDecodedInstruction decoded;
