@@ -101,11 +101,11 @@ class FunctionFlow {
   struct Block {
     std::uint32_t first = 0;  ///< index into order_
     std::uint32_t count = 0;
-    std::vector<std::uint32_t> next;  ///< blocks
+    std::uint32_t next = 0;  ///< index into next_
+    std::uint32_t nexts = 0;
     bool from_outside = false;
     bool reached = false;
     std::uint16_t visits = 0;
-    FlowState in;
   };
 
   void decode_all(const Request& request);
@@ -125,6 +125,9 @@ class FunctionFlow {
   void give_away(const FlowValue& value);
   void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
+  [[nodiscard]] std::span<const std::uint32_t> after(const Block& block) const {
+    return std::span(next_).subspan(block.next, block.nexts);
+  }
   [[nodiscard]] std::uint32_t insn_at(std::uint64_t vaddr) const;
 
   const FlowContext& context_;
@@ -134,12 +137,16 @@ class FunctionFlow {
   bool go_ = false;
   std::uint64_t start_ = 0;
   std::uint64_t end_ = 0;
+  std::span<const std::uint8_t> code_;  ///< of the function
   std::vector<Insn> insns_;
   std::vector<std::uint32_t> index_;     ///< by byte of the function: 1 + its instruction, 0: none
   std::vector<std::uint8_t> leader_;     ///< by byte of the function
   std::vector<std::uint32_t> order_;     ///< instructions by block
   std::vector<std::uint32_t> block_of_;  ///< by byte, of leaders
   std::vector<Block> blocks_;
+  std::vector<std::uint32_t> next_;  ///< blocks that follow one
+  std::vector<FlowState> in_;        ///< by block; only where values are followed
+  const FlowState unknown_;
   std::vector<std::uint64_t> todo_;
   std::vector<std::uint64_t> table_targets_;
   std::vector<std::uint64_t> outside_;

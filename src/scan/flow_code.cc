@@ -13,14 +13,19 @@ constexpr std::size_t kBoundWindow = 32;
 }  // namespace
 
 FunctionFlow::FunctionFlow(const FlowContext& context, const Decoder& decoder)
-    : context_(context), decoder_(decoder), machine_(decoder.machine()) {}
+    : context_(context),
+      decoder_(decoder),
+      machine_(decoder.machine()),
+      unknown_(nothing_known()) {}
 
 void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   sets_.clear();
   go_ = request.go;
   start_ = request.start;
   // No further than there are bytes: what a segment has in memory alone is no code.
-  end_ = start_ + std::min<std::uint64_t>(request.end - start_, context_.code(start_).size());
+  code_ = context_.code(start_);
+  code_ = code_.first(std::min<std::uint64_t>(request.end - start_, code_.size()));
+  end_ = start_ + code_.size();
   returns_ = false;
   table_reads_ = 0;
   given_away_ = INT32_MAX;
@@ -33,19 +38,19 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   cut_blocks();
   if (!request.values) {
     reach();
-    const FlowState unknown = nothing_known();
     for (const Block& block : blocks_) {
       if (!block.reached) continue;
       for (std::uint32_t i = 0; i < block.count; ++i) {
-        visit(insns_[order_[block.first + i]], unknown);
+        visit(insns_[order_[block.first + i]], unknown_);
       }
     }
     return;
   }
   settle();
-  for (Block& block : blocks_) {
+  for (std::size_t number = 0; number < blocks_.size(); ++number) {
+    const Block& block = blocks_[number];
     if (!block.reached) continue;
-    FlowState state = block.in;
+    FlowState state = in_[number];
     for (std::uint32_t i = 0; i < block.count; ++i) {
       const Insn& insn = insns_[order_[block.first + i]];
       visit(insn, state);
@@ -101,9 +106,7 @@ void FunctionFlow::decode_all(const Request& request) {
 
 void FunctionFlow::decode_from(std::uint64_t vaddr) {
   while (vaddr >= start_ && vaddr < end_ && index_[vaddr - start_] == 0) {
-    std::span<const std::uint8_t> bytes = context_.code(vaddr);
-    if (bytes.size() > end_ - vaddr) bytes = bytes.first(end_ - vaddr);
-    Insn insn = decoder_.decode(bytes, vaddr);
+    Insn insn = decoder_.decode(code_.subspan(vaddr - start_), vaddr);
     if (insn.length == 0) {
       // No instruction: this is data, or a table led astray. What cannot be read may return.
       returns_ = true;
@@ -214,6 +217,7 @@ void FunctionFlow::cut_blocks() {
   std::sort(outside_.begin(), outside_.end());
   outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
   blocks_.clear();
+  next_.clear();
   order_.clear();
   block_of_.assign(end_ - start_, 0);
   for (std::uint64_t at = 0; at < end_ - start_; ++at) {
@@ -234,10 +238,11 @@ void FunctionFlow::cut_blocks() {
   }
   for (Block& block : blocks_) {
     const Insn& last = insns_[order_[block.first + block.count - 1]];
+    block.next = static_cast<std::uint32_t>(next_.size());
     const auto add = [&](std::uint64_t vaddr) {
       if (vaddr < start_ || vaddr >= end_) return false;
       const std::uint32_t number = block_of_[vaddr - start_];
-      if (number != 0) block.next.push_back(number - 1);
+      if (number != 0) next_.push_back(number - 1);
       return number != 0;
     };
     if (last.op == InsnOp::kJump || last.op == InsnOp::kBranch) {
@@ -253,6 +258,7 @@ void FunctionFlow::cut_blocks() {
       }
     }
     if (!ends_flow(last) && !add(last.next())) returns_ = true;  // it runs into the next function
+    block.nexts = static_cast<std::uint32_t>(next_.size()) - block.next;
   }
 }
 
@@ -270,7 +276,7 @@ void FunctionFlow::reach() {
   while (!todo.empty()) {
     const std::uint32_t number = todo.back();
     todo.pop_back();
-    for (std::uint32_t next : blocks_[number].next) add(next);
+    for (std::uint32_t next : after(blocks_[number])) add(next);
   }
 }
 

@@ -450,7 +450,6 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
 }
 
 void FunctionFlow::settle() {
-  const FlowState unknown = nothing_known();
   FlowState entry;
   for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
     entry.regs[reg].kind = Kind::kPassed;
@@ -463,14 +462,14 @@ void FunctionFlow::settle() {
     if (round > kMaxRounds) given_away_ = INT32_MIN;
     given_away_changed_ = false;
     std::vector<std::uint8_t> dirty(blocks_.size(), 0);
+    in_.assign(blocks_.size(), FlowState());
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       Block& block = blocks_[i];
       block.reached = false;
       block.visits = 0;
-      block.in = {};
       const bool first = block_of_[0] == i + 1;
       if (!first && !block.from_outside && !too_large) continue;
-      block.in = first && !block.from_outside && !too_large ? entry : unknown;
+      in_[i] = first && !block.from_outside && !too_large ? entry : unknown_;
       block.reached = true;
       dirty[i] = 1;
     }
@@ -481,20 +480,20 @@ void FunctionFlow::settle() {
         continue;
       }
       dirty[at] = 0;
-      Block& block = blocks_[at];
-      FlowState state = block.in;
+      const Block& block = blocks_[at];
+      FlowState state = in_[at];
       for (std::uint32_t i = 0; i < block.count; ++i) step(insns_[order_[block.first + i]], state);
       std::size_t lowest = at + 1;
-      for (std::uint32_t next : block.next) {
+      for (std::uint32_t next : after(block)) {
         Block& to = blocks_[next];
         if (too_large) continue;
         bool changed = false;
         if (!to.reached) {
           to.reached = true;
-          to.in = state;
+          in_[next] = state;
           changed = true;
         } else {
-          changed = join_into(to.in, state, to.visits > kMaxVisits);
+          changed = join_into(in_[next], state, to.visits > kMaxVisits);
         }
         if (!changed) continue;
         if (to.visits < UINT16_MAX) ++to.visits;

@@ -62,8 +62,14 @@ bool to_value(const FlowValue& atom, Value& value) {
 
 class Observer {
  public:
-  Observer(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function, bool go)
-      : map_(map), machine_(map.machine()), flow_(flow), function_(function), go_(go) {}
+  Observer(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function, bool go,
+           bool values)
+      : map_(map),
+        machine_(map.machine()),
+        flow_(flow),
+        function_(function),
+        go_(go),
+        values_(values) {}
 
   void operator()(const Insn& insn, const FlowState& state) {
     note_references(insn);
@@ -182,6 +188,7 @@ class Observer {
       case InsnOp::kJump:
       case InsnOp::kJumpIndirect:
       case InsnOp::kReturn:
+        if (!values_) break;
         for (unsigned reg = 0; reg < machine_.registers; ++reg) {
           if (static_cast<int>(reg) != insn.src) give(state.regs[reg]);
         }
@@ -260,6 +267,10 @@ class Observer {
 
   void add_call(const Insn& insn, const FlowState& state, const Target& target, bool is_jump) {
     CallFact call{insn.vaddr, target, {}};
+    if (!values_) {
+      facts_.calls.push_back(std::move(call));
+      return;
+    }
     const auto add = [&](Place place, const FlowValue& value) {
       PassedFact fact = passed(state, place, value);
       if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
@@ -336,6 +347,7 @@ class Observer {
   FunctionFlow& flow_;
   const FunctionRange& function_;
   bool go_;
+  bool values_;
   FunctionFacts facts_;
 };
 
@@ -343,7 +355,7 @@ class Observer {
 
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
                        std::span<const std::uint64_t> entries, bool go, bool values) {
-  Observer observer(map, flow, function, go);
+  Observer observer(map, flow, function, go, values);
   flow.run({function.start, function.end, entries, go, values},
            [&](const Insn& insn, const FlowState& state) { observer(insn, state); });
   return observer.take();

@@ -72,7 +72,12 @@ bool name_never_returns(std::string_view name) {
 
 ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
                      const FunctionTable& table, const Decoder& decoder)
-    : image_(image), memory_(memory), dynamic_(dynamic), table_(table), decoder_(decoder) {
+    : image_(image),
+      memory_(memory),
+      dynamic_(dynamic),
+      table_(table),
+      decoder_(decoder),
+      callees_(table.functions.size()) {
   if (!memory.segments().empty()) {
     lowest_ = memory.segments().front().vaddr;
     for (const ImageMemory::Segment& segment : memory.segments()) {
@@ -196,10 +201,15 @@ std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {
 }
 
 std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
+  std::optional<Target> found;
+  if (callees_.find(vaddr, found)) return found;
+  found = find_callee(vaddr);
+  callees_.put(vaddr, found);
+  return found;
+}
+
+std::optional<Target> ObjectMap::find_callee(std::uint64_t vaddr) const {
   if (!is_code(vaddr)) return std::nullopt;
-  const auto [at, is_new] = callees_.try_emplace(vaddr);
-  if (!is_new) return at->second;
-  std::optional<Target>& found = at->second;
   // A stub is [endbr64] jmp *slot.
   std::uint64_t place = vaddr;
   for (int i = 0; i < 2; ++i) {
@@ -208,21 +218,20 @@ std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
       const auto slot = static_cast<std::uint64_t>(insn.disp);
       const FlowValue value = load(slot, kWord);
       if (value.is(FlowValue::Kind::kImport)) {
-        found = Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(value.number)};
-        return found;
+        return Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(value.number)};
       }
       if (value.is(FlowValue::Kind::kAddress) && value.number != vaddr) {
         const std::uint32_t function = function_at(value.number);
-        if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
-        return found;
+        if (function == kNone) return std::nullopt;
+        return Target{Target::Kind::kFunction, false, 0, function};
       }
     }
     if (insn.op != InsnOp::kOther || insn.writes != 0 || insn.length == 0) break;
     place = insn.next();
   }
   const std::uint32_t function = function_at(vaddr);
-  if (function != kNone) found = Target{Target::Kind::kFunction, false, 0, function};
-  return found;
+  if (function == kNone) return std::nullopt;
+  return Target{Target::Kind::kFunction, false, 0, function};
 }
 
 std::optional<Target> ObjectMap::taken_code(std::uint64_t vaddr) const {

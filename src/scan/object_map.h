@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -14,6 +13,7 @@
 #include "elf/functions.h"
 #include "elf/image.h"
 #include "elf/memory.h"
+#include "scan/callee_cache.h"
 #include "scan/flow.h"
 #include "scan/insn.h"
 #include "scan/summary.h"
@@ -80,7 +80,8 @@ class ObjectMap : public FlowContext {
   std::uint64_t highest_ = 0;
   std::vector<std::vector<std::uint64_t>> labels_;
   std::vector<std::uint8_t> never_return_;  ///< by function
-  mutable std::unordered_map<std::uint64_t, std::optional<Target>> callees_;
+  [[nodiscard]] std::optional<Target> find_callee(std::uint64_t vaddr) const;
+  mutable CalleeCache callees_;
 };
 
 /// Whether the function of that name never returns to its caller, by its documentation.
