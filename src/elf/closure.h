@@ -10,6 +10,8 @@
 // and what else the environment says, the subdirectories before glibc-hwcaps (tls/, haswell/; gone
 // since glibc 2.37), and empty elements of search lists (the working directory).
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,12 +53,15 @@ class FileTree {
   [[nodiscard]] Result<std::string> read(const std::string& path, std::size_t limit) const;
   /// Names in a directory, sorted; empty where there is none.
   [[nodiscard]] std::vector<std::string> list(const std::string& directory) const;
+  /// Of the host's files what lstat(2) says, without opening them; nothing of other trees.
+  [[nodiscard]] std::optional<struct stat> status(const std::string& path) const;
   [[nodiscard]] bool is_host() const { return host_; }
   /// Entrypoint and Cmd of the image's configuration; empty for others.
   [[nodiscard]] const std::vector<std::string>& image_command() const { return command_; }
 
  private:
   [[nodiscard]] Result<Fd> open_as(const std::string& path, int flags) const;
+  [[nodiscard]] Failure no_file(const std::string& path) const;
   Fd root_;
   std::string root_name_;  ///< in messages, before the path; empty for the host
   bool host_ = false;

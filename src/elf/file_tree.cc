@@ -43,21 +43,36 @@ Result<Fd> FileTree::open_as(const std::string& path, int flags) const {
   // The host's paths mean what they mean to any program, /proc/PID/root included.
   Fd file = host_ ? Fd(::openat(root_.get(), path.c_str(), flags | O_CLOEXEC))
                   : open_in_root(root_.get(), path, flags);
-  if (!file) {
-    // ENOTDIR and ELOOP: no file of that name either.
-    const int error = errno == ENOTDIR || errno == ELOOP ? ENOENT : errno;
-    return fail_errno(error, "{}cannot open {}", root_name_, path);
-  }
+  if (!file) return no_file(path);
   return file;
+}
+
+/// After a failed call.
+Failure FileTree::no_file(const std::string& path) const {
+  // ENOTDIR and ELOOP: no file of that name either.
+  const int error = errno == ENOTDIR || errno == ELOOP ? ENOENT : errno;
+  return fail_errno(error, "{}cannot open {}", root_name_, path);
+}
+
+std::optional<struct stat> FileTree::status(const std::string& path) const {
+  struct stat status {};
+  if (!host_ || ::fstatat(root_.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return std::nullopt;
+  }
+  return status;
 }
 
 Result<Fd> FileTree::open(const std::string& path) const {
   // First without opening it: of a device that alone may do something.
-  Result<Fd> place = open_as(path, O_PATH);
-  if (!place) return propagate(place);
   struct stat status {};
-  if (::fstat(place->get(), &status) != 0) {
-    return fail_errno(errno, "{}cannot stat {}", root_name_, path);
+  if (!host_) {
+    Result<Fd> place = open_as(path, O_PATH);
+    if (!place) return propagate(place);
+    if (::fstat(place->get(), &status) != 0) {
+      return fail_errno(errno, "{}cannot stat {}", root_name_, path);
+    }
+  } else if (::fstatat(root_.get(), path.c_str(), &status, 0) != 0) {
+    return no_file(path);
   }
   if (!S_ISREG(status.st_mode)) {
     return fail(Errc::kBadInput, "{}{}: not a regular file", root_name_, path);
@@ -69,7 +84,7 @@ Result<std::string> FileTree::resolve(const std::string& path) const {
   Result<Fd> file = open_as(path, O_PATH);
   if (!file) return propagate(file);
   Result<std::string> full = path_of(*file);
-  if (!full) return propagate(full);
+  if (!full || host_) return full;
   Result<std::string> root = path_of(root_);
   if (!root) return propagate(root);
   if (*root == "/") return full;

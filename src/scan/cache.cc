@@ -21,8 +21,6 @@ namespace {
 constexpr std::array<char, 8> kFileMagic = {'S', 'N', 'S', 'C', 'A', 'N', '0', '1'};
 constexpr std::uint64_t kIndexMagic = 0x3178646e494e5300;  // "\0SNIndx1"
 constexpr const char* kIndexName = "index";
-/// A clock tick of the kernel is at most 10 ms; file systems with coarser stamps have up to 2 s.
-constexpr std::int64_t kSettledNs = 3'000'000'000;
 constexpr std::size_t kShaHex = 64;
 constexpr std::size_t kMaxBuildId = 160;
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
@@ -122,18 +120,6 @@ std::uint64_t checksum_of(std::span<const std::byte> bytes, std::uint64_t seed) 
   return sum;
 }
 
-Result<FileStamp> stamp_of(int fd, std::string_view name) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) return fail_errno(errno, "{}", printable(name));
-  if (!S_ISREG(info.st_mode)) {
-    return fail(Errc::kBadInput, "{}: not a regular file", printable(name));
-  }
-  constexpr std::int64_t kNsPerS = 1'000'000'000;
-  return FileStamp{info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
-                   info.st_mtim.tv_sec * kNsPerS + info.st_mtim.tv_nsec,
-                   info.st_ctim.tv_sec * kNsPerS + info.st_ctim.tv_nsec};
-}
-
 Result<std::unique_ptr<ScanCache>> ScanCache::open(const std::string& directory) {
   if (directory.empty()) return fail(Errc::kUsage, "an empty name is no cache directory");
   Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -162,11 +148,12 @@ Result<std::unique_ptr<ScanCache>> ScanCache::open(const std::string& directory)
   auto cache = std::make_unique<ScanCache>();
   cache->directory_ = std::move(fd);
   cache->path_ = directory;
-  cache->read_index();
   return cache;
 }
 
-void ScanCache::read_index() {
+void ScanCache::read_index() const {
+  if (index_read_ || !directory_) return;
+  index_read_ = true;
   const std::optional<CachedFile> file =
       map_file(directory_.get(), kIndexName, kRecordSize, kMaxIndexBytes + kRecordSize);
   if (!file) {
@@ -190,6 +177,7 @@ void ScanCache::read_index() {
 
 std::optional<ContentIdentity> ScanCache::identity(const FileStamp& stamp) const {
   const std::lock_guard lock(mutex_);
+  read_index();
   const auto found = index_.find(stamp);
   if (found == index_.end()) return std::nullopt;
   return found->second;
@@ -200,8 +188,9 @@ void ScanCache::remember(const FileStamp& stamp, const ContentIdentity& identity
   if (!directory_ || identity.sha256.size() != kShaHex || identity.build_id.size() > kMaxBuildId) {
     return;
   }
-  if (stamp.mtime_ns > now_ns - kSettledNs || stamp.ctime_ns > now_ns - kSettledNs) return;
+  if (!has_settled(stamp, now_ns)) return;
   const std::lock_guard lock(mutex_);
+  read_index();
   if (!index_.insert_or_assign(stamp, identity).second) return;
   fresh_.emplace_back(stamp, identity);
 }

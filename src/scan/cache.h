@@ -7,8 +7,8 @@
 // or of another version of the analyser is as if it were not there, and is written anew. Nothing is
 // ever taken from a directory that others can write to.
 //
-// A stamp is what stat(2) says. As in git's index, a file that changed within the last seconds is
-// not remembered by it: it could change again within one tick of the file system's clock.
+// As in git's index, a file that changed within the last seconds is not remembered by its stamp
+// (scan/file_stamp.h).
 
 #include <cstddef>
 #include <cstdint>
@@ -23,19 +23,9 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "scan/file_stamp.h"
 
 namespace sysnare {
-
-struct FileStamp {
-  std::uint64_t dev = 0;
-  std::uint64_t ino = 0;
-  std::uint64_t size = 0;
-  std::int64_t mtime_ns = 0;
-  std::int64_t ctime_ns = 0;
-  auto operator<=>(const FileStamp&) const = default;
-};
-/// Errors: kSystem; kBadInput for what is no regular file.
-Result<FileStamp> stamp_of(int fd, std::string_view name);
 
 /// What is in a file.
 struct ContentIdentity {
@@ -79,14 +69,16 @@ class ScanCache {
   [[nodiscard]] std::string trouble() const;
 
  private:
-  void read_index();
+  /// Reads the index, once; a result that is kept is found without it. The mutex is held.
+  void read_index() const;
   void note_trouble(std::string text);
 
   Fd directory_;
   std::string path_;
-  std::map<FileStamp, ContentIdentity> index_;
+  mutable bool index_read_ = false;
+  mutable std::map<FileStamp, ContentIdentity> index_;
+  mutable bool index_damaged_ = false;
   std::vector<std::pair<FileStamp, ContentIdentity>> fresh_;
-  bool index_damaged_ = false;
   std::string trouble_;
   mutable std::mutex mutex_;
 };

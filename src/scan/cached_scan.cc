@@ -13,8 +13,6 @@ namespace sysnare {
 namespace {
 
 constexpr std::uint32_t kResultVersion = 1;
-/// As ScanCache::remember(): what changed just now can change again unseen.
-constexpr std::int64_t kSettledNs = 3'000'000'000;
 
 enum class Asked : std::uint8_t { kOpen, kResolve, kList, kFind };
 
@@ -28,15 +26,30 @@ std::string bytes_of(const std::optional<std::string>& text) {
   return writer.bytes();
 }
 
-std::string answer_of(const Result<Fd>& file, const std::string& path) {
+std::string bytes_of(const FileStamp& stamp) {
   ResultWriter writer;
-  if (!file) return writer.bytes();
-  const Result<FileStamp> stamp = stamp_of(file->get(), path);
-  if (!stamp) return writer.bytes();
-  for (const std::uint64_t part : {stamp->dev, stamp->ino, stamp->size}) writer.number(part);
-  writer.number(static_cast<std::uint64_t>(stamp->mtime_ns));
-  writer.number(static_cast<std::uint64_t>(stamp->ctime_ns));
+  for (const std::uint64_t part : {stamp.dev, stamp.ino, stamp.size}) writer.number(part);
+  writer.number(static_cast<std::uint64_t>(stamp.mtime_ns));
+  writer.number(static_cast<std::uint64_t>(stamp.ctime_ns));
   return writer.bytes();
+}
+
+/// As bytes_of() has it.
+FileStamp stamp_in(std::string_view answer) {
+  ResultReader reader(answer);
+  FileStamp stamp;
+  stamp.dev = reader.number();
+  stamp.ino = reader.number();
+  stamp.size = reader.number();
+  stamp.mtime_ns = static_cast<std::int64_t>(reader.number());
+  stamp.ctime_ns = static_cast<std::int64_t>(reader.number());
+  return stamp;
+}
+
+std::string answer_of(const Result<Fd>& file, const std::string& path) {
+  if (!file) return {};
+  const Result<FileStamp> stamp = stamp_of(file->get(), path);
+  return stamp ? bytes_of(*stamp) : std::string();
 }
 
 std::string answer_of(const std::vector<std::string>& names) {
@@ -109,22 +122,61 @@ class Witness : public Surroundings {
   mutable bool changed_ = false;
 };
 
-std::string ask_again(const Surroundings& around, const std::string& asked) {
-  ResultReader reader(asked);
-  const std::uint64_t kind = reader.number();
-  const std::string path = reader.text();
-  switch (static_cast<Asked>(kind)) {
-    case Asked::kOpen:
-      return answer_of(around.open(path), path);
-    case Asked::kResolve:
-      return bytes_of(around.resolve(path));
-    case Asked::kList:
-      return answer_of(around.list(path));
-    case Asked::kFind:
-      break;
+/// Asks what was asked before. Most questions are about the 250 converters of iconv: which file it
+/// is, and whether it has its stamp. One look at each answers both.
+class SecondTime {
+ public:
+  explicit SecondTime(const Surroundings& around) : around_(around) {}
+
+  bool has(const std::string& answer, const std::string& asked) {
+    ResultReader reader(asked);
+    const auto kind = static_cast<Asked>(reader.number());
+    const std::string path = reader.text();
+    switch (kind) {
+      case Asked::kOpen:
+        if (!answer.empty()) {
+          if (const PathLook* look = file_at(path)) return look->stamp == stamp_in(answer);
+        }
+        return answer_of(around_.open(path), path) == answer;
+      case Asked::kResolve:
+        // No link at its end, and none before it.
+        if (answer == bytes_of(std::optional(path)) && file_at(path) != nullptr &&
+            is_itself(path.substr(0, path.rfind('/')))) {
+          return true;
+        }
+        return bytes_of(around_.resolve(path)) == answer;
+      case Asked::kList:
+        return answer_of(around_.list(path)) == answer;
+      case Asked::kFind:
+        break;
+    }
+    return bytes_of(around_.find_library(library(path, reader))) == answer;
   }
+
+ private:
+  static LibraryQuestion library(const std::string& name, ResultReader& reader);
+
+  /// Null where no regular file stands there.
+  const PathLook* file_at(const std::string& path) {
+    const auto [at, is_new] = looks_.try_emplace(path);
+    if (is_new) at->second = around_.look(path);
+    return at->second && at->second->is_file ? &*at->second : nullptr;
+  }
+  /// Whether no part of `directory` is a symbolic link.
+  bool is_itself(const std::string& directory) {
+    const auto [at, is_new] = directories_.try_emplace(directory);
+    if (is_new) at->second = around_.resolve(directory) == directory;
+    return at->second;
+  }
+
+  const Surroundings& around_;
+  std::map<std::string, std::optional<PathLook>> looks_;
+  std::map<std::string, bool> directories_;
+};
+
+LibraryQuestion SecondTime::library(const std::string& name, ResultReader& reader) {
   LibraryQuestion library;
-  library.name = path;
+  library.name = name;
   library.machine = static_cast<std::uint16_t>(reader.number());
   library.musl = reader.number() != 0;
   library.origin = reader.text();
@@ -132,7 +184,7 @@ std::string ask_again(const Surroundings& around, const std::string& asked) {
     const std::size_t count = reader.count(1);
     for (std::size_t i = 0; i < count; ++i) list->push_back(reader.text());
   }
-  return bytes_of(around.find_library(library));
+  return library;
 }
 
 /// Another build of ours may find something else: its file is part of the key. Empty where we
@@ -149,10 +201,11 @@ std::optional<Evidence> kept_result(const Surroundings& around, const ScanCache&
   ResultReader reader({reinterpret_cast<const char*>(file->bytes.data()), file->bytes.size()});
   if (reader.text() != identity) return std::nullopt;
   const std::size_t count = reader.count(1);
+  SecondTime second(around);
   for (std::size_t i = 0; i < count; ++i) {
     const std::string asked = reader.text();
     const std::string answer = reader.text();
-    if (!reader.good() || ask_again(around, asked) != answer) return std::nullopt;
+    if (!reader.good() || !second.has(answer, asked)) return std::nullopt;
   }
   std::optional<Evidence> evidence = take_evidence(reader);
   if (!reader.at_end()) return std::nullopt;
@@ -164,13 +217,7 @@ bool has_settled(const Answers& answers, std::int64_t now_ns) {
   for (const auto& [asked, answer] : answers) {
     ResultReader reader(asked);
     if (reader.number() != static_cast<std::uint64_t>(Asked::kOpen) || answer.empty()) continue;
-    ResultReader stamp(answer);
-    for (int i = 0; i < 3; ++i) stamp.number();
-    const auto latest = now_ns - kSettledNs;
-    if (static_cast<std::int64_t>(stamp.number()) > latest ||
-        static_cast<std::int64_t>(stamp.number()) > latest) {
-      return false;
-    }
+    if (!has_settled(stamp_in(answer), now_ns)) return false;
   }
   return true;
 }

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "scan/file_stamp.h"
 
 namespace sysnare {
 
@@ -27,6 +28,12 @@ struct LibraryQuestion {
   std::vector<std::string> rpath;
   std::vector<std::string> runpath;
   auto operator<=>(const LibraryQuestion&) const = default;
+};
+
+/// What stands at a path itself.
+struct PathLook {
+  FileStamp stamp;
+  bool is_file = false;  ///< a regular one; a symbolic link is none
 };
 
 class Surroundings {
@@ -44,6 +51,12 @@ class Surroundings {
   [[nodiscard]] virtual std::vector<std::string> list(const std::string& directory) const = 0;
   [[nodiscard]] virtual std::optional<std::string> find_library(
       const LibraryQuestion& question) const = 0;
+  /// What is at `path`, without opening it and without following a link at its end. Nothing where
+  /// there is nothing, or where that cannot be said more cheaply than by the questions above.
+  [[nodiscard]] virtual std::optional<PathLook> look(const std::string& path) const {
+    (void)path;
+    return std::nullopt;
+  }
 };
 
 /// The beginning of a file, at most `limit` bytes; empty where it cannot be read.

@@ -29,6 +29,11 @@ class TreeSurroundings : public Surroundings {
     }
     return search->second.find(question.name, question.origin, question.rpath, question.runpath);
   }
+  [[nodiscard]] std::optional<PathLook> look(const std::string& path) const override {
+    const std::optional<struct ::stat> status = tree_.status(path);
+    if (!status) return std::nullopt;
+    return PathLook{stamp_of(*status), S_ISREG(status->st_mode)};
+  }
 
  private:
   const FileTree& tree_;
