@@ -121,8 +121,10 @@ class FunctionFlow {
   void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);
   FlowValue load(const Insn& insn, const FlowState& state);
   FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
+  void visit_with_values(const FlowVisitor& visit);
   bool join_into(FlowState& into, const FlowState& from, bool widen);
   void give_away(const FlowValue& value);
+  void forget_given(FlowState& state);
   void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
   [[nodiscard]] std::span<const std::uint32_t> after(const Block& block) const {
@@ -139,6 +141,7 @@ class FunctionFlow {
   std::uint64_t end_ = 0;
   std::span<const std::uint8_t> code_;  ///< of the function
   std::vector<Insn> insns_;
+  std::vector<std::uint8_t> ends_;       ///< by instruction: ends_flow() of it
   std::vector<std::uint32_t> index_;     ///< by byte of the function: 1 + its instruction, 0: none
   std::vector<std::uint8_t> leader_;     ///< by byte of the function
   std::vector<std::uint32_t> order_;     ///< instructions by block
@@ -146,6 +149,7 @@ class FunctionFlow {
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> next_;  ///< blocks that follow one
   std::vector<FlowState> in_;        ///< by block; only where values are followed
+  FlowState state_;                  ///< that of the block that is walked
   const FlowState unknown_;
   std::vector<std::uint64_t> todo_;
   std::vector<std::uint64_t> table_targets_;
@@ -155,6 +159,8 @@ class FunctionFlow {
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
   bool given_away_changed_ = false;
+  /// The highest offset of which it was said in this round that nobody else has its address.
+  std::int32_t kept_ = INT32_MIN;
 };
 
 }  // namespace sysnare

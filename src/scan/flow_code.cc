@@ -1,6 +1,7 @@
 // Decoding a function from its entries, and cutting it into blocks.
 
 #include <algorithm>
+#include <cstring>
 
 #include "scan/flow.h"
 
@@ -47,16 +48,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
     return;
   }
   settle();
-  for (std::size_t number = 0; number < blocks_.size(); ++number) {
-    const Block& block = blocks_[number];
-    if (!block.reached) continue;
-    FlowState state = in_[number];
-    for (std::uint32_t i = 0; i < block.count; ++i) {
-      const Insn& insn = insns_[order_[block.first + i]];
-      visit(insn, state);
-      step(insn, state);
-    }
-  }
+  visit_with_values(visit);
 }
 
 std::uint32_t FunctionFlow::insn_at(std::uint64_t vaddr) const {
@@ -84,6 +76,7 @@ bool FunctionFlow::ends_flow(const Insn& insn) const {
 
 void FunctionFlow::decode_all(const Request& request) {
   insns_.clear();
+  ends_.clear();
   tables_read_.clear();
   table_targets_.clear();
   index_.assign(end_ - start_, 0);
@@ -129,7 +122,8 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
         todo_.push_back(label);
       }
     }
-    if (ends_flow(insn)) return;
+    ends_.push_back(ends_flow(insn) ? 1 : 0);
+    if (ends_.back() != 0) return;
     vaddr = insn.next();
   }
 }
@@ -221,6 +215,11 @@ void FunctionFlow::cut_blocks() {
   order_.clear();
   block_of_.assign(end_ - start_, 0);
   for (std::uint64_t at = 0; at < end_ - start_; ++at) {
+    std::uint64_t eight = 0;
+    if (at + sizeof eight <= leader_.size()) {
+      std::memcpy(&eight, leader_.data() + at, sizeof eight);
+      if (eight == 0) at += sizeof eight - 1;  // most bytes are none
+    }
     if (leader_[at] == 0 || index_[at] == 0) continue;
     block_of_[at] = static_cast<std::uint32_t>(blocks_.size()) + 1;
     Block& block = blocks_.emplace_back();
@@ -231,13 +230,14 @@ void FunctionFlow::cut_blocks() {
       order_.push_back(number - 1);
       ++block.count;
       const Insn& insn = insns_[number - 1];
-      if (ends_flow(insn) || insn.op == InsnOp::kBranch) break;
+      if (ends_[number - 1] != 0 || insn.op == InsnOp::kBranch) break;
       vaddr = insn.next();
       if (vaddr < end_ && leader_[vaddr - start_] != 0) break;
     }
   }
   for (Block& block : blocks_) {
-    const Insn& last = insns_[order_[block.first + block.count - 1]];
+    const std::uint32_t last_number = order_[block.first + block.count - 1];
+    const Insn& last = insns_[last_number];
     block.next = static_cast<std::uint32_t>(next_.size());
     const auto add = [&](std::uint64_t vaddr) {
       if (vaddr < start_ || vaddr >= end_) return false;
@@ -257,7 +257,8 @@ void FunctionFlow::cut_blocks() {
         for (std::uint64_t target : table_targets_) add(target);
       }
     }
-    if (!ends_flow(last) && !add(last.next())) returns_ = true;  // it runs into the next function
+    if (ends_[last_number] == 0 && !add(last.next()))
+      returns_ = true;  // it runs into the next function
     block.nexts = static_cast<std::uint32_t>(next_.size()) - block.next;
   }
 }

@@ -52,4 +52,20 @@ FlowValue AtomSets::join(const FlowValue& a, const FlowValue& b) {
   return intern(std::move(all));
 }
 
+/// As join() of one after the other, without the sets in between.
+FlowValue AtomSets::join_all(std::span<const FlowValue> values) {
+  std::vector<FlowValue> all;
+  for (const FlowValue& value : values) {
+    if (value.is(FlowValue::Kind::kNothing)) continue;
+    const std::span<const FlowValue> more = atoms(value);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  if (all.empty()) return {};
+  if (all.size() == 1) return all.front();
+  const bool known = all.size() <= kMaxAtoms && std::all_of(all.begin(), all.end(), may_be_in_set);
+  return known ? intern(std::move(all)) : FlowValue::any();
+}
+
 }  // namespace sysnare

@@ -19,6 +19,8 @@ constexpr unsigned kMaxVisits = 8;
 constexpr std::int32_t kGoResults = 128;
 /// Rounds after which every word of the stack counts as somebody else's too.
 constexpr unsigned kMaxRounds = 3;
+/// States that are kept from one function to the next, for their memory: 2 MB.
+constexpr std::size_t kKeptStates = 4096;
 constexpr unsigned kWord = 8;
 
 std::uint64_t cut(std::uint64_t number, unsigned width) {
@@ -111,6 +113,13 @@ void FunctionFlow::give_away(const FlowValue& value) {
   }
 }
 
+/// Forgets what somebody else can have changed.
+void FunctionFlow::forget_given(FlowState& state) {
+  // They are sorted.
+  while (!state.stack.empty() && state.stack.back().offset >= given_away_) state.stack.pop_back();
+  if (!state.stack.empty()) kept_ = std::max(kept_, state.stack.back().offset);
+}
+
 /// An element, by an index that is not known, of an array on the own stack.
 void FunctionFlow::give_away_element(const Insn& insn, const FlowState& state) {
   for (int reg : {static_cast<int>(insn.base), static_cast<int>(insn.index)}) {
@@ -179,6 +188,7 @@ FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
           word, [&](const FlowValue& atom) { return narrow(atom, width, insn.sign_extends); });
     }
     if (at.offset < machine_.pushed) return FlowValue::any();
+    if (at.offset < given_away_) kept_ = std::max(kept_, at.offset);
     return narrow(passed_word(state, at.offset), width, insn.sign_extends);
   });
 }
@@ -210,7 +220,7 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
     }
   }
   // Somebody else's pointer may lead to what was given away.
-  std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+  forget_given(state);
 }
 
 FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const FlowValue& b) {
@@ -277,7 +287,7 @@ void FunctionFlow::call(const Insn& insn, FlowState& state) {
   for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if ((lost >> reg) & 1) state.regs[reg] = FlowValue::any();
   }
-  std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+  forget_given(state);
   if (!go_) return;
   // Who is passed arguments on the stack leaves its results behind them.
   const FlowValue& rsp = state.regs[machine_.stack_pointer];
@@ -371,7 +381,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       for (unsigned reg = 0; reg < machine_.registers; ++reg) {
         if ((machine_.syscall_writes >> reg) & 1) state.regs[reg] = FlowValue::any();
       }
-      std::erase_if(state.stack, [&](const StackWord& word) { return word.offset >= given_away_; });
+      forget_given(state);
       break;
     case InsnOp::kOther:
     case InsnOp::kBranch: {
@@ -461,8 +471,9 @@ void FunctionFlow::settle() {
     // An address that is given away late was so all the time, as far as an order of calls is known.
     if (round > kMaxRounds) given_away_ = INT32_MIN;
     given_away_changed_ = false;
+    kept_ = INT32_MIN;
     std::vector<std::uint8_t> dirty(blocks_.size(), 0);
-    in_.assign(blocks_.size(), FlowState());
+    if (in_.size() < blocks_.size()) in_.resize(blocks_.size());
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       Block& block = blocks_[i];
       block.reached = false;
@@ -481,8 +492,10 @@ void FunctionFlow::settle() {
       }
       dirty[at] = 0;
       const Block& block = blocks_[at];
-      FlowState state = in_[at];
-      for (std::uint32_t i = 0; i < block.count; ++i) step(insns_[order_[block.first + i]], state);
+      state_ = in_[at];
+      for (std::uint32_t i = 0; i < block.count; ++i) {
+        step(insns_[order_[block.first + i]], state_);
+      }
       std::size_t lowest = at + 1;
       for (std::uint32_t next : after(block)) {
         Block& to = blocks_[next];
@@ -490,10 +503,10 @@ void FunctionFlow::settle() {
         bool changed = false;
         if (!to.reached) {
           to.reached = true;
-          in_[next] = state;
+          in_[next] = state_;
           changed = true;
         } else {
-          changed = join_into(in_[next], state, to.visits > kMaxVisits);
+          changed = join_into(in_[next], state_, to.visits > kMaxVisits);
         }
         if (!changed) continue;
         if (to.visits < UINT16_MAX) ++to.visits;
@@ -503,6 +516,26 @@ void FunctionFlow::settle() {
       at = lowest;
     }
     if (!given_away_changed_) break;
+    // With what is given away now, every answer of this round would be the same.
+    if (kept_ < given_away_ && round < kMaxRounds) break;
+  }
+}
+
+void FunctionFlow::visit_with_values(const FlowVisitor& visit) {
+  for (std::size_t number = 0; number < blocks_.size(); ++number) {
+    const Block& block = blocks_[number];
+    if (!block.reached) continue;
+    state_ = in_[number];
+    for (std::uint32_t i = 0; i < block.count; ++i) {
+      const Insn& insn = insns_[order_[block.first + i]];
+      visit(insn, state_);
+      step(insn, state_);
+    }
+  }
+  // A huge function's are not kept for all the small ones behind it.
+  if (in_.size() > kKeptStates) {
+    in_.clear();
+    in_.shrink_to_fit();
   }
 }
 

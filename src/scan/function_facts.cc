@@ -124,6 +124,8 @@ class Observer {
  private:
   std::vector<Value> values_of(const FlowValue& value) {
     std::vector<Value> values;
+    if (value.is(Kind::kAny)) return values;
+    values.reserve(flow_.sets().atoms(value).size());
     for (const FlowValue& atom : flow_.sets().atoms(value)) {
       Value each;
       if (!to_value(atom, each)) return {};
@@ -174,6 +176,7 @@ class Observer {
   }
 
   void give(const FlowValue& value) {
+    if (!value.is(Kind::kAddress) && !value.is(Kind::kConstant) && !value.is(Kind::kSet)) return;
     for (const FlowValue& atom : flow_.sets().atoms(value)) {
       const bool address =
           atom.is(Kind::kAddress) || (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
@@ -272,6 +275,7 @@ class Observer {
       return;
     }
     const auto add = [&](Place place, const FlowValue& value) {
+      if (value.is(Kind::kAny) || value.is(Kind::kImport)) return;  // nothing to be said of it
       PassedFact fact = passed(state, place, value);
       if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
     };
