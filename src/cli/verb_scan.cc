@@ -237,9 +237,12 @@ int run_scan(Typed typed, const Request& request) {
   const std::unique_ptr<Surroundings> around = surroundings_of(*tree);
   Progress progress;
   ScanOptions options;
-  options.analyse = analyse_object;
+  Workers workers(std::min(std::thread::hardware_concurrency(), kMaxThreads));
+  options.analyse = [&](const ElfImage& image, const ElfImage* debug) {
+    return analyse_object(image, debug, workers);
+  };
   options.link = [](const auto& objects, auto& wanted) { return link_objects(objects, wanted); };
-  options.threads = std::min(std::thread::hardware_concurrency(), kMaxThreads);
+  options.workers = &workers;
   options.now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
                        .count();

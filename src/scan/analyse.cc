@@ -13,6 +13,8 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -36,14 +38,20 @@ namespace {
 constexpr std::string_view kGoRepeats = "runtime.runPerThreadSyscall";
 /// Rounds in which functions are followed again for places that were found late.
 constexpr int kMaxRounds = 8;
+/// Bytes of code that a thread follows at once, a millisecond's; and after how many the threads
+/// wait for each other.
+constexpr std::uint64_t kPiece = 32u << 10;
+constexpr std::uint64_t kBatch = 256u << 10;
+
 class Analyser {
  public:
   Analyser(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
-           const FunctionTable& table, const Decoder& decoder)
+           const FunctionTable& table, const Decoder& decoder, Workers& workers)
       : dynamic_(dynamic),
         table_(table),
-        map_(image, memory, dynamic, table, decoder),
-        flow_(map_, decoder) {}
+        decoder_(decoder),
+        workers_(workers),
+        map_(image, memory, dynamic, table, decoder) {}
 
   Result<Summary> run() {
     follow_all();
@@ -65,18 +73,28 @@ class Analyser {
         if (function != kNone) entries_[function].insert(pad);
       }
     }
+    std::vector<std::uint8_t> followed(count, 0);
     std::vector<std::uint32_t> todo(count);
     for (std::size_t i = 0; i < count; ++i) todo[i] = static_cast<std::uint32_t>(i);
-    std::vector<std::uint8_t> followed(count, 0);
     for (int round = 0; round < kMaxRounds && !todo.empty(); ++round) {
       std::set<std::uint32_t> again;
-      for (std::uint32_t i : todo) {
-        follow(i, false);
-        followed[i] = 1;
-        for (std::uint64_t place : findings_.functions[i].outside) {
-          const std::uint32_t other = map_.function_at(place);
-          if (other == kNone || table_.functions[other].start == place) continue;
-          if (entries_[other].insert(place).second && followed[other]) again.insert(other);
+      // As if one was followed after the other, which decides what tables of switches are read:
+      // one that was entered anew by those before it is followed once more.
+      for (std::span<const std::uint32_t> left = todo; !left.empty();) {
+        const std::span<const std::uint32_t> some = left.first(count_within(left, kBatch));
+        left = left.subspan(some.size());
+        std::vector<std::size_t> known;
+        for (std::uint32_t i : some) known.push_back(entries_[i].size());
+        follow(some, false);
+        for (std::size_t at = 0; at < some.size(); ++at) {
+          const std::uint32_t i = some[at];
+          if (entries_[i].size() != known[at]) follow(some.subspan(at, 1), false);
+          followed[i] = 1;
+          for (std::uint64_t place : findings_.functions[i].outside) {
+            const std::uint32_t other = map_.function_at(place);
+            if (other == kNone || table_.functions[other].start == place) continue;
+            if (entries_[other].insert(place).second && followed[other]) again.insert(other);
+          }
         }
       }
       todo.assign(again.begin(), again.end());
@@ -99,6 +117,7 @@ class Analyser {
         map_.set_never_returns(i);
       }
       if (!any) return;
+      std::vector<std::uint32_t> again;
       for (std::uint32_t i = 0; i < count; ++i) {
         const auto calls_one = [&](const CallFact& call) {
           return call.target.kind == Target::Kind::kFunction && call.target.index != kNone &&
@@ -106,16 +125,53 @@ class Analyser {
         };
         if (std::any_of(findings_.functions[i].calls.begin(), findings_.functions[i].calls.end(),
                         calls_one)) {
-          follow(i, false);
+          again.push_back(i);
         }
       }
+      follow(again, false);
     }
   }
 
-  void follow(std::uint32_t i, bool values) {
+  /// Follows these functions, on all threads: what is found in one depends on no other.
+  void follow(std::span<const std::uint32_t> functions, bool values) {
+    std::vector<std::size_t> pieces = {0};
+    while (pieces.back() < functions.size()) {
+      pieces.push_back(pieces.back() + count_within(functions.subspan(pieces.back()), kPiece));
+    }
+    workers_.each(pieces.size() - 1, [&](std::size_t piece) {
+      std::unique_ptr<FunctionFlow> flow = take_flow();
+      for (std::size_t at = pieces[piece]; at < pieces[piece + 1]; ++at) {
+        follow(functions[at], values, *flow);
+      }
+      const std::lock_guard lock(mutex_);
+      flows_.push_back(std::move(flow));
+    });
+  }
+
+  /// How many of the first of `functions` have `bytes` together; at least one.
+  std::size_t count_within(std::span<const std::uint32_t> functions, std::uint64_t bytes) const {
+    std::uint64_t sum = 0;
+    for (std::size_t at = 0; at < functions.size(); ++at) {
+      const FunctionRange& function = table_.functions[functions[at]];
+      sum += function.end - function.start;
+      if (sum >= bytes) return at + 1;
+    }
+    return functions.size();
+  }
+
+  /// One that no other thread uses.
+  std::unique_ptr<FunctionFlow> take_flow() {
+    const std::lock_guard lock(mutex_);
+    if (flows_.empty()) return std::make_unique<FunctionFlow>(map_, decoder_);
+    std::unique_ptr<FunctionFlow> flow = std::move(flows_.back());
+    flows_.pop_back();
+    return flow;
+  }
+
+  void follow(std::uint32_t i, bool values, FunctionFlow& flow) {
     const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
     findings_.functions[i] =
-        facts_of(map_, flow_, table_.functions[i], entries, table_.is_go, values);
+        facts_of(map_, flow, table_.functions[i], entries, table_.is_go, values);
     if (table_.is_go && table_.functions[i].name == kGoRepeats)
       findings_.functions[i].calls.clear();
   }
@@ -156,11 +212,27 @@ class Analyser {
 
   void follow_wanted() {
     while (!todo_.empty()) {
+      std::vector<std::uint32_t> fresh;
+      for (std::uint32_t i : todo_) {
+        if (wanted_[i] != kWanted) continue;
+        wanted_[i] = kFollowed;
+        fresh.push_back(i);
+      }
+      follow(fresh, true);
+      find_asking();
+    }
+  }
+
+  /// Whose findings depend on what they are passed, among those that were followed; their callers
+  /// are to do.
+  void find_asking() {
+    std::vector<std::uint32_t> wave;
+    while (!todo_.empty()) {
       const std::uint32_t i = todo_.back();
       todo_.pop_back();
       if (wanted_[i] == kWanted) {
-        wanted_[i] = kFollowed;
-        follow(i, true);
+        wave.push_back(i);
+        continue;
       }
       if (findings_.asking[i] || !asks(findings_.functions[i])) continue;
       findings_.asking[i] = 1;
@@ -170,6 +242,7 @@ class Analyser {
         if (wanted_[caller] == kFollowed && !findings_.asking[caller]) todo_.push_back(caller);
       }
     }
+    todo_ = std::move(wave);
   }
 
   /// Finds the functions whose numbers depend on what they are passed, and whose address is taken,
@@ -234,8 +307,11 @@ class Analyser {
 
   const Dynamic& dynamic_;
   const FunctionTable& table_;
+  const Decoder& decoder_;
+  Workers& workers_;
   ObjectMap map_;
-  FunctionFlow flow_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<FunctionFlow>> flows_;  ///< those that nobody uses now
   Findings findings_;
   std::vector<std::set<std::uint64_t>> entries_;
   static constexpr std::uint8_t kNotWanted = 0, kWanted = 1, kFollowed = 2;
@@ -247,6 +323,11 @@ class Analyser {
 }  // namespace
 
 Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug) {
+  Workers alone(1);
+  return analyse_object(image, debug, alone);
+}
+
+Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Workers& workers) {
   if (!image.is_64() || image.machine() != EM_X86_64) {
     return fail(Errc::kUnsupported,
                 "{}: an ELF image for machine {} of {} bits; the scan knows x86_64 of 64 bits",
@@ -258,7 +339,7 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug) {
   if (!dynamic) return propagate(dynamic);
   Result<FunctionTable> table = find_functions(image, *memory, *dynamic, debug);
   if (!table) return propagate(table);
-  return Analyser(image, *memory, *dynamic, *table, X86Decoder()).run();
+  return Analyser(image, *memory, *dynamic, *table, X86Decoder(), workers).run();
 }
 
 }  // namespace sysnare

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/workers.h"
 #include "elf/image.h"
 #include "scan/summary.h"
 
@@ -12,7 +13,10 @@ namespace sysnare {
 
 /// `debug`: its separate debug file, or null. Errors: kBadInput naming file and offset for an image
 /// that cannot be read; kUnsupported for a machine that is not x86_64 or aarch64.
-/// Cost: some 10 MB of text a second; memory some 8 times the text.
+/// What is found does not depend on the number of threads. Cost: some 10 MB of text a second and
+/// thread; memory some 8 times the text.
+Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Workers& workers);
+/// The same on one thread.
 Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug);
 
 }  // namespace sysnare

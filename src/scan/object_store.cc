@@ -1,11 +1,8 @@
 #include "scan/object_store.h"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <new>
-#include <system_error>
-#include <thread>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -60,11 +57,11 @@ std::string ObjectFile::module_key() const {
 }
 
 ObjectStore::ObjectStore(const Surroundings& around, ScanCache& cache, AnalyseObject analyse,
-                         unsigned threads, std::int64_t now_ns)
+                         Workers* workers, std::int64_t now_ns)
     : around_(around),
       cache_(cache),
       analyse_(std::move(analyse)),
-      threads_(std::max(threads, 1u)),
+      workers_(workers),
       now_ns_(now_ns) {}
 
 Result<ObjectFile> ObjectStore::open(const std::string& path, bool light) const {
@@ -153,27 +150,16 @@ void ObjectStore::summarise(const std::vector<ObjectFile*>& objects,
   std::stable_sort(work.begin(), work.end(), [](const ObjectFile* a, const ObjectFile* b) {
     return a->stamp.size > b->stamp.size;
   });
-  std::atomic<std::size_t> next = 0;
   std::mutex mutex;
-  const auto run = [&] {
-    for (;;) {
-      const std::size_t mine = next++;
-      if (mine >= work.size()) return;
-      if (progress) {
-        const std::lock_guard lock(mutex);
-        progress(work[mine]->path);
-      }
-      summarise(*work[mine]);
+  const auto one = [&](std::size_t i) {
+    if (progress) {
+      const std::lock_guard lock(mutex);
+      progress(work[i]->path);
     }
+    summarise(*work[i]);
   };
-  std::vector<std::thread> others;
-  const std::size_t threads = std::min<std::size_t>(threads_, work.size());
-  try {
-    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(run);
-  } catch (const std::system_error&) {  // no more threads to be had: those there are do it all
-  }
-  run();
-  for (std::thread& thread : others) thread.join();
+  if (workers_ != nullptr) return workers_->each(work.size(), one);
+  for (std::size_t i = 0; i < work.size(); ++i) one(i);
 }
 
 }  // namespace sysnare

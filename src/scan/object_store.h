@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/workers.h"
 #include "elf/image.h"
 #include "scan/cache.h"
 #include "scan/summary.h"
@@ -44,8 +45,9 @@ using AnalyseObject = std::function<Result<Summary>(const ElfImage& image, const
 
 class ObjectStore {
  public:
-  /// All must outlive this. `threads`: at most so many at once; `now_ns`: the time of day.
-  ObjectStore(const Surroundings& around, ScanCache& cache, AnalyseObject analyse, unsigned threads,
+  /// All must outlive this. `workers`: who analyses several at once; null: nobody does. `now_ns`:
+  /// the time of day.
+  ObjectStore(const Surroundings& around, ScanCache& cache, AnalyseObject analyse, Workers* workers,
               std::int64_t now_ns);
 
   /// Opens the file and reads its head; the summary comes along where the cache has it. `path` is
@@ -62,7 +64,7 @@ class ObjectStore {
   const Surroundings& around_;
   ScanCache& cache_;
   AnalyseObject analyse_;
-  unsigned threads_;
+  Workers* workers_;
   std::int64_t now_ns_;
 };
 

@@ -98,7 +98,7 @@ Evidence evidence_of(const LoadedSet& set, const std::vector<LoadedObject>& obje
 /// One image: no script.
 Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const std::string& path,
                             const ScanOptions& options) {
-  const ObjectStore store(around, cache, options.analyse, options.threads, options.now_ns);
+  const ObjectStore store(around, cache, options.analyse, options.workers, options.now_ns);
   LoadedSet set(around, store, options.progress);
   if (Result<void> loaded = set.load_program(path); !loaded) return propagate(loaded);
   std::set<std::string> asked;

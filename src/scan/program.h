@@ -20,10 +20,10 @@ using LinkObjects = std::function<Result<ScanResult>(const std::vector<LoadedObj
                                                      std::vector<OpenRequest>& wanted)>;
 
 struct ScanOptions {
-  AnalyseObject analyse;    ///< analyse_object()
-  LinkObjects link;         ///< link_objects()
-  unsigned threads = 1;     ///< at most so many at once
-  std::int64_t now_ns = 0;  ///< the time of day
+  AnalyseObject analyse;       ///< analyse_object()
+  LinkObjects link;            ///< link_objects()
+  Workers* workers = nullptr;  ///< who works at once; null: one thread does
+  std::int64_t now_ns = 0;     ///< the time of day
   /// Called, by one thread at a time, with what is being worked on ("/usr/bin/x").
   std::function<void(const std::string& what)> progress;
 };

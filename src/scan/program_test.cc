@@ -29,6 +29,7 @@ constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
 struct Fixture {
   FakeSurroundings around;
   ScanCache no_cache;
+  Workers workers{2};
   std::mutex mutex;
   std::vector<std::string> analysed;
   std::vector<std::string> linked;  ///< of the last time, "path" or "path (role)"
@@ -73,7 +74,7 @@ struct Fixture {
     options.analyse = [this](const ElfImage& image, const ElfImage*) { return analyse(image); };
     options.link = [this](const std::vector<LoadedObject>& objects,
                           std::vector<OpenRequest>& requests) { return link(objects, requests); };
-    options.threads = 2;
+    options.workers = &workers;
     options.now_ns = 4'000'000'000'000'000'000;
     return options;
   }
