@@ -6,7 +6,6 @@
 #include <map>
 #include <mutex>
 
-#include "base/file.h"
 #include "scan/result_bytes.h"
 
 namespace sysnare {
@@ -233,7 +232,12 @@ Result<Evidence> cached_scan(const Surroundings& around, ScanCache& cache, const
   identity.text(own);
   identity.text(path);
   identity.number(follow ? 1 : 0);
-  const std::string name = sha256_hex(path + (follow ? "+" : "")) + ".result";
+  // No SHA-256: to make libcrypto ready takes a millisecond, and what is asked for stands in the
+  // file too.
+  const std::string key = path + (follow ? "+" : "");
+  const auto bytes = std::as_bytes(std::span(key));
+  const std::string name =
+      fmt::format("{:016x}{:016x}.result", checksum_of(bytes, 1), checksum_of(bytes, 2));
   if (auto kept = kept_result(around, cache, name, identity.bytes())) return std::move(*kept);
   const Witness witness(around);
   Result<Evidence> evidence = scan(witness, cache, path, options);

@@ -61,12 +61,67 @@ TEST(ResultBytes, GiveBackTheEvidenceAndNothingOfACut) {
   }
 }
 
-TEST(CachedScan, IsUsedWhileNothingChanges) {
-  struct Case {
-    const char* why;
-    std::function<void(FakeSurroundings&)> change;
-    bool again;  ///< linked again
+struct Case {
+  const char* why;
+  std::function<void(FakeSurroundings&)> change;
+  bool again;  ///< linked again
+};
+
+/// `looks`: the surroundings answer look() too.
+void is_used_as(const Case& c, bool looks) {
+  SCOPED_TRACE(c.why);
+  FakeSurroundings around;
+  if (looks) around.look_around();
+  around.put("/bin/x", {.needed = {"liba.so", "libgone.so"}, .rpath = "/first"});
+  around.put("/lib/liba.so", FakeObject{});
+  around.put("/usr/lib/gconv/A.so", FakeObject{});
+  around.put("/usr/lib/converters/A.so", FakeObject{});
+  around.put_text("/etc/nsswitch.conf", "passwd: files\n");
+  std::string pattern = ::testing::TempDir() + "cacheXXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  int linked = 0;
+  ScanOptions options;
+  options.now_ns = 4'000'000'000'000'000'000;  // long after all files
+  options.analyse = [](const ElfImage& image, const ElfImage*) -> Result<Summary> {
+    return *light_summary(image);
   };
+  options.link = [&](const std::vector<LoadedObject>&, std::vector<OpenRequest>& wanted) {
+    ++linked;
+    wanted = {{"nss:", "/lib/liba.so", "f"}, {"gconv:", "/lib/liba.so", "f"}};
+    return Result<ScanResult>(ScanResult{});
+  };
+  const auto scan = [&](bool follow, bool keep) {
+    linked = 0;
+    const auto cache = ScanCache::open(directory);
+    const auto evidence = cached_scan(around, **cache, "/bin/x", follow, keep, options);
+    (*cache)->flush();
+    EXPECT_TRUE(evidence.has_value());
+    return write_evidence(*evidence);
+  };
+  const std::string first = scan(false, true);
+  EXPECT_GT(linked, 0);
+  scan(true, true);
+  EXPECT_GT(linked, 0) << "another question";
+  scan(false, false);
+  EXPECT_GT(linked, 0) << "nothing is kept of an image";
+  c.change(around);
+  const int opened = around.opened();
+  const std::string second = scan(false, true);
+  EXPECT_EQ(linked > 0, c.again);
+  if (looks && !c.again) {
+    EXPECT_LE(around.opened() - opened, 1)
+        << "what is there is looked at; /etc/ld.so.preload is not";
+  }
+  EXPECT_TRUE(c.again || second == first);
+  options.now_ns = 5;  // before all files: they have just changed
+  around.put("/bin/x", {.needed = {"liba.so"}, .code = "\x90\x90\x90\x90\xc3"});
+  scan(false, true);
+  scan(false, true);
+  EXPECT_GT(linked, 0) << "too fresh to be kept";
+  std::filesystem::remove_all(directory);
+}
+
+TEST(CachedScan, IsUsedWhileNothingChanges) {
   const std::vector<Case> cases = {
       {"nothing changed", [](FakeSurroundings&) {}, false},
       {"the program", [](auto& f) { f.put("/bin/x", {.needed = {"liba.so"}, .code = "\xc3"}); },
@@ -78,51 +133,19 @@ TEST(CachedScan, IsUsedWhileNothingChanges) {
       {"a converter came", [](auto& f) { f.put("/usr/lib/gconv/B.so", FakeObject{}); }, true},
       {"the name services", [](auto& f) { f.put_text("/etc/nsswitch.conf", "passwd: x\n"); }, true},
       {"another program", [](auto& f) { f.put("/bin/y", FakeObject{}); }, false},
+      {"a converter", [](auto& f) { f.put("/usr/lib/gconv/A.so", {.code = "\xc3"}); }, true},
+      {"a converter is gone", [](auto& f) { f.remove("/usr/lib/gconv/A.so"); }, true},
+      {"a converter is a link to another one",
+       [](auto& f) {
+         f.put("/usr/lib/other.so", FakeObject{});
+         f.link("/usr/lib/gconv/A.so", "/usr/lib/other.so");
+       },
+       true},
+      {"the converters' directory is a link to another one",
+       [](auto& f) { f.link("/usr/lib/gconv", "/usr/lib/converters"); }, true},
   };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.why);
-    FakeSurroundings around;
-    around.put("/bin/x", {.needed = {"liba.so", "libgone.so"}, .rpath = "/first"});
-    around.put("/lib/liba.so", FakeObject{});
-    around.put("/usr/lib/gconv/A.so", FakeObject{});
-    around.put_text("/etc/nsswitch.conf", "passwd: files\n");
-    std::string pattern = ::testing::TempDir() + "cacheXXXXXX";
-    const std::string directory = ::mkdtemp(pattern.data());
-    int linked = 0;
-    ScanOptions options;
-    options.now_ns = 4'000'000'000'000'000'000;  // long after all files
-    options.analyse = [](const ElfImage& image, const ElfImage*) -> Result<Summary> {
-      return *light_summary(image);
-    };
-    options.link = [&](const std::vector<LoadedObject>&, std::vector<OpenRequest>& wanted) {
-      ++linked;
-      wanted = {{"nss:", "/lib/liba.so", "f"}, {"gconv:", "/lib/liba.so", "f"}};
-      return Result<ScanResult>(ScanResult{});
-    };
-    const auto scan = [&](bool follow, bool keep) {
-      linked = 0;
-      const auto cache = ScanCache::open(directory);
-      const auto evidence = cached_scan(around, **cache, "/bin/x", follow, keep, options);
-      (*cache)->flush();
-      EXPECT_TRUE(evidence.has_value());
-      return write_evidence(*evidence);
-    };
-    const std::string first = scan(false, true);
-    EXPECT_GT(linked, 0);
-    scan(true, true);
-    EXPECT_GT(linked, 0) << "another question";
-    scan(false, false);
-    EXPECT_GT(linked, 0) << "nothing is kept of an image";
-    c.change(around);
-    const std::string second = scan(false, true);
-    EXPECT_EQ(linked > 0, c.again);
-    EXPECT_TRUE(c.again || second == first);
-    options.now_ns = 5;  // before all files: they have just changed
-    around.put("/bin/x", {.needed = {"liba.so"}, .code = "\x90\x90\x90\x90\xc3"});
-    scan(false, true);
-    scan(false, true);
-    EXPECT_GT(linked, 0) << "too fresh to be kept";
-    std::filesystem::remove_all(directory);
+  for (const bool looks : {false, true}) {
+    for (const Case& c : cases) is_used_as(c, looks);
   }
 }
 

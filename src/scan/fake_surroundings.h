@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -67,8 +68,14 @@ class FakeSurroundings : public Surroundings {
   void put(const std::string& path, const FakeObject& object) { put_text(path, elf_of(object)); }
   void remove(const std::string& path) { std::filesystem::remove(folder_ + path); }
   void link(const std::string& from, const std::string& to) { links_[from] = to; }
+  /// Answers look() from now on. Counted is what is opened meanwhile.
+  void look_around() { looks_ = true; }
+  [[nodiscard]] int opened() const { return opened_; }
 
   [[nodiscard]] Result<Fd> open(const std::string& path) const override {
+    ++opened_;
+    const auto link = links_.find(path);
+    if (link != links_.end()) return open(link->second);
     Fd file(::open((folder_ + path).c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return fail_errno(errno, "{}", path);
     return file;
@@ -76,6 +83,11 @@ class FakeSurroundings : public Surroundings {
   [[nodiscard]] std::optional<std::string> resolve(const std::string& path) const override {
     const auto link = links_.find(path);
     if (link != links_.end()) return resolve(link->second);
+    // A directory that is a link.
+    for (const auto& [from, to] : links_) {
+      if (path.starts_with(from + "/")) return resolve(to + path.substr(from.size()));
+    }
+    if (looks_ && std::filesystem::is_directory(folder_ + path)) return path;
     if (!std::filesystem::is_regular_file(folder_ + path)) return std::nullopt;
     return path;
   }
@@ -98,8 +110,17 @@ class FakeSurroundings : public Surroundings {
     }
     return std::nullopt;
   }
+  [[nodiscard]] std::optional<PathLook> look(const std::string& path) const override {
+    if (!looks_) return std::nullopt;
+    const bool link = links_.contains(path);
+    struct ::stat status {};
+    if (!link && ::lstat((folder_ + path).c_str(), &status) != 0) return std::nullopt;
+    return PathLook{stamp_of(status), !link && S_ISREG(status.st_mode)};
+  }
 
  private:
+  bool looks_ = false;
+  mutable std::atomic<int> opened_ = 0;
   std::string folder_;
   std::map<std::string, std::string> links_;
 };

@@ -437,7 +437,8 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
       if (word.offset >= machine_.pushed) give_away(FlowValue::stack(word.offset));
       continue;
     }
-    FlowValue sum = sets_.join(word.value, other->value);
+    FlowValue sum = word.value;
+    if (sum != other->value) sum = sets_.join(word.value, other->value);
     if (sum != word.value) {
       if (widen) sum = FlowValue::any();
       if (sum.is(Kind::kAny)) {

@@ -279,6 +279,10 @@ class Common {
 
   bool read_prefixes() {
     if (at_ == end_) return false;
+    if (*at_ == 0x64) {
+      segment_ = true;
+      if (++at_ == end_) return false;
+    }
     if (*at_ == 0x66 || *at_ == 0xf2 || *at_ == 0xf3) {
       prefix_ = *at_++;
       if (at_ == end_) return false;
@@ -341,6 +345,10 @@ class Common {
       insn_.base = base_;
       insn_.absolute = base_ == kNoRegister && index_ == kNoRegister;
     }
+    if (segment_) {  // thread-local: the address is none of this image
+      insn_.has_memory = insn_.absolute = false;
+      insn_.base = insn_.index = kNoRegister;
+    }
   }
 
   [[nodiscard]] Operand general(unsigned number, unsigned size) const {
@@ -369,11 +377,14 @@ class Common {
   [[nodiscard]] unsigned immediate_size(unsigned size) const { return size > 4 ? 4 : size; }
 
   /// Whether it is more to the flow of values than a write of who knows what.
-  static bool carries_value(InsnOp op, const Operand& to, const Operand& from, bool extends) {
+  [[nodiscard]] bool carries_value(InsnOp op, const Operand& to, const Operand& from,
+                                   bool extends) const {
     if (op == InsnOp::kOther || from.high) return false;
-    if (to.is_memory()) return op == InsnOp::kCompare || op == InsnOp::kMove;
+    if (to.is_memory()) return op == InsnOp::kCompare || (op == InsnOp::kMove && !segment_);
     if (to.high) return false;
-    if (from.is_memory() && op != InsnOp::kAddress && op != InsnOp::kMove) return false;
+    if (from.is_memory() && op != InsnOp::kAddress && (op != InsnOp::kMove || segment_)) {
+      return false;
+    }
     if (extends) return from.is_memory() || from.size >= kLeastWidth;
     return to.size >= kLeastWidth;
   }
@@ -434,6 +445,7 @@ class Common {
   Insn& insn_;
   unsigned opcode_ = 0;
   unsigned prefix_ = 0;
+  bool segment_ = false;  ///< fs
   bool has_rex_ = false;
   bool wide_ = false;
   unsigned reg_bit_ = 0, index_bit_ = 0, base_bit_ = 0;
@@ -521,7 +533,7 @@ bool Common::decode_move(Form form) {
       return true;
     }
     case Form::kLea:
-      if (!read_modrm() || !is_memory_) return false;
+      if (!read_modrm() || !is_memory_ || segment_) return false;
       end();
       take_two(InsnOp::kAddress, g(operand_size()), e(8), true);
       return true;

@@ -55,18 +55,19 @@ class ShortDecoder : public ::testing::Test {
 constexpr std::array<std::uint8_t, 2> kRests = {0x12, 0xf0};
 
 TEST_F(ShortDecoder, AgreesWithTheFullOneOnEveryOpcodeAndOperand) {
-  constexpr std::array<int, 4> kPrefixes = {-1, 0x66, 0xf2, 0xf3};
+  constexpr std::array<int, 5> kPrefixes = {-1, 0x66, 0xf2, 0xf3, 0x64};
   constexpr std::array<int, 4> kRex = {-1, 0x40, 0x48, 0x47};
   constexpr std::array<std::uint8_t, 4> kSibs = {0x25, 0x64, 0xa5, 0xcc};
   // r/m: a register as any other, SIB, relative or rbp, dh
-  constexpr std::array<unsigned, 4> kRm = {1, 4, 5, 6};
+  constexpr unsigned kRms = 4;
+  constexpr std::array<unsigned, kRms> kRm = {1, 4, 5, 6};
   std::size_t known = 0;
   for (const bool two : {false, true}) {
     for (unsigned opcode = 0; opcode < 256; ++opcode) {
       for (const int prefix : kPrefixes) {
         for (const int rex : kRex) {
-          for (unsigned at = 0; at < 32 * kRm.size(); ++at) {
-            const unsigned modrm = at / kRm.size() * 8 + kRm[at % kRm.size()];
+          for (unsigned at = 0; at < 32 * kRms; ++at) {
+            const unsigned modrm = at / kRms * 8 + kRm[at % kRms];
             const bool has_sib = modrm < 0xc0 && (modrm & 7) == 4;
             for (std::size_t sib = 0; sib < (has_sib ? kSibs.size() : 1); ++sib) {
               Bytes bytes;
@@ -118,7 +119,7 @@ TEST_F(ShortDecoder, LeavesToTheFullOneWhatIsRare) {
     Bytes bytes;
   };
   const std::vector<Case> cases = {
-      {"a segment: fs:0x28", {0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0}},
+      {"another segment: gs:0x28", {0x65, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0}},
       {"lock", {0xf0, 0x0f, 0xb1, 0x0f}},
       {"two prefixes", {0x66, 0xf3, 0x0f, 0x10, 0xc1}},
       {"REX before a prefix counts for nothing", {0x48, 0x66, 0x89, 0xc8}},
