@@ -69,16 +69,22 @@ Background::~Background() {
   if (!ended_) wait(std::chrono::milliseconds(0));
 }
 
-void Background::reap(int status) {
+void Background::reap(int status, const ::rusage& usage) {
   ran_.ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
   ran_.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  const auto ms = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+  };
+  ran_.cpu_ms = ms(usage.ru_utime) + ms(usage.ru_stime);
+  ran_.memory_mb = static_cast<double>(usage.ru_maxrss) / 1024;
   ended_ = true;
 }
 
 bool Background::has_ended() {
   int status = 0;
-  if (!ended_ && ::waitpid(pid_, &status, WNOHANG) == pid_) reap(status);
+  ::rusage usage{};
+  if (!ended_ && ::wait4(pid_, &status, WNOHANG, &usage) == pid_) reap(status, usage);
   return ended_;
 }
 
@@ -96,8 +102,9 @@ Ran Background::wait(std::chrono::milliseconds deadline) {
     ran_.timed_out = ::poll(&ended, 1, static_cast<int>(deadline.count())) <= 0;
     if (ran_.timed_out) ::kill(-pid_, SIGKILL);
     int status = 0;
-    ::waitpid(pid_, &status, 0);
-    reap(status);
+    ::rusage usage{};
+    ::wait4(pid_, &status, 0, &usage);
+    reap(status, usage);
   }
   ran_.out = out();
   ran_.err = err();

@@ -1,6 +1,7 @@
 #pragma once
 // What did this command print, how did it end, and how long did it take?
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -16,6 +17,8 @@ struct Ran {
   int status = -1;         ///< as a shell gives it: 128 + signal
   bool timed_out = false;  ///< killed at the deadline
   double ms = 0;           ///< from fork to its end
+  double cpu_ms = 0;       ///< processor time of it and its children, user's and kernel's
+  double memory_mb = 0;    ///< the most that was resident at once, of the largest process
   std::string out;
   std::string err;
 };
@@ -41,7 +44,7 @@ class Background {
   Ran wait(std::chrono::milliseconds deadline);
 
  private:
-  void reap(int status);
+  void reap(int status, const ::rusage& usage);
 
   pid_t pid_ = -1;
   Fd out_;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: tests/bench/run.sh BUILD_DIR [--json] [--rounds N]
 # The whole bench on the programs of one build: calls first, then, without --json, servers under load,
-# the recorder's memory and start, and filters.
+# the recorder's memory and start, filters, and scans.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 usage() { echo "usage: $0 BUILD_DIR [--json] [--rounds N]" >&2; exit 2; }
@@ -31,17 +31,19 @@ part() {
   "$@" || status=1
 }
 
-part "1 of 4, what a call costs (2 minutes)" "$bench/calls_bench" --sysnare "$sysnare" \
+part "1 of 5, what a call costs (2 minutes)" "$bench/calls_bench" --sysnare "$sysnare" \
   --loop "$bench/getppid_loop" --empty "$bench/empty_ebpf" --profile "$here/allow.json" $rounds $json
 [ -z "$json" ] || exit $status
 echo
-part "2 of 4, a server under load (2 minutes)" "$bench/servers_bench" --sysnare "$sysnare" \
+part "2 of 5, a server under load (2 minutes)" "$bench/servers_bench" --sysnare "$sysnare" \
   --empty "$bench/empty_ebpf" --work "$work" $rounds
 echo
-part "3 of 4, memory and start of the recorder (half a minute)" "$bench/recorder_bench" --sysnare "$sysnare" \
+part "3 of 5, memory and start of the recorder (half a minute)" "$bench/recorder_bench" --sysnare "$sysnare" \
   --crowd "$bench/crowd" $rounds
 if [ -x "$bench/parts_bench" ]; then
   echo
-  part "4 of 4, filters (half a minute)" "$bench/parts_bench"
+  part "4 of 5, filters (half a minute)" "$bench/parts_bench"
 fi
+echo
+part "5 of 5, scans (a minute)" "$bench/scan_bench" --sysnare "$sysnare" --work "$work" $rounds
 exit $status
