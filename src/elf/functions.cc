@@ -216,11 +216,12 @@ Result<void> add_unwinding(const ElfImage& image, const ImageMemory& memory,
   std::size_t budget = kMaxCallSites;
   std::size_t i = 0;
   for (const FrameEntry& frame : frames) {  // sorted, as functions are
-    if (frame.personality == 0 && frame.lsda == 0) continue;
     while (i < functions.size() && functions[i].end <= frame.start) ++i;
     if (i == functions.size()) break;
     FunctionRange& function = functions[i];
     if (frame.start < function.start) continue;
+    if (frame.start == function.start) function.framed = true;
+    if (frame.personality == 0 && frame.lsda == 0) continue;
     if (function.personality == 0) {
       function.personality = frame.personality;
       function.personality_indirect = frame.personality_indirect;

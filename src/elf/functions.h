@@ -34,6 +34,7 @@ struct FunctionRange {
   std::uint64_t personality =
       0;  ///< of its CIE: vaddr of the routine, or of the slot that holds it
   bool personality_indirect = false;  ///< `personality` is a slot
+  bool framed = false;                ///< an FDE begins where it does
 };
 
 /// An object of data with a name and size: STT_OBJECT, STT_COMMON and STT_TLS symbols of .symtab

@@ -124,7 +124,7 @@ Result<void> add_relr(const DynamicTables& tables, Bytes table,
 void add_guessed_indirect(const ElfImage& image, const ImageMemory& memory,
                           std::vector<Relocation>& relocations) {
   for (const ImageMemory::Segment& segment : memory.segments()) {
-    if (segment.executable || segment.writable) continue;
+    if (segment.writable && !segment.executable) continue;
     const std::uint64_t unaligned = segment.vaddr % 8 == 0 ? 0 : 8 - segment.vaddr % 8;
     for (std::uint64_t at = unaligned; at + kEntrySize <= segment.bytes.size(); at += 8) {
       const Bytes row = segment.bytes.subspan(at, kEntrySize);

@@ -36,8 +36,11 @@ namespace {
 /// on its own, with arguments from a variable (Go 1.19, src/runtime/os_linux.go): no number is new
 /// there.
 constexpr std::string_view kGoRepeats = "runtime.runPerThreadSyscall";
-/// Rounds in which functions are followed again for places that were found late.
+/// Rounds in which functions are followed again whose callees turn out to end.
 constexpr int kMaxRounds = 8;
+/// How often one function is followed again for places in it that were found late. It takes two to
+/// go on: where functions are told apart, none needs more than a few.
+constexpr int kMaxAgain = 64;
 /// Bytes of code that a thread follows at once, a millisecond's; and after how many the threads
 /// wait for each other.
 constexpr std::uint64_t kPiece = 32u << 10;
@@ -73,31 +76,39 @@ class Analyser {
         if (function != kNone) entries_[function].insert(pad);
       }
     }
-    std::vector<std::uint8_t> followed(count, 0);
-    std::vector<std::uint32_t> todo(count);
-    for (std::size_t i = 0; i < count; ++i) todo[i] = static_cast<std::uint32_t>(i);
-    for (int round = 0; round < kMaxRounds && !todo.empty(); ++round) {
-      std::set<std::uint32_t> again;
-      // As if one was followed after the other, which decides what tables of switches are read:
-      // one that was entered anew by those before it is followed once more.
-      for (std::span<const std::uint32_t> left = todo; !left.empty();) {
-        const std::span<const std::uint32_t> some = left.first(count_within(left, kBatch));
-        left = left.subspan(some.size());
-        std::vector<std::size_t> known;
-        for (std::uint32_t i : some) known.push_back(entries_[i].size());
-        follow(some, false);
-        for (std::size_t at = 0; at < some.size(); ++at) {
-          const std::uint32_t i = some[at];
-          if (entries_[i].size() != known[at]) follow(some.subspan(at, 1), false);
-          followed[i] = 1;
-          for (std::uint64_t place : findings_.functions[i].outside) {
-            const std::uint32_t other = map_.function_at(place);
-            if (other == kNone || table_.functions[other].start == place) continue;
-            if (entries_[other].insert(place).second && followed[other]) again.insert(other);
-          }
-        }
+    followed_.assign(count, 0);
+    wanted_.assign(count, kNotWanted);
+    std::vector<std::uint32_t> all(count);
+    for (std::size_t i = 0; i < count; ++i) all[i] = static_cast<std::uint32_t>(i);
+    follow(all, false);
+    follow_again();
+  }
+
+  /// Follows again what is entered at places that were not known then.
+  void follow_again() {
+    while (!again_.empty()) {
+      std::vector<std::uint32_t> control;
+      std::vector<std::uint32_t> values;
+      for (std::uint32_t i : again_) (wanted_[i] == kFollowed ? values : control).push_back(i);
+      again_.clear();
+      follow(control, false);
+      follow(values, true);
+      todo_.insert(todo_.end(), values.begin(), values.end());
+    }
+  }
+
+  /// Notes the places in other functions that `i` goes to.
+  void enter_others(std::uint32_t i) {
+    for (std::uint64_t place : findings_.functions[i].outside) {
+      const std::uint32_t other = map_.function_at(place);
+      if (other == kNone || table_.functions[other].start == place) continue;
+      if (!entries_[other].insert(place).second || followed_[other] == 0) continue;
+      if (followed_[other] <= kMaxAgain) {
+        again_.insert(other);
+      } else {
+        gave_up_.insert(other);
+        findings_.functions[other].gave_up = true;
       }
-      todo.assign(again.begin(), again.end());
     }
   }
 
@@ -132,8 +143,27 @@ class Analyser {
     }
   }
 
-  /// Follows these functions, on all threads: what is found in one depends on no other.
+  /// Follows these functions, as if one after the other, which decides what tables of switches are
+  /// read: one that was entered anew by those before it is followed once more.
   void follow(std::span<const std::uint32_t> functions, bool values) {
+    while (!functions.empty()) {
+      const std::span<const std::uint32_t> some = functions.first(count_within(functions, kBatch));
+      functions = functions.subspan(some.size());
+      std::vector<std::size_t> known;
+      for (std::uint32_t i : some) known.push_back(entries_[i].size());
+      follow_at_once(some, values);
+      for (std::size_t at = 0; at < some.size(); ++at) {
+        const std::uint32_t i = some[at];
+        if (entries_[i].size() != known[at]) follow_at_once(some.subspan(at, 1), values);
+        if (followed_[i] < UINT8_MAX) ++followed_[i];
+        if (gave_up_.contains(i)) findings_.functions[i].gave_up = true;
+        enter_others(i);
+      }
+    }
+  }
+
+  /// On all threads: what is found in one depends on no other.
+  void follow_at_once(std::span<const std::uint32_t> functions, bool values) {
     std::vector<std::size_t> pieces = {0};
     while (pieces.back() < functions.size()) {
       pieces.push_back(pieces.back() + count_within(functions.subspan(pieces.back()), kPiece));
@@ -141,7 +171,7 @@ class Analyser {
     workers_.each(pieces.size() - 1, [&](std::size_t piece) {
       std::unique_ptr<FunctionFlow> flow = take_flow();
       for (std::size_t at = pieces[piece]; at < pieces[piece + 1]; ++at) {
-        follow(functions[at], values, *flow);
+        follow_one(functions[at], values, *flow);
       }
       const std::lock_guard lock(mutex_);
       flows_.push_back(std::move(flow));
@@ -168,7 +198,7 @@ class Analyser {
     return flow;
   }
 
-  void follow(std::uint32_t i, bool values, FunctionFlow& flow) {
+  void follow_one(std::uint32_t i, bool values, FunctionFlow& flow) {
     const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
     findings_.functions[i] =
         facts_of(map_, flow, table_.functions[i], entries, table_.is_go, values);
@@ -182,7 +212,6 @@ class Analyser {
   void follow_values() {
     const std::size_t count = findings_.functions.size();
     findings_.asking.assign(count, 0);
-    wanted_.assign(count, kNotWanted);
     callers_.resize(count);
     for (std::uint32_t i = 0; i < count; ++i) {
       bool telling = false;
@@ -211,6 +240,13 @@ class Analyser {
   }
 
   void follow_wanted() {
+    do {
+      follow_todo();
+      follow_again();
+    } while (!todo_.empty());
+  }
+
+  void follow_todo() {
     while (!todo_.empty()) {
       std::vector<std::uint32_t> fresh;
       for (std::uint32_t i : todo_) {
@@ -317,6 +353,9 @@ class Analyser {
   static constexpr std::uint8_t kNotWanted = 0, kWanted = 1, kFollowed = 2;
   std::vector<std::uint8_t> wanted_;  ///< whether values are followed
   std::vector<std::uint32_t> todo_;
+  std::vector<std::uint8_t> followed_;  ///< how often
+  std::set<std::uint32_t> again_;       ///< to be followed again
+  std::set<std::uint32_t> gave_up_;
   std::vector<std::vector<std::uint32_t>> callers_;
 };
 

@@ -62,7 +62,8 @@ DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(
 void DataMap::add_pointer(std::uint64_t vaddr, std::uint64_t value) {
   if (const std::optional<Target> target = map_.taken_code(value)) {
     pointers_.push_back({vaddr, false, value, *target});
-  } else if (map_.is_data(value)) {
+  }
+  if (map_.is_data(value)) {
     pointers_.push_back({vaddr, true, value, {}});
   }
 }
@@ -159,7 +160,7 @@ void DataMap::cut(std::vector<std::uint64_t> taken) {
   }
   if (!sections) {
     for (const ImageMemory::Segment& segment : map_.memory().segments()) {
-      if (!segment.executable) cut_section(segment.vaddr, segment.memory_end, taken);
+      cut_section(segment.vaddr, segment.memory_end, taken);
     }
   }
   std::stable_sort(chunks_.begin(), chunks_.end(),

@@ -12,7 +12,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <span>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -45,6 +47,10 @@ class FlowContext {
   /// Whether calling `vaddr`, or import `number`, never returns.
   [[nodiscard]] virtual bool never_returns(std::uint64_t vaddr) const = 0;
   [[nodiscard]] virtual bool import_never_returns(std::uint64_t import) const = 0;
+  /// Where the object of data at `vaddr` ends at the latest.
+  [[nodiscard]] virtual std::uint64_t data_end(std::uint64_t) const { return UINT64_MAX; }
+  /// Whether an immediate of that value can be an address of the image.
+  [[nodiscard]] virtual bool may_be_address(std::uint64_t) const { return false; }
 };
 
 /// A word of the stack: at the entry's stack pointer + offset.
@@ -63,6 +69,7 @@ struct FlowState {
 FlowState nothing_known();
 
 /// Called for each reachable instruction once, in order of address, with the values before it.
+/// Where a function runs on into the next one, a jump there of no bytes is made up.
 using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
 
 class FunctionFlow {
@@ -77,6 +84,8 @@ class FunctionFlow {
     std::span<const std::uint64_t> entries;
     bool go = false;     ///< Go's conventions
     bool values = true;  ///< else control alone is followed, and nothing is known of any value
+    /// A compiler made it: it ends in a call only where that never returns.
+    bool compiled = false;
   };
   /// Follows the function.
   void run(const Request& request, const FlowVisitor& visit);
@@ -104,6 +113,7 @@ class FunctionFlow {
     std::uint32_t next = 0;  ///< index into next_
     std::uint32_t nexts = 0;
     bool from_outside = false;
+    bool runs_on = false;  ///< into the next function
     bool reached = false;
     std::uint16_t visits = 0;
   };
@@ -113,7 +123,11 @@ class FunctionFlow {
   bool follow_tables();
   std::size_t table_bound(std::size_t jump) const;
   void read_table(std::uint64_t table, unsigned width, std::size_t bound);
+  void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
+  void follow_offsets();
   void cut_blocks();
+  [[nodiscard]] bool runs_on(const Block& block) const;
+  static Insn jump_on(const Insn& last);
   void settle();
   void reach();
   void step(const Insn& insn, FlowState& state);
@@ -137,6 +151,7 @@ class FunctionFlow {
   const Machine& machine_;
   AtomSets sets_;
   bool go_ = false;
+  bool compiled_ = false;
   std::uint64_t start_ = 0;
   std::uint64_t end_ = 0;
   std::span<const std::uint8_t> code_;  ///< of the function
@@ -155,6 +170,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> table_targets_;
   std::vector<std::uint64_t> outside_;
   std::unordered_set<std::uint64_t> tables_read_;
+  std::set<std::tuple<std::uint64_t, std::uint64_t, unsigned>> offsets_read_;
   bool returns_ = false;
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold

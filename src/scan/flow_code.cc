@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "scan/flow.h"
 
@@ -10,6 +12,20 @@ namespace {
 
 /// How far before a jump through a table the comparison stands that bounds it.
 constexpr std::size_t kBoundWindow = 32;
+/// Most entries of a table of distances of one or two bytes, in which nothing marks the end.
+constexpr std::size_t kMaxNarrowEntries = 256;
+/// Most labels of one function that tables of distances may begin at.
+constexpr std::size_t kMaxLabels = 64;
+
+/// The address of code or data that the instruction puts somewhere.
+std::optional<std::uint64_t> taken_address(const FlowContext& context, const Insn& insn) {
+  const auto disp = static_cast<std::uint64_t>(insn.disp);
+  if (insn.op == InsnOp::kAddress && insn.absolute) return disp;
+  if (insn.op == InsnOp::kAddress && context.may_be_address(disp)) return disp;
+  const auto imm = static_cast<std::uint64_t>(insn.imm);
+  if (insn.has_imm && insn.op != InsnOp::kCompare && context.may_be_address(imm)) return imm;
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -22,6 +38,7 @@ FunctionFlow::FunctionFlow(const FlowContext& context, const Decoder& decoder)
 void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   sets_.clear();
   go_ = request.go;
+  compiled_ = request.compiled;
   start_ = request.start;
   // No further than there are bytes: what a segment has in memory alone is no code.
   code_ = context_.code(start_);
@@ -44,6 +61,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
       for (std::uint32_t i = 0; i < block.count; ++i) {
         visit(insns_[order_[block.first + i]], unknown_);
       }
+      if (block.runs_on) visit(jump_on(insns_[order_[block.first + block.count - 1]]), unknown_);
     }
     return;
   }
@@ -78,6 +96,7 @@ void FunctionFlow::decode_all(const Request& request) {
   insns_.clear();
   ends_.clear();
   tables_read_.clear();
+  offsets_read_.clear();
   table_targets_.clear();
   index_.assign(end_ - start_, 0);
   leader_.assign(end_ - start_, 0);
@@ -114,14 +133,15 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
       todo_.push_back(insn.target);
     }
     if (insn.op == InsnOp::kBranch && insn.next() < end_) leader_[insn.next() - start_] |= 1;
+    const auto enter = [&](std::uint64_t label) {
+      if (label <= start_ || label >= end_) return;
+      leader_[label - start_] = 2;
+      todo_.push_back(label);
+    };
+    // Where nothing told functions apart, it calls what is a function of its own.
+    if (insn.op == InsnOp::kCall) enter(insn.target);
     // A label of its own whose address is taken: some jump goes there, or near it.
-    if (insn.op == InsnOp::kAddress && insn.absolute) {
-      const auto label = static_cast<std::uint64_t>(insn.disp);
-      if (label > start_ && label < end_) {
-        leader_[label - start_] = 2;
-        todo_.push_back(label);
-      }
-    }
+    if (const std::optional<std::uint64_t> label = taken_address(context_, insn)) enter(*label);
     ends_.push_back(ends_flow(insn) ? 1 : 0);
     if (ends_.back() != 0) return;
     vaddr = insn.next();
@@ -160,6 +180,54 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, std::size_t b
   }
 }
 
+/// A table of distances from a label: &&a + table[i].
+void FunctionFlow::read_offsets(std::uint64_t table, unsigned width, std::uint64_t label) {
+  const std::size_t most = width < 4 ? kMaxNarrowEntries : kMaxTableEntries;
+  const unsigned shift = 64 - width * 8;
+  const std::uint64_t end = context_.data_end(table);
+  for (std::size_t i = 0; i < most && table + (i + 1) * width <= end; ++i) {
+    if (++table_reads_ > kMaxTableReads) return;
+    std::uint64_t word = 0;
+    if (!context_.constant_word(table + i * width, width, word)) return;
+    const auto distance = static_cast<std::int64_t>(word << shift) >> shift;
+    const std::uint64_t target = label + static_cast<std::uint64_t>(distance);
+    if (target < start_ || target >= end_) return;
+    table_targets_.push_back(target);
+  }
+}
+
+/// Reads the tables that a jump to a label of its own and a distance can use.
+void FunctionFlow::follow_offsets() {
+  std::set<std::uint64_t> labels;
+  std::set<std::uint64_t> tables;
+  std::set<unsigned> widths;
+  for (const Insn& insn : insns_) {
+    if (insn.index != kNoRegister && insn.has_memory && insn.op != InsnOp::kAddress) {
+      if (insn.memory_width == 1 || insn.memory_width == 2 || insn.memory_width == 4 ||
+          insn.memory_width == 8) {
+        widths.insert(insn.memory_width);
+      }
+      if (context_.may_be_address(static_cast<std::uint64_t>(insn.disp)))
+        tables.insert(static_cast<std::uint64_t>(insn.disp));
+    }
+    const std::optional<std::uint64_t> address = taken_address(context_, insn);
+    if (!address) continue;
+    if (*address >= start_ && *address < end_) {
+      if (labels.size() < kMaxLabels) labels.insert(*address);
+    } else {
+      tables.insert(*address);
+    }
+  }
+  for (std::uint64_t label : labels) {
+    for (std::uint64_t table : tables) {
+      for (unsigned width : widths) {
+        if (!offsets_read_.insert({label, table, width}).second) continue;
+        read_offsets(table, width, label);
+      }
+    }
+  }
+}
+
 /// Reads the tables of the switches found so far; true when they lead to new code.
 bool FunctionFlow::follow_tables() {
   std::size_t bound = 0;
@@ -187,13 +255,13 @@ bool FunctionFlow::follow_tables() {
       } else {
         continue;
       }
-      if (context_.is_code(table) && table >= start_ && table < end_) continue;
       std::uint64_t word = 0;
       if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) continue;
       read_table(table, 4, bound);
       read_table(table, 8, bound);
     }
   }
+  if (jumps) follow_offsets();
   bool found = false;
   for (std::uint64_t target : table_targets_) {
     leader_[target - start_] |= 1;
@@ -257,10 +325,32 @@ void FunctionFlow::cut_blocks() {
         for (std::uint64_t target : table_targets_) add(target);
       }
     }
-    if (ends_[last_number] == 0 && !add(last.next()))
-      returns_ = true;  // it runs into the next function
+    if (ends_[last_number] == 0 && !add(last.next())) {
+      returns_ = true;
+      block.runs_on = runs_on(block);
+    }
     block.nexts = static_cast<std::uint32_t>(next_.size()) - block.next;
   }
+}
+
+/// Whether control comes from the end of `block` into the next function.
+bool FunctionFlow::runs_on(const Block& block) const {
+  if (!compiled_) return true;
+  // Behind the call there may be bytes that fill up.
+  for (std::uint32_t i = block.count; i-- > 0;) {
+    const Insn& insn = insns_[order_[block.first + i]];
+    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return false;
+    if (insn.op != InsnOp::kOther || insn.stores) return true;
+  }
+  return true;
+}
+
+Insn FunctionFlow::jump_on(const Insn& last) {
+  Insn jump;
+  jump.vaddr = last.vaddr;
+  jump.op = InsnOp::kJump;
+  jump.target = last.next();
+  return jump;
 }
 
 /// Marks the blocks that control can come to.

@@ -532,6 +532,7 @@ void FunctionFlow::visit_with_values(const FlowVisitor& visit) {
       visit(insn, state_);
       step(insn, state_);
     }
+    if (block.runs_on) visit(jump_on(insns_[order_[block.first + block.count - 1]]), state_);
   }
   // A huge function's are not kept for all the small ones behind it.
   if (in_.size() > kKeptStates) {

@@ -136,15 +136,12 @@ class Observer {
 
   /// `width`: of a load there; 0: the address is taken.
   void refer(std::uint64_t vaddr, unsigned width) {
-    if (map_.is_code(vaddr)) {
-      if (vaddr >= function_.start && vaddr < function_.end && vaddr != function_.start) return;
-      const std::optional<Target> target = map_.taken_code(vaddr);
-      if (!target) return;
-      facts_.targets.push_back(*target);
-      note_inside(*target, vaddr);
-      return;
-    }
     if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
+    const bool own_label = vaddr > function_.start && vaddr < function_.end;
+    const std::optional<Target> target = own_label ? std::nullopt : map_.taken_code(vaddr);
+    if (!target) return;
+    facts_.targets.push_back(*target);
+    note_inside(*target, vaddr);
   }
 
   /// What an instruction with a constant address of data does there. One that takes it has no
@@ -360,7 +357,7 @@ class Observer {
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
                        std::span<const std::uint64_t> entries, bool go, bool values) {
   Observer observer(map, flow, function, go, values);
-  flow.run({function.start, function.end, entries, go, values},
+  flow.run({function.start, function.end, entries, go, values, function.framed},
            [&](const Insn& insn, const FlowState& state) { observer(insn, state); });
   return observer.take();
 }

@@ -298,7 +298,7 @@ class Layer {
     lay_strings(facts, function, builder);
     if (facts.gave_up) {
       arrays.troubles.push_back(
-          {range.start, builder.text("its tables of jumps are larger than what is read"), index});
+          {range.start, builder.text("it has more tables of jumps, or is entered in more places, than is read"), index});
     }
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;

@@ -84,6 +84,7 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
       highest_ = std::max(highest_, segment.memory_end);
     }
   }
+  find_data_among_code();
   labels_.resize(table.functions.size());
   never_return_.assign(table.functions.size(), 0);
   for (std::size_t i = 0; i < table.functions.size(); ++i) {
@@ -102,11 +103,34 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   }
 }
 
-std::span<const std::uint8_t> ObjectMap::code(std::uint64_t vaddr) const {
-  return memory_.is_executable(vaddr) ? memory_.from(vaddr) : std::span<const std::uint8_t>();
+void ObjectMap::find_data_among_code() {
+  for (const ElfImage::Section& section : image_.sections()) {
+    if (!(section.flags & SHF_ALLOC) || section.size == 0) continue;
+    has_sections_ = true;
+    const bool no_place = (section.flags & SHF_TLS) && section.type == SHT_NOBITS;
+    if ((section.flags & SHF_EXECINSTR) || no_place || !memory_.is_executable(section.vaddr))
+      continue;
+    data_among_code_.push_back(&section);
+  }
+  std::stable_sort(data_among_code_.begin(), data_among_code_.end(),
+                   [](const auto* a, const auto* b) { return a->vaddr < b->vaddr; });
 }
 
-bool ObjectMap::is_code(std::uint64_t vaddr) const { return memory_.is_executable(vaddr); }
+bool ObjectMap::is_among_code(std::uint64_t vaddr) const {
+  const auto after = std::upper_bound(
+      data_among_code_.begin(), data_among_code_.end(), vaddr,
+      [](std::uint64_t of, const ElfImage::Section* section) { return of < section->vaddr; });
+  return after != data_among_code_.begin() &&
+         vaddr - (*std::prev(after))->vaddr < (*std::prev(after))->size;
+}
+
+std::span<const std::uint8_t> ObjectMap::code(std::uint64_t vaddr) const {
+  return is_code(vaddr) ? memory_.from(vaddr) : std::span<const std::uint8_t>();
+}
+
+bool ObjectMap::is_code(std::uint64_t vaddr) const {
+  return memory_.is_executable(vaddr) && !is_among_code(vaddr);
+}
 
 const Relocation* ObjectMap::relocation_at(std::uint64_t vaddr) const {
   const auto at = std::lower_bound(
@@ -166,7 +190,9 @@ FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
 
 bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t& word) const {
   const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
-  if (segment == nullptr || segment->executable || !is_read_only(vaddr)) return false;
+  if (segment == nullptr) return false;
+  // Of what can be written and executed (ld -N) nothing tells which words are constant.
+  if (!is_read_only(vaddr) && !segment->executable) return false;
   if (width == kWord) {
     if (const Relocation* relocation = relocation_at(vaddr)) {
       word = relocation->value;
@@ -176,6 +202,18 @@ bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t
   const std::optional<std::uint64_t> read = memory_.word(vaddr, width);
   if (read) word = *read;
   return read.has_value();
+}
+
+std::uint64_t ObjectMap::data_end(std::uint64_t vaddr) const {
+  const auto at = std::lower_bound(
+      table_.data.begin(), table_.data.end(), vaddr,
+      [](const DataSymbol& symbol, std::uint64_t of) { return symbol.vaddr < of; });
+  if (at != table_.data.end() && at->vaddr == vaddr && at->size > 0) return vaddr + at->size;
+  for (const ElfImage::Section& section : image_.sections()) {
+    if ((section.flags & SHF_ALLOC) && vaddr - section.vaddr < section.size)
+      return section.vaddr + section.size;
+  }
+  return UINT64_MAX;
 }
 
 bool ObjectMap::import_never_returns(std::uint64_t import) const {
@@ -242,7 +280,7 @@ std::optional<Target> ObjectMap::taken_code(std::uint64_t vaddr) const {
 
 bool ObjectMap::is_data(std::uint64_t vaddr) const {
   const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
-  return segment != nullptr && !segment->executable;
+  return segment != nullptr && (!segment->executable || !has_sections_ || is_among_code(vaddr));
 }
 
 bool ObjectMap::may_be_address(std::uint64_t number) const {
@@ -285,7 +323,7 @@ void ObjectMap::each_word_address(
   }
   if (sections) return;
   for (const ImageMemory::Segment& segment : memory_.segments()) {
-    if (!segment.executable) walk(segment.vaddr, segment.memory_end);
+    walk(segment.vaddr, segment.memory_end);
   }
 }
 

@@ -34,6 +34,9 @@ class ObjectMap : public FlowContext {
                                    std::uint64_t& word) const override;
   [[nodiscard]] bool never_returns(std::uint64_t vaddr) const override;
   [[nodiscard]] bool import_never_returns(std::uint64_t import) const override;
+  [[nodiscard]] std::uint64_t data_end(std::uint64_t vaddr) const override;
+  /// In programs that are loaded where they are linked any immediate can be one.
+  [[nodiscard]] bool may_be_address(std::uint64_t number) const override;
 
   /// From now on, calling `function` never returns.
   void set_never_returns(std::uint32_t function) { never_return_[function] = 1; }
@@ -43,10 +46,9 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] std::optional<Target> callee(std::uint64_t vaddr) const;
   /// The same for an address that is taken; nothing for what is no code.
   [[nodiscard]] std::optional<Target> taken_code(std::uint64_t vaddr) const;
+  /// In an executable segment sections tell data from code; without them the same byte may be
+  /// either.
   [[nodiscard]] bool is_data(std::uint64_t vaddr) const;
-  /// Whether `number` can be an address of the image: in programs that are loaded where they are
-  /// linked any immediate can.
-  [[nodiscard]] bool may_be_address(std::uint64_t number) const;
   /// Whether nobody writes to `vaddr` once the program runs.
   [[nodiscard]] bool is_read_only(std::uint64_t vaddr) const;
 
@@ -69,6 +71,8 @@ class ObjectMap : public FlowContext {
 
  private:
   [[nodiscard]] const Relocation* relocation_at(std::uint64_t vaddr) const;
+  void find_data_among_code();
+  [[nodiscard]] bool is_among_code(std::uint64_t vaddr) const;
   void note_label(std::uint64_t value);
 
   const ElfImage& image_;
@@ -78,6 +82,10 @@ class ObjectMap : public FlowContext {
   const Decoder& decoder_;
   std::uint64_t lowest_ = 0;
   std::uint64_t highest_ = 0;
+  bool has_sections_ = false;
+  /// Sections of data in executable segments, sorted: gold, ld -z noseparate-code and ld -N make
+  /// such.
+  std::vector<const ElfImage::Section*> data_among_code_;
   std::vector<std::vector<std::uint64_t>> labels_;
   std::vector<std::uint8_t> never_return_;  ///< by function
   [[nodiscard]] std::optional<Target> find_callee(std::uint64_t vaddr) const;

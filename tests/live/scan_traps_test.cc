@@ -134,6 +134,13 @@ TEST_F(Scan, KnowsEveryCallOfAProgramWithoutACLibrary) {
       {"wrappers in a circle", "recursion", {"getpid"}},
       {"0f 05 in data and in an immediate", "no_calls", {}, true},
       {"int 0x80 is a call of i386", "old_gate", {"i386:getpid"}},
+      {"calls twelve deep", "deep_calls", {"getpid"}},
+      {"functions that are entered in their middle, one from another", "enters_middle", {"getpid"}},
+      {"functions that run on into the next", "runs_on", {"getpid", "getuid"}},
+      {"jumps to a label and a distance",
+       "label_differences",
+       {"getpid", "getuid", "getgid", "getppid", "getpgrp", "gettid"},
+       true},
   };
   for (const Case& c : cases) {
     const auto builds = builds_of(c.program);
