@@ -37,27 +37,30 @@ std::vector<std::string> split_path(const std::string& text) {
   return parts;
 }
 
-/// What the loader finds in one slot of an array of functions; 0: nothing of this image.
-std::uint64_t slot_value(const Dynamic& dynamic, const ImageMemory& memory, std::uint64_t vaddr) {
+/// What the loader finds in one slot of an array of functions; 0: nothing of this image. `symbols`
+/// gets the symbol that the slot names.
+std::uint64_t slot_value(const Dynamic& dynamic, const ImageMemory& memory, std::uint64_t vaddr,
+                         std::vector<std::uint32_t>& symbols) {
   auto at =
       std::lower_bound(dynamic.relocations.begin(), dynamic.relocations.end(), vaddr,
                        [](const Relocation& r, std::uint64_t value) { return r.vaddr < value; });
   if (at != dynamic.relocations.end() && at->vaddr == vaddr) {
     if (at->kind == Relocation::Kind::kRelative) return at->value;
-    if (at->kind == Relocation::Kind::kSymbol && at->symbol < dynamic.symbols.size() &&
-        dynamic.symbols[at->symbol].defined) {
-      return dynamic.symbols[at->symbol].vaddr + at->value;
-    }
-    return 0;
+    if (at->kind == Relocation::Kind::kIndirect) return at->value;
+    if (at->kind != Relocation::Kind::kSymbol || at->symbol >= dynamic.symbols.size()) return 0;
+    const DynamicSymbol& symbol = dynamic.symbols[at->symbol];
+    if (symbol.binding != STB_LOCAL) symbols.push_back(at->symbol);
+    return symbol.defined ? symbol.vaddr + at->value : 0;
   }
   return memory.word(vaddr, 8).value_or(0);
 }
 
 void add_array(const Dynamic& dynamic, const ImageMemory& memory, std::uint64_t vaddr, Bytes table,
-               bool backwards, std::vector<std::uint64_t>& to) {
+               bool backwards, std::vector<std::uint64_t>& to,
+               std::vector<std::uint32_t>& symbols) {
   const std::size_t first = to.size();
   for (std::uint64_t at = 0; at + 8 <= table.size(); at += 8) {
-    const std::uint64_t value = slot_value(dynamic, memory, vaddr + at);
+    const std::uint64_t value = slot_value(dynamic, memory, vaddr + at, symbols);
     // 0 and -1 end or pad the lists of old compilers (.ctors).
     if (value != 0 && value != UINT64_MAX) to.push_back(value);
   }
@@ -88,7 +91,8 @@ Result<void> add_arrays(const DynamicTables& tables, Dynamic& dynamic) {
     }
     Result<Bytes> table = tables.table(array.tag, array.size_tag, array.name);
     if (!table) return propagate(table);
-    add_array(dynamic, tables.memory(), value, *table, !array.at_start, to);
+    add_array(dynamic, tables.memory(), value, *table, !array.at_start, to,
+              array.at_start ? dynamic.init_symbols : dynamic.fini_symbols);
   }
   return {};
 }
@@ -133,7 +137,7 @@ Result<void> read_static(const ElfImage& image, const ImageMemory& memory, Dynam
     const ElfImage::Section* section = image.section(name);
     if (section == nullptr) return;
     add_array(dynamic, memory, section->vaddr, memory.exactly(section->vaddr, section->size),
-              backwards, to);
+              backwards, to, dynamic.init_symbols);
   };
   const auto function = [&](const char* name, std::vector<std::uint64_t>& to) {
     const ElfImage::Section* section = image.section(name);

@@ -49,6 +49,7 @@ struct Relocation {
     kOther,     ///< thread-local offsets and what else holds no address
   };
   Kind kind = Kind::kOther;
+  bool slot = false;         ///< kSymbol: it fills a slot that is the dynamic linker's (the GOT's)
   std::uint32_t symbol = 0;  ///< of Dynamic::symbols, never past them; kSymbol and kCopy
   std::uint64_t vaddr = 0;   ///< where it is written
   std::uint64_t value = 0;   ///< of kCopy and kOther without meaning
@@ -69,9 +70,12 @@ struct Dynamic {
   std::vector<Relocation> relocations;  ///< sorted by vaddr; RELR unrolled
   /// Start-up and end, as link-time addresses in the order they run: DT_PREINIT_ARRAY, DT_INIT,
   /// DT_INIT_ARRAY; then DT_FINI_ARRAY from its end, DT_FINI. Array slots are read through their
-  /// relocations; one that holds a symbol of another object is left out (its relocation has it).
+  /// relocations; one that holds a symbol of another object stands below.
   std::vector<std::uint64_t> init;
   std::vector<std::uint64_t> fini;
+  /// Symbols in slots of these arrays: whoever defines them first is called.
+  std::vector<std::uint32_t> init_symbols;
+  std::vector<std::uint32_t> fini_symbols;
 };
 
 /// An image with no dynamic section gives one that is not `present`; its init and fini are then

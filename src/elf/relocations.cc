@@ -54,6 +54,11 @@ Kind kind_aarch64(std::uint32_t type) {
   }
 }
 
+bool is_slot(const ElfImage& image, std::uint32_t type) {
+  return image.machine() == EM_AARCH64 ? type == R_AARCH64_GLOB_DAT || type == R_AARCH64_JUMP_SLOT
+                                       : type == R_X86_64_GLOB_DAT || type == R_X86_64_JUMP_SLOT;
+}
+
 Kind kind_of(const ElfImage& image, std::uint32_t type, std::uint32_t symbol) {
   const Kind kind = image.machine() == EM_AARCH64 ? kind_aarch64(type) : kind_x86_64(type);
   // The symbol with index 0 has the value 0: what is left is the load address and the addend.
@@ -77,6 +82,7 @@ Result<void> add_rela(const ElfImage& image, Bytes table, std::vector<Relocation
     relocation.symbol = static_cast<std::uint32_t>(ELF64_R_SYM(info));
     relocation.kind =
         kind_of(image, static_cast<std::uint32_t>(ELF64_R_TYPE(info)), relocation.symbol);
+    relocation.slot = is_slot(image, static_cast<std::uint32_t>(ELF64_R_TYPE(info)));
     relocation.vaddr = load<std::uint64_t>(row, offsetof(Elf64_Rela, r_offset));
     relocation.value = load<std::uint64_t>(row, offsetof(Elf64_Rela, r_addend));
     relocations.push_back(relocation);

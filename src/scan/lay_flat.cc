@@ -298,7 +298,9 @@ class Layer {
     lay_strings(facts, function, builder);
     if (facts.gave_up) {
       arrays.troubles.push_back(
-          {range.start, builder.text("it has more tables of jumps, or is entered in more places, than is read"), index});
+          {range.start,
+           builder.text("it has more tables of jumps, or is entered in more places, than is read"),
+           index});
     }
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;
@@ -339,15 +341,19 @@ class Layer {
 
   void lay_roots(SummaryBuilder& builder) {
     SummaryArrays& arrays = builder.arrays();
-    const auto lay = [&](const std::vector<std::uint64_t>& from, std::vector<Target>& to) {
+    const auto lay = [&](const std::vector<std::uint64_t>& from,
+                         const std::vector<std::uint32_t>& symbols, std::vector<Target>& to) {
       for (std::uint64_t vaddr : from) {
         if (const std::optional<Target> target = map_.callee(vaddr)) {
           to.push_back(laid(*target, builder));
         }
       }
+      for (std::uint32_t symbol : symbols) {
+        to.push_back(laid({Target::Kind::kImport, true, 0, symbol}, builder));
+      }
     };
-    lay(dynamic_.init, arrays.init);
-    lay(dynamic_.fini, arrays.fini);
+    lay(dynamic_.init, dynamic_.init_symbols, arrays.init);
+    lay(dynamic_.fini, dynamic_.fini_symbols, arrays.fini);
     for (const ElfImage::Segment& segment : image_.segments()) {
       if (segment.type != PT_TLS) continue;
       for (const DataMap::DataChunk& chunk : data_.chunks()) {

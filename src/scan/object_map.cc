@@ -51,8 +51,7 @@ bool is_metadata(const ElfImage::Section& section) {
   constexpr std::array<std::string_view, 5> kNames = {".eh_frame", ".eh_frame_hdr",
                                                       ".gcc_except_table", ".gopclntab", ".interp"};
   return std::find(kNames.begin(), kNames.end(), section.name) != kNames.end() ||
-         section.name.starts_with(".gnu.") || section.type == SHT_DYNSYM ||
-         section.type == SHT_STRTAB || section.type == SHT_RELA || section.type == SHT_NOTE ||
+         section.type == SHT_DYNSYM || section.type == SHT_STRTAB || section.type == SHT_RELA ||
          section.type == SHT_HASH || section.type == SHT_GNU_HASH ||
          section.type == SHT_GNU_versym || section.type == SHT_GNU_verneed ||
          section.type == SHT_GNU_verdef;
@@ -162,8 +161,9 @@ FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
           if (is_read_only(vaddr)) return FlowValue::address(relocation->value);
           break;
         case Relocation::Kind::kSymbol:
-          // Nobody writes to slots of the GOT but the dynamic linker, whose they are.
-          if (relocation->value == 0) {
+          // Nobody writes to slots of the GOT but the dynamic linker, whose they are. A variable
+          // may begin as an import and become something else.
+          if (relocation->value == 0 && (relocation->slot || is_read_only(vaddr))) {
             FlowValue value;
             value.kind = FlowValue::Kind::kImport;
             value.number = relocation->symbol;
