@@ -15,6 +15,37 @@ constexpr unsigned kWord = 8;
 constexpr std::uint64_t kObjectAlignment = 16;
 /// How far before a chunk a folded index leads into it.
 constexpr std::uint64_t kFolded = 64;
+/// Bytes of a distance, and most of one table.
+constexpr unsigned kDistance = 4;
+constexpr std::size_t kMaxDistances = 4096;
+/// Largest struct of an array that is known as such.
+constexpr std::uint64_t kMaxElement = 512;
+
+/// What a word of data is, to who asks whether two structs are of one kind.
+enum WordKind : std::uint8_t { kZero, kNumber, kToCode, kToData, kToImport };
+
+/// Whether [begin, at] of `kinds`, which count words, are structs of `size` words of one kind: none
+/// has a number or another kind of pointer where one has a pointer, and the one that begins at `at`
+/// shares a pointer with those before.
+bool are_alike(std::span<const std::uint8_t> kinds, std::size_t at, std::size_t size) {
+  if (at % size != 0 || at + size > kinds.size()) return false;
+  bool shared = false;
+  for (std::size_t word = 0; word < size; ++word) {
+    const std::uint8_t mine = kinds[at + word];
+    for (std::size_t other = word; other < at; other += size) {
+      const std::uint8_t its = kinds[other];
+      if (its == mine) {
+        shared = shared || mine >= kToCode;
+        continue;
+      }
+      const bool both_plain = its < kToCode && mine < kToCode;
+      if (!both_plain && its != kZero && mine != kZero) return false;
+      // Pointers in a row, without a struct around them.
+      if (size == 1) return false;
+    }
+  }
+  return shared;
+}
 
 bool is_table_of_slots(std::string_view section) {
   return section == ".got" || section == ".got.plt";
@@ -28,9 +59,25 @@ auto key_of(const Target& target) {
 
 DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(map) {
   find_pointers();
+  std::sort(taken.begin(), taken.end());
+  taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
+  find_distances(taken);
+  find_unaligned();
+  std::sort(doubtful_.begin(), doubtful_.end(),
+            [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
   cut(std::move(taken));
   std::vector<std::uint8_t> has_any(chunks_.size(), 0);
   for (const Pointer& pointer : pointers_) {
+    const std::uint32_t chunk = index_at(pointer.vaddr);
+    if (chunk != kNone) has_any[chunk] = 1;
+  }
+  // A distance counts where it leads to code or to pointers.
+  std::erase_if(doubtful_, [&](const Pointer& pointer) {
+    if (!pointer.to_data) return false;
+    const std::uint32_t chunk = index_at(pointer.value);
+    return chunk == kNone || !has_any[chunk];
+  });
+  for (const Pointer& pointer : doubtful_) {
     const std::uint32_t chunk = index_at(pointer.vaddr);
     if (chunk != kNone) has_any[chunk] = 1;
   }
@@ -38,14 +85,16 @@ DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(
   for (std::size_t i = 0; i < chunks_.size(); ++i) {
     if (has_any[i]) chunks_[i].number = number++;
   }
-  for (const Pointer& pointer : pointers_) {
-    const std::uint32_t chunk = index_at(pointer.vaddr);
-    if (chunk == kNone) continue;
-    std::vector<Target>& targets = chunks_[chunk].targets;
-    if (pointer.to_data) {
-      add_chunk(index_at(pointer.value), targets);
-    } else {
-      targets.push_back(pointer.target);
+  for (const std::vector<Pointer>* pointers : {&pointers_, &doubtful_}) {
+    for (const Pointer& pointer : *pointers) {
+      const std::uint32_t chunk = index_at(pointer.vaddr);
+      if (chunk == kNone) continue;
+      std::vector<Target>& targets = chunks_[chunk].targets;
+      if (pointer.to_data) {
+        add_chunk(index_at(pointer.value), targets);
+      } else {
+        targets.push_back(pointer.target);
+      }
     }
   }
   for (DataChunk& chunk : chunks_) {
@@ -97,6 +146,41 @@ void DataMap::find_pointers() {
                    [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
 }
 
+/// A table goes on to the next address that is taken, as far as all of it are distances.
+void DataMap::find_distances(const std::vector<std::uint64_t>& taken) {
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const std::uint64_t table = taken[i];
+    const ImageMemory::Segment* segment = map_.memory().segment_at(table);
+    if (segment == nullptr || segment->writable) continue;
+    const std::uint64_t end = i + 1 < taken.size() ? taken[i + 1] : UINT64_MAX;
+    std::uint64_t at = table;
+    for (std::size_t n = 0; n < kMaxDistances && at + kDistance <= end; ++n, at += kDistance) {
+      const std::optional<std::uint64_t> word = map_.memory().word(at, kDistance);
+      if (!word) break;
+      const auto distance = static_cast<std::int32_t>(static_cast<std::uint32_t>(*word));
+      const std::uint64_t value = table + static_cast<std::uint64_t>(std::int64_t{distance});
+      if (map_.memory().segment_at(value) == nullptr) break;
+      if (distance == 0) continue;
+      if (map_.is_data(value)) doubtful_.push_back({at, true, value, {}});
+      const std::uint32_t function = map_.function_at(value);
+      if (function == kNone || map_.table().functions[function].start != value) continue;
+      if (const std::optional<Target> target = map_.taken_code(value))
+        doubtful_.push_back({at, false, value, *target});
+    }
+  }
+}
+
+/// Pointers in packed structs of a program that is loaded where it was linked.
+void DataMap::find_unaligned() {
+  map_.each_unaligned_address([&](std::uint64_t vaddr, std::uint64_t value) {
+    if (const std::optional<Target> target = map_.taken_code(value)) {
+      doubtful_.push_back({vaddr, false, value, *target});
+    } else if (map_.is_data(value)) {
+      doubtful_.push_back({vaddr, true, value, {}});
+    }
+  });
+}
+
 std::size_t DataMap::first_pointer(std::uint64_t vaddr) const {
   const auto at = std::lower_bound(
       pointers_.begin(), pointers_.end(), vaddr,
@@ -112,11 +196,48 @@ bool DataMap::may_begin(std::uint64_t vaddr) const {
   return before == pointers_.size() || pointers_[before].vaddr != vaddr - kWord;
 }
 
+std::vector<std::uint8_t> DataMap::kinds_of_words(std::uint64_t begin, std::uint64_t end) const {
+  std::size_t pointer = first_pointer(begin);
+  // Without pointers no struct is told from another.
+  if (pointer == pointers_.size() || pointers_[pointer].vaddr >= end) return {};
+  std::vector<std::uint8_t> kinds((end - begin) / kWord, kZero);
+  const std::span<const std::uint8_t> bytes = map_.memory().from(begin);
+  for (std::size_t i = 0; i < kinds.size() && (i + 1) * kWord <= bytes.size(); ++i) {
+    const auto word = bytes.subspan(i * kWord, kWord);
+    if (std::any_of(word.begin(), word.end(), [](std::uint8_t byte) { return byte != 0; }))
+      kinds[i] = kNumber;
+  }
+  for (; pointer < pointers_.size() && pointers_[pointer].vaddr < end; ++pointer) {
+    const std::uint64_t offset = pointers_[pointer].vaddr - begin;
+    if (offset % kWord != 0 || offset / kWord >= kinds.size()) continue;
+    kinds[offset / kWord] = pointers_[pointer].to_data                                ? kToData
+                            : pointers_[pointer].target.kind == Target::Kind::kImport ? kToImport
+                                                                                      : kToCode;
+  }
+  return kinds;
+}
+
 void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end,
                       std::span<const std::uint64_t> taken) {
   auto at = std::upper_bound(taken.begin(), taken.end(), begin);
+  if (at == taken.end() || *at >= end) {
+    if (begin < end) chunks_.push_back({begin, end, {}, {}, kNone});
+    return;
+  }
+  const std::uint64_t origin = begin;
+  const std::vector<std::uint8_t> kinds = kinds_of_words(begin, end);
+  const auto in_array = [&](std::uint64_t vaddr) {
+    if (begin % kWord != 0 || (begin - origin) % kWord != 0 || kinds.empty()) return false;
+    const std::span<const std::uint8_t> from =
+        std::span(kinds).subspan(std::min<std::size_t>((begin - origin) / kWord, kinds.size()));
+    const std::size_t word = (vaddr - begin) / kWord;
+    for (std::size_t size = 1; size <= kMaxElement / kWord && size <= word; ++size) {
+      if (are_alike(from, word, size)) return true;
+    }
+    return false;
+  };
   for (; at != taken.end() && *at < end; ++at) {
-    if (!may_begin(*at)) continue;
+    if (!may_begin(*at) || in_array(*at)) continue;
     chunks_.push_back({begin, *at, {}, {}, kNone});
     begin = *at;
   }
@@ -203,12 +324,17 @@ void DataMap::add_targets(const DataReference& reference, std::vector<Target>& t
     return;
   }
   // A word that begins before it may reach into it.
-  for (std::size_t i = first_pointer(reference.vaddr < kWord ? 0 : reference.vaddr - kWord + 1);
-       i < pointers_.size() && pointers_[i].vaddr < reference.vaddr + reference.width; ++i) {
-    if (pointers_[i].to_data) {
-      add_chunk(index_at(pointers_[i].value), targets);
-    } else {
-      targets.push_back(pointers_[i].target);
+  const std::uint64_t from = reference.vaddr < kWord ? 0 : reference.vaddr - kWord + 1;
+  for (const std::vector<Pointer>* pointers : {&pointers_, &doubtful_}) {
+    auto at = std::lower_bound(
+        pointers->begin(), pointers->end(), from,
+        [](const Pointer& pointer, std::uint64_t vaddr) { return pointer.vaddr < vaddr; });
+    for (; at != pointers->end() && at->vaddr < reference.vaddr + reference.width; ++at) {
+      if (at->to_data) {
+        add_chunk(index_at(at->value), targets);
+      } else {
+        targets.push_back(at->target);
+      }
     }
   }
 }

@@ -9,9 +9,14 @@
 //
 // Two addresses do not cut: one in the midst of a row of pointers that is not aligned as an object
 // is
-// (&array[3]), and one that is only loaded from or called through. A load by a constant address
-// reads its own words and no more. An address that code takes shortly before a chunk leads into it
-// too: compilers fold `array[i - 1]` into one.
+// (&array[3]), nor one in an array of structs as far as their pointers tell, and one that is only
+// loaded from or called through. A load by a constant address reads its own words and no more. An
+// address that code takes shortly before a chunk leads into it too: compilers fold `array[i - 1]`
+// into one.
+//
+// Constant data has distances too, of 4 bytes, from the table that they stand in: clang and rustc
+// make such a table of a switch that yields addresses (LLVM's RelLookupTableConverter). Whatever
+// can be one counts as a pointer where it leads to something with pointers.
 
 #include <cstdint>
 #include <span>
@@ -57,17 +62,23 @@ class DataMap {
     Target target;            ///< else
   };
   void find_pointers();
+  void find_distances(const std::vector<std::uint64_t>& taken);
+  void find_unaligned();
   void add_pointer(std::uint64_t vaddr, std::uint64_t value);
   void cut(std::vector<std::uint64_t> taken);
   void cut_section(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
   void cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
   [[nodiscard]] bool may_begin(std::uint64_t vaddr) const;
+  [[nodiscard]] std::vector<std::uint8_t> kinds_of_words(std::uint64_t begin,
+                                                         std::uint64_t end) const;
   [[nodiscard]] std::size_t first_pointer(std::uint64_t vaddr) const;
   [[nodiscard]] std::uint32_t index_at(std::uint64_t vaddr) const;
   void add_chunk(std::uint32_t index, std::vector<Target>& targets) const;
 
   const ObjectMap& map_;
   std::vector<Pointer> pointers_;  ///< sorted by vaddr
+  /// Words that may be pointers, or distances; sorted by vaddr. What they lead to begins nothing.
+  std::vector<Pointer> doubtful_;
   std::vector<DataChunk> chunks_;  ///< sorted by vaddr
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <set>
 
 #include "arch/recorded_args.h"
 
@@ -14,6 +16,8 @@ using Kind = FlowValue::Kind;
 constexpr std::array<std::uint8_t, 6> kI386Args = {3, 1, 2, 6, 7, 5};
 
 constexpr std::int32_t kWord = 8;
+/// Most addresses that one function may compute others from: there is one GOT.
+constexpr std::size_t kMaxBases = 16;
 /// Words of arguments on the stack that a call is said to pass.
 constexpr std::int32_t kStackArguments = 8;
 /// Words behind an address of the own stack that are said to be passed with it.
@@ -73,6 +77,7 @@ class Observer {
 
   void operator()(const Insn& insn, const FlowState& state) {
     note_references(insn);
+    note_number(insn);
     note_given(insn, state);
     switch (insn.op) {
       case InsnOp::kCall:
@@ -103,8 +108,9 @@ class Observer {
   }
 
   FunctionFacts take() {
+    refer_from_slots();
     facts_.returns = flow_.returns() || flow_.gave_up();
-    facts_.gave_up = flow_.gave_up();
+    facts_.gave_up = facts_.gave_up || flow_.gave_up();
     for (std::uint64_t place : flow_.outside()) note_outside(place);
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};
@@ -164,6 +170,32 @@ class Observer {
     }
     if (insn.has_imm && map_.may_be_address(static_cast<std::uint64_t>(insn.imm))) {
       refer(static_cast<std::uint64_t>(insn.imm), 0);
+    }
+  }
+
+  /// The large code model makes addresses of the GOT's, which is a label and a number of 64 bits,
+  /// and of numbers of 64 bits more (psABI 1.0, 3.5.4).
+  void note_number(const Insn& insn) {
+    constexpr std::uint8_t kLong = 10;  // bytes of a move of 64 bits
+    if (insn.op == InsnOp::kMove && insn.has_imm && insn.length == kLong) {
+      numbers_.insert(static_cast<std::uint64_t>(insn.imm));
+    }
+    if (insn.op != InsnOp::kAddress || !insn.absolute) return;
+    const auto label = static_cast<std::uint64_t>(insn.disp);
+    if (label == insn.vaddr || label == insn.next()) labels_.insert(label);
+  }
+
+  void refer_from_slots() {
+    std::set<std::uint64_t> bases;
+    for (std::uint64_t label : labels_) {
+      for (std::uint64_t number : numbers_) {
+        if (map_.is_data(label + number)) bases.insert(label + number);
+      }
+    }
+    if (bases.size() > kMaxBases) facts_.gave_up = true;
+    while (bases.size() > kMaxBases) bases.erase(std::prev(bases.end()));
+    for (std::uint64_t base : bases) {
+      for (std::uint64_t number : numbers_) refer(base + number, 0);
     }
   }
 
@@ -349,6 +381,8 @@ class Observer {
   const FunctionRange& function_;
   bool go_;
   bool values_;
+  std::set<std::uint64_t> labels_;   ///< its own, that are where it takes their address
+  std::set<std::uint64_t> numbers_;  ///< of 64 bits
   FunctionFacts facts_;
 };
 

@@ -95,6 +95,7 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   // Go has no labels in data.
   if (!table.is_go) {
     each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
+    each_unaligned_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
   }
   for (std::vector<std::uint64_t>& labels : labels_) {
     std::sort(labels.begin(), labels.end());
@@ -303,10 +304,24 @@ void ObjectMap::note_label(std::uint64_t value) {
   if (value > function.start && value < function.end) labels_[target->index].push_back(value);
 }
 
+void ObjectMap::each_data_range(
+    const std::function<void(std::uint64_t begin, std::uint64_t end)>& visit) const {
+  bool sections = false;
+  for (const ElfImage::Section& section : image_.sections()) {
+    if (!has_pointers(section)) continue;
+    sections = true;
+    visit(section.vaddr, section.vaddr + section.size);
+  }
+  if (sections) return;
+  for (const ImageMemory::Segment& segment : memory_.segments()) {
+    visit(segment.vaddr, segment.memory_end);
+  }
+}
+
 void ObjectMap::each_word_address(
     const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
   if (dynamic_.position_independent) return;
-  const auto walk = [&](std::uint64_t begin, std::uint64_t end) {
+  each_data_range([&](std::uint64_t begin, std::uint64_t end) {
     const std::span<const std::uint8_t> bytes = memory_.from(begin);
     for (std::uint64_t at = (begin + kWord - 1) / kWord * kWord;
          at + kWord <= end && at - begin + kWord <= bytes.size(); at += kWord) {
@@ -314,17 +329,26 @@ void ObjectMap::each_word_address(
       std::memcpy(&word, bytes.data() + (at - begin), sizeof word);
       if (word >= lowest_ && word < highest_) visit(at, word);
     }
-  };
-  bool sections = false;
-  for (const ElfImage::Section& section : image_.sections()) {
-    if (!has_pointers(section)) continue;
-    sections = true;
-    walk(section.vaddr, section.vaddr + section.size);
-  }
-  if (sections) return;
-  for (const ImageMemory::Segment& segment : memory_.segments()) {
-    walk(segment.vaddr, segment.memory_end);
-  }
+  });
+}
+
+void ObjectMap::each_unaligned_address(
+    const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
+  if (dynamic_.position_independent || table_.is_go) return;
+  each_data_range([&](std::uint64_t begin, std::uint64_t end) {
+    const std::span<const std::uint8_t> bytes = memory_.from(begin);
+    for (std::uint64_t at = begin; at + kWord <= end && at - begin + kWord <= bytes.size(); ++at) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + (at - begin), sizeof word);
+      if (word < lowest_ || word >= highest_ || at % kWord == 0) continue;
+      const std::uint32_t function = function_at(word);
+      // Where nothing tells functions apart, any may begin there.
+      if (is_data(word) || (function != kNone && (table_.functions[function].start == word ||
+                                                  !table_.functions[function].framed))) {
+        visit(at, word);
+      }
+    }
+  });
 }
 
 }  // namespace sysnare

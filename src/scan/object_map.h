@@ -60,6 +60,10 @@ class ObjectMap : public FlowContext {
   /// from other words: calls `visit` with each aligned word that can be one.
   void each_word_address(
       const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const;
+  /// The same for words at any other address (packed structs), as far as functions begin where
+  /// they lead, or data stands there.
+  void each_unaligned_address(
+      const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const;
   /// Whether the section's words can be pointers that the program follows.
   static bool has_pointers(const ElfImage::Section& section);
 
@@ -74,6 +78,8 @@ class ObjectMap : public FlowContext {
   void find_data_among_code();
   [[nodiscard]] bool is_among_code(std::uint64_t vaddr) const;
   void note_label(std::uint64_t value);
+  void each_data_range(
+      const std::function<void(std::uint64_t begin, std::uint64_t end)>& visit) const;
 
   const ElfImage& image_;
   const ImageMemory& memory_;
