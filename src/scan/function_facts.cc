@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <iterator>
 #include <set>
 
@@ -20,6 +21,10 @@ constexpr std::int32_t kWord = 8;
 constexpr std::size_t kMaxBases = 16;
 /// Words of arguments on the stack that a call is said to pass.
 constexpr std::int32_t kStackArguments = 8;
+/// Registers of the caller's that only a function stores which keeps all: rbx, r12 to r15.
+constexpr int kContext = 4;
+/// arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.18.
+constexpr std::int64_t kVfork = 58;
 /// Words behind an address of the own stack that are said to be passed with it.
 constexpr std::int32_t kPointees = 64;
 
@@ -99,18 +104,19 @@ class Observer {
       case InsnOp::kSyscallI386:
         note_site(insn, state);
         break;
-      case InsnOp::kStore:
-        if (insn.absolute) note_cell(insn, state);
-        break;
       default:
         break;
     }
+    note_context(insn);
+    // Also those that add to a word, exchange it, or are wider than one.
+    if (insn.has_memory && insn.absolute && insn.stores) note_cell(insn, state);
   }
 
   FunctionFacts take() {
     refer_from_slots();
     facts_.returns = flow_.returns() || flow_.gave_up();
     facts_.gave_up = facts_.gave_up || flow_.gave_up();
+    facts_.returns_twice |= std::popcount(kept_registers_) >= kContext;
     for (std::uint64_t place : flow_.outside()) note_outside(place);
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};
@@ -360,16 +366,35 @@ class Observer {
     return indexes;
   }
 
+  /// setjmp and vfork are told by what they do where nothing has a name.
+  void note_context(const Insn& insn) {
+    if (insn.op == InsnOp::kStore && insn.src != kNoRegister && insn.width == kWord &&
+        insn.base == machine_.syscall_args[0] && insn.index == kNoRegister) {
+      const bool callee_saved = ((machine_.caller_saved >> insn.src) & 1) == 0 &&
+                                insn.src != machine_.stack_pointer &&
+                                insn.src != machine_.frame_pointer;
+      if (callee_saved) kept_registers_ |= 1u << insn.src;
+    }
+    if (insn.op == InsnOp::kMove && insn.dst == machine_.syscall_nr) {
+      last_nr_ = insn.has_imm ? insn.imm : 0;
+    }
+    if (insn.op == InsnOp::kSyscall && last_nr_ == kVfork) facts_.returns_twice = true;
+  }
+
   void note_cell(const Insn& insn, const FlowState& state) {
     CellFact cell;
     cell.vaddr = static_cast<std::uint64_t>(insn.disp);
-    if (insn.has_imm) {
+    cell.width = insn.op == InsnOp::kStore ? insn.width : insn.memory_width;
+    if (insn.op == InsnOp::kStore && insn.has_imm) {
       Value value;
       value.kind = Value::Kind::kConstant;
       value.number = static_cast<std::uint64_t>(insn.imm);
       cell.values.push_back(value);
-    } else if (insn.src != kNoRegister) {
+    } else if (insn.op == InsnOp::kStore && insn.src != kNoRegister) {
       cell.values = values_of(state.regs[insn.src]);
+    }
+    for (Value& value : cell.values) {
+      value.width = std::min(value.width, static_cast<std::uint8_t>(cell.width));
     }
     if (cell.values.empty()) cell.values.push_back({});
     facts_.cells.push_back(std::move(cell));
@@ -383,6 +408,8 @@ class Observer {
   bool values_;
   std::set<std::uint64_t> labels_;   ///< its own, that are where it takes their address
   std::set<std::uint64_t> numbers_;  ///< of 64 bits
+  std::uint32_t kept_registers_ = 0;  ///< those of its caller's that it stores at its argument
+  std::int64_t last_nr_ = 0;
   FunctionFacts facts_;
 };
 

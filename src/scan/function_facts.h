@@ -35,6 +35,7 @@ struct SiteFact {
 
 struct CellFact {
   std::uint64_t vaddr = 0;
+  unsigned width = 0;  ///< bytes that are written
   std::vector<Value> values;
 };
 
@@ -52,6 +53,8 @@ struct FunctionFacts {
   bool gave_up = false;  ///< FunctionFlow::gave_up()
   bool calls_indirect = false;
   bool through_register = false;  ///< it calls what a register holds
+  /// It keeps the registers for somebody who comes back here later (setjmp), or is vfork.
+  bool returns_twice = false;
 };
 
 /// Follows `function` of the object. `entries`: places in it that are entered from elsewhere.

@@ -10,17 +10,13 @@
 #include "base/file.h"
 #include "elf/identity.h"
 #include "scan/data_map.h"
+#include "scan/static_words.h"
 #include "scan/summary_builder.h"
 
 namespace sysnare {
 namespace {
 
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
-/// A pointer to an object is used for what lies this far behind it at most, as far as a word of
-/// static data that code names by its own address is concerned.
-constexpr std::uint64_t kReach = 64;
-/// The smallest object that is used through a pointer: a lock of stdio.
-constexpr std::uint64_t kLeast = 16;
 constexpr std::uint64_t kWordBytes = 8;
 
 /// Whether a text that code refers to may say what is loaded or executed.
@@ -50,10 +46,10 @@ class Layer {
         table_(map.table()),
         map_(map),
         findings_(std::move(findings)),
-        data_(map, taken_data(findings_)) {}
+        data_(map, taken_data(findings_)),
+        cells_(known_static_words(map, findings_)) {}
 
   Result<Summary> run() {
-    collect_cells();
     SummaryBuilder builder;
     SummaryArrays& arrays = builder.arrays();
     Summary head;
@@ -75,10 +71,7 @@ class Layer {
     for (std::uint32_t i = 0; i < table_.functions.size(); ++i) lay_function(i, builder);
     for (std::uint64_t cell : cells_) {
       // What it holds before anybody stores to it.
-      Value value;
-      value.kind = Value::Kind::kConstant;
-      value.number = memory_.word(cell, sizeof(std::uint64_t)).value_or(0);
-      arrays.cells.push_back({cell, kNone, builder.values({value}), 0});
+      arrays.cells.push_back({cell, kNone, builder.values({initial_value(cell)}), 0});
     }
     std::stable_sort(arrays.cells.begin(), arrays.cells.end(),
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
@@ -95,82 +88,6 @@ class Layer {
  private:
   std::string_view import_name(const Target& target) const {
     return dynamic_.symbols[target.index].name;
-  }
-
-  void want_cells(const std::vector<Value>& values) {
-    for (const Value& value : values) {
-      if (value.kind == Value::Kind::kCell) cells_.insert(value.number);
-      if (value.kind == Value::Kind::kCellPointee) cells_.insert(value.number >> 16);
-    }
-  }
-
-  /// The words of static data that somebody asks for, without those that others may write to.
-  void collect_cells() {
-    for (const FunctionFacts& facts : findings_.functions) {
-      for (const SiteFact& site : facts.sites) {
-        want_cells(site.nr);
-        for (const std::vector<Value>& arg : site.args) want_cells(arg);
-      }
-      for (const CallFact& call : facts.calls) {
-        if (!is_heard(map_, findings_, call)) continue;
-        for (const PassedFact& fact : call.passed) want_cells(fact.values);
-      }
-    }
-    std::vector<std::uint64_t> pointers;
-    for (const FunctionFacts& facts : findings_.functions) {
-      for (const DataReference& reference : facts.data) {
-        if (reference.width == 0) pointers.push_back(reference.vaddr);
-      }
-    }
-    for (const Relocation& relocation : dynamic_.relocations) {
-      if (relocation.kind == Relocation::Kind::kRelative) pointers.push_back(relocation.value);
-    }
-    // Of what has a size it is known how far its pointer reaches.
-    std::erase_if(pointers, [&](std::uint64_t pointer) { return symbol_end(pointer) != 0; });
-    std::sort(pointers.begin(), pointers.end());
-    std::vector<std::uint64_t> named;
-    for (const FunctionFacts& facts : findings_.functions) {
-      for (const DataReference& reference : facts.data) named.push_back(reference.vaddr);
-    }
-    std::sort(named.begin(), named.end());
-    std::erase_if(cells_, [&](std::uint64_t cell) {
-      if (is_exported(cell)) return true;
-      const auto above = std::upper_bound(pointers.begin(), pointers.end(), cell);
-      if (above == pointers.begin()) return false;
-      const std::uint64_t pointer = *std::prev(above);
-      // Go has no pointer that leads from one variable into another one.
-      if (cell - pointer >= (table_.is_go ? kWordBytes : kReach)) return false;
-      if (pointer < symbol_begin(cell)) return false;
-      // What code names by its own address in between is another object, and so is what follows it.
-      const auto between = std::lower_bound(named.begin(), named.end(), pointer + kLeast);
-      return between == named.end() || *between >= cell;
-    });
-  }
-
-  /// Where the data symbol that begins at `vaddr` ends; 0: there is none.
-  std::uint64_t symbol_end(std::uint64_t vaddr) const {
-    const auto at = std::lower_bound(
-        table_.data.begin(), table_.data.end(), vaddr,
-        [](const DataSymbol& symbol, std::uint64_t of) { return symbol.vaddr < of; });
-    return at != table_.data.end() && at->vaddr == vaddr && at->size > 0 ? vaddr + at->size : 0;
-  }
-
-  /// Where the data symbol that covers `vaddr` begins; 0: there is none.
-  std::uint64_t symbol_begin(std::uint64_t vaddr) const {
-    const auto above = std::upper_bound(
-        table_.data.begin(), table_.data.end(), vaddr,
-        [](std::uint64_t of, const DataSymbol& symbol) { return of < symbol.vaddr; });
-    if (above == table_.data.begin()) return 0;
-    const DataSymbol& symbol = *std::prev(above);
-    return vaddr - symbol.vaddr < symbol.size ? symbol.vaddr : 0;
-  }
-
-  bool is_exported(std::uint64_t cell) const {
-    return std::any_of(dynamic_.symbols.begin(), dynamic_.symbols.end(),
-                       [&](const DynamicSymbol& symbol) {
-                         return symbol.defined && symbol.type == STT_OBJECT &&
-                                cell >= symbol.vaddr && cell - symbol.vaddr < symbol.size;
-                       });
   }
 
   Target laid(Target target, SummaryBuilder& builder) {
@@ -264,6 +181,42 @@ class Layer {
     return values;
   }
 
+  Value initial_value(std::uint64_t cell) const {
+    Value value;
+    const std::vector<Relocation>& all = dynamic_.relocations;
+    auto at = std::lower_bound(all.begin(), all.end(), cell - std::min(cell, kWordBytes - 1),
+                               [](const Relocation& r, std::uint64_t to) { return r.vaddr < to; });
+    for (; at != all.end() && at->vaddr < cell + kWordBytes; ++at) {
+      if (at->kind == Relocation::Kind::kOther) continue;
+      if (at->vaddr != cell || at->kind != Relocation::Kind::kRelative) return {};
+      value.kind = Value::Kind::kAddress;
+      value.number = at->value;
+      return value;
+    }
+    value.kind = Value::Kind::kConstant;
+    for (unsigned width : {8u, 4u}) {  // the last word of the segment may be a short one
+      const std::optional<std::uint64_t> word = memory_.word(cell, width);
+      if (!word) continue;
+      value.number = *word;
+      break;
+    }
+    return value;
+  }
+
+  void lay_store(const CellFact& store, std::uint32_t function, SummaryBuilder& builder) {
+    const std::uint64_t from = store.vaddr - std::min(store.vaddr, kWordBytes - 1);
+    const auto cell = cells_.lower_bound(from);
+    if (cell == cells_.end() || *cell >= store.vaddr + store.width) return;
+    std::vector<CellStore>& cells = builder.arrays().cells;
+    if (store.width <= kWordBytes) {
+      cells.push_back({store.vaddr, function, builder.values(known_cells(store.values)), 0});
+      return;
+    }
+    for (std::uint64_t at = 0; at < store.width; at += kWordBytes) {
+      cells.push_back({store.vaddr + at, function, builder.values({Value()}), 0});
+    }
+  }
+
   void lay_function(std::uint32_t index, SummaryBuilder& builder) {
     const FunctionRange& range = table_.functions[index];
     FunctionFacts& facts = findings_.functions[index];
@@ -305,10 +258,7 @@ class Layer {
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;
     function.held = findings_.held[index];
-    for (const CellFact& cell : facts.cells) {
-      if (!cells_.contains(cell.vaddr)) continue;
-      arrays.cells.push_back({cell.vaddr, index, builder.values(known_cells(cell.values)), 0});
-    }
+    for (const CellFact& cell : facts.cells) lay_store(cell, index, builder);
     arrays.functions.push_back(function);
     facts = {};
   }

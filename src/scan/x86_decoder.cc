@@ -8,6 +8,8 @@
 #include <Zydis/Decoder.h>
 #include <Zydis/Register.h>
 
+#include <algorithm>
+
 #include "scan/x86_common.h"
 
 namespace sysnare {
@@ -36,7 +38,9 @@ bool is_high_byte(ZydisRegister reg) {
 void take_memory(Insn& insn, const ZydisDecodedOperand& operand) {
   const ZydisDecodedOperandMem& memory = operand.mem;
   insn.has_memory = true;
-  insn.memory_width = static_cast<std::uint8_t>(operand.size / kBitsPerByte);
+  // What saves the state of a processor writes more than is counted here.
+  insn.memory_width =
+      static_cast<std::uint8_t>(std::min<unsigned>(operand.size / kBitsPerByte, UINT8_MAX));
   insn.disp = memory.disp.has_displacement ? memory.disp.value : 0;
   insn.scale = memory.scale;
   insn.index = static_cast<std::int8_t>(number_of(memory.index));

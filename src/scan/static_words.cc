@@ -1,0 +1,165 @@
+#include "scan/static_words.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace sysnare {
+namespace {
+
+constexpr std::uint64_t kWord = 8;
+/// How far outside of an object the address may lie to which an index is added.
+constexpr std::uint64_t kFolded = 64;
+
+/// How far a pointer to an object without a symbol is used, as far as pointers of their own address
+/// are concerned; and the smallest object that is used through a pointer: a lock of stdio.
+constexpr std::uint64_t kNear = 64;
+constexpr std::uint64_t kLeast = 16;
+
+class Finder {
+ public:
+  Finder(const ObjectMap& map, const Findings& findings) : map_(map), findings_(findings) {}
+
+  std::set<std::uint64_t> find() {
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const SiteFact& site : facts.sites) {
+        want(site.nr);
+        for (const std::vector<Value>& arg : site.args) want(arg);
+      }
+      for (const CallFact& call : facts.calls) {
+        if (!is_heard(map_, findings_, call)) continue;
+        for (const PassedFact& fact : call.passed) want(fact.values);
+      }
+    }
+    if (words_.empty()) return {};
+    find_pointers();
+    std::erase_if(words_, [&](std::uint64_t word) { return is_shared(word); });
+    return std::move(words_);
+  }
+
+ private:
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
+  void want(const std::vector<Value>& values) {
+    for (const Value& value : values) {
+      if (value.kind == Value::Kind::kCell) {
+        words_.insert(value.number);
+        numbers_.insert(value.number);
+      }
+      if (value.kind == Value::Kind::kCellPointee) words_.insert(value.number >> 16);
+    }
+  }
+
+  void find_pointers() {
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const DataReference& reference : facts.data) {
+        if (reference.width == 0) pointers_.push_back(reference.vaddr);
+      }
+    }
+    for (const Relocation& relocation : map_.dynamic().relocations) {
+      if (relocation.kind == Relocation::Kind::kRelative) pointers_.push_back(relocation.value);
+      if (relocation.kind == Relocation::Kind::kSymbol) {
+        const DynamicSymbol& symbol = map_.dynamic().symbols[relocation.symbol];
+        if (symbol.defined) pointers_.push_back(symbol.vaddr + relocation.value);
+      }
+    }
+    map_.each_word_address([&](std::uint64_t, std::uint64_t value) { pointers_.push_back(value); });
+    std::sort(pointers_.begin(), pointers_.end());
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const DataReference& reference : facts.data) named_.push_back(reference.vaddr);
+      for (const CellFact& cell : facts.cells) {
+        if (cell.width == kWord) stored_.insert(cell.vaddr);
+      }
+    }
+    std::sort(named_.begin(), named_.end());
+  }
+
+  [[nodiscard]] bool is_shared(std::uint64_t word) const {
+    if (is_exported(word)) return true;
+    const std::optional<Range> symbol = symbol_around(word);
+    Range object;
+    if (symbol) {
+      object = {symbol->begin - std::min(symbol->begin, kFolded), symbol->end};
+    } else if (!numbers_.contains(word) && stored_.contains(word)) {
+      return is_near_pointer(word);
+    } else {
+      object = {gap_before(word), word + kWord};
+    }
+    const auto pointer = std::lower_bound(pointers_.begin(), pointers_.end(), object.begin);
+    return pointer != pointers_.end() && *pointer < object.end;
+  }
+
+  /// Of a word that holds a pointer and is stored to by its own address, as variables are and
+  /// elements of arrays are not.
+  [[nodiscard]] bool is_near_pointer(std::uint64_t word) const {
+    const std::uint64_t begin = std::max(gap_before(word), word - std::min(word, kNear - 1));
+    auto pointer = std::lower_bound(pointers_.begin(), pointers_.end(), begin);
+    for (; pointer != pointers_.end() && *pointer < word + kWord; ++pointer) {
+      // What code names by its own address in between is another object, and so is what follows.
+      const auto between = std::lower_bound(named_.begin(), named_.end(), *pointer + kLeast);
+      if (between == named_.end() || *between >= word) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool is_exported(std::uint64_t word) const {
+    const std::vector<DynamicSymbol>& symbols = map_.dynamic().symbols;
+    return std::any_of(symbols.begin(), symbols.end(), [&](const DynamicSymbol& symbol) {
+      return symbol.defined && symbol.type == STT_OBJECT && word >= symbol.vaddr &&
+             word - symbol.vaddr < symbol.size;
+    });
+  }
+
+  /// The data symbol that covers `word`.
+  [[nodiscard]] std::optional<Range> symbol_around(std::uint64_t word) const {
+    const DataSymbol* symbol = last_symbol(word);
+    if (symbol == nullptr || word - symbol->vaddr >= symbol->size) return std::nullopt;
+    return Range{symbol->vaddr, symbol->vaddr + symbol->size};
+  }
+
+  [[nodiscard]] const DataSymbol* last_symbol(std::uint64_t word) const {
+    const std::vector<DataSymbol>& symbols = map_.table().data;
+    const auto above = std::upper_bound(
+        symbols.begin(), symbols.end(), word,
+        [](std::uint64_t of, const DataSymbol& symbol) { return of < symbol.vaddr; });
+    return above == symbols.begin() ? nullptr : &*std::prev(above);
+  }
+
+  /// Where the bytes without a symbol begin among which `word` lies.
+  [[nodiscard]] std::uint64_t gap_before(std::uint64_t word) const {
+    std::uint64_t begin = 0;
+    if (const ImageMemory::Segment* segment = map_.memory().segment_at(word)) {
+      begin = segment->vaddr;
+    }
+    for (const ElfImage::Section& section : map_.image().sections()) {
+      if (ObjectMap::has_pointers(section) && word >= section.vaddr &&
+          word - section.vaddr < section.size) {
+        begin = std::max(begin, section.vaddr);
+      }
+    }
+    if (const DataSymbol* symbol = last_symbol(word)) {
+      begin = std::max(begin, symbol->vaddr + symbol->size);
+    }
+    return begin;
+  }
+
+  const ObjectMap& map_;
+  const Findings& findings_;
+  std::set<std::uint64_t> words_;
+  std::set<std::uint64_t> numbers_;      ///< those of words_ that are numbers themselves
+  std::set<std::uint64_t> stored_;       ///< words that are stored to by their own address
+  std::vector<std::uint64_t> pointers_;  ///< addresses that somebody holds, sorted
+  std::vector<std::uint64_t> named_;     ///< addresses that stand in code, sorted
+};
+
+}  // namespace
+
+std::set<std::uint64_t> known_static_words(const ObjectMap& map, const Findings& findings) {
+  return Finder(map, findings).find();
+}
+
+}  // namespace sysnare
