@@ -214,6 +214,9 @@ class Analyser {
     findings_.asking.assign(count, 0);
     callers_.resize(count);
     for (std::uint32_t i = 0; i < count; ++i) {
+      if (findings_.functions[i].returns_twice) map_.set_returns_twice(i);
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
       bool telling = false;
       for (const CallFact& call : findings_.functions[i].calls) {
         if (call.target.kind == Target::Kind::kImport) {

@@ -7,7 +7,7 @@
 //
 // What it takes for granted, as compilers and the psABI promise: a callee keeps the registers that
 // are not Machine::caller_saved (Go: the stack pointer alone); it changes words of our stack only
-// above an address that was given away; what lies above the return address is the caller's to pass.
+// once an address of it was given away; what lies above the return address is the caller's to pass.
 // Code that breaks this can fool it.
 
 #include <cstdint>
@@ -51,6 +51,11 @@ class FlowContext {
   [[nodiscard]] virtual std::uint64_t data_end(std::uint64_t) const { return UINT64_MAX; }
   /// Whether an immediate of that value can be an address of the image.
   [[nodiscard]] virtual bool may_be_address(std::uint64_t) const { return false; }
+  /// Whether what the instruction calls may return a second time, as setjmp and vfork do.
+  [[nodiscard]] virtual bool returns_twice(const Insn& insn) const {
+    (void)insn;
+    return false;
+  }
 };
 
 /// A word of the stack: at the entry's stack pointer + offset.
@@ -133,6 +138,9 @@ class FunctionFlow {
   void step(const Insn& insn, FlowState& state);
   void call(const Insn& insn, FlowState& state);
   void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);
+  bool may_be_vfork(const Insn& insn, const FlowState& state);
+  void forget_stack(FlowState& state);
+  void store_to(const Insn& insn, FlowState& state, unsigned width, const FlowValue& value);
   FlowValue load(const Insn& insn, const FlowState& state);
   FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
   void visit_with_values(const FlowVisitor& visit);

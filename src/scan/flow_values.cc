@@ -22,6 +22,9 @@ constexpr unsigned kMaxRounds = 3;
 /// States that are kept from one function to the next, for their memory: 2 MB.
 constexpr std::size_t kKeptStates = 4096;
 constexpr unsigned kWord = 8;
+/// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, Linux 6.18; aarch64 has none.
+constexpr std::uint64_t kVfork = 58;
+constexpr std::uint64_t kVforkI386 = 190;
 
 std::uint64_t cut(std::uint64_t number, unsigned width) {
   return width >= kWord ? number : number & ((1ull << (width * 8)) - 1);
@@ -107,8 +110,14 @@ FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, 
 
 void FunctionFlow::give_away(const FlowValue& value) {
   for (const FlowValue& atom : sets_.atoms(value)) {
-    if (!atom.is(Kind::kStack) || atom.offset >= given_away_) continue;
-    given_away_ = atom.offset;
+    if (!atom.is(Kind::kStack)) continue;
+    // Who is given a member's address goes back to the beginning of the struct (container_of()),
+    // and nothing tells how far that is. What the caller passed is no part of what lies below it.
+    const std::int32_t lowest = go_                              ? atom.offset
+                                : atom.offset >= machine_.pushed ? machine_.pushed
+                                                                 : INT32_MIN;
+    if (lowest >= given_away_) continue;
+    given_away_ = lowest;
     given_away_changed_ = true;
   }
 }
@@ -212,7 +221,7 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
     if (above || go_ || !word.value.is(Kind::kAny)) put(state, word);
     return;
   }
-  if (address.is(Kind::kAddress) || address.is(Kind::kCell)) return;
+  if (address.is(Kind::kAddress)) return;
   for (const FlowValue& atom : sets_.atoms(address)) {
     if (atom.is(Kind::kStack)) {
       forget(state, atom.offset, static_cast<std::int32_t>(width));
@@ -221,6 +230,31 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
   }
   // Somebody else's pointer may lead to what was given away.
   forget_given(state);
+}
+
+/// The child writes to the stack that its parent goes on with.
+bool FunctionFlow::may_be_vfork(const Insn& insn, const FlowState& state) {
+  const std::uint64_t vfork = insn.op == InsnOp::kSyscallI386 ? kVforkI386 : kVfork;
+  const std::span<const FlowValue> atoms = sets_.atoms(state.regs[machine_.syscall_nr]);
+  return std::any_of(atoms.begin(), atoms.end(), [&](const FlowValue& atom) {
+    return atom.is(Kind::kConstant) && atom.number == vfork;
+  });
+}
+
+/// What is on the stack now is not what will be there when it is come back to.
+void FunctionFlow::forget_stack(FlowState& state) {
+  state.stack.clear();
+  if (given_away_ == INT32_MIN) return;
+  given_away_ = INT32_MIN;
+  given_away_changed_ = true;
+}
+
+/// A store to the memory operand.
+void FunctionFlow::store_to(const Insn& insn, FlowState& state, unsigned width,
+                            const FlowValue& value) {
+  const FlowValue address = address_of(insn, state);
+  if (address.is(Kind::kAny)) give_away_element(insn, state);
+  store(state, address, width, value);
 }
 
 FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const FlowValue& b) {
@@ -279,7 +313,7 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
 }
 
 void FunctionFlow::call(const Insn& insn, FlowState& state) {
-  (void)insn;
+  if (context_.returns_twice(insn)) forget_stack(state);
   for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if ((machine_.caller_saved >> reg) & 1) give_away(state.regs[reg]);
   }
@@ -334,12 +368,9 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     case InsnOp::kLoad:
       state.regs[insn.dst] = load(insn, state);
       break;
-    case InsnOp::kStore: {
-      const FlowValue address = address_of(insn, state);
-      if (address.is(Kind::kAny)) give_away_element(insn, state);
-      store(state, address, insn.width, source());
+    case InsnOp::kStore:
+      store_to(insn, state, insn.width, source());
       break;
-    }
     case InsnOp::kAdd:
     case InsnOp::kSub:
     case InsnOp::kAnd:
@@ -364,6 +395,8 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       move_stack(insn.width);
       if (insn.dst != kNoRegister)
         state.regs[insn.dst] = insn.width == kWord ? value : FlowValue::any();
+      // Its address is that of after the pop.
+      if (insn.has_memory) store_to(insn, state, insn.width, value);
       break;
     }
     case InsnOp::kLeave:
@@ -378,6 +411,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
       break;
     case InsnOp::kSyscall:
     case InsnOp::kSyscallI386:
+      if (may_be_vfork(insn, state)) forget_stack(state);
       for (unsigned reg = 0; reg < machine_.registers; ++reg) {
         if ((machine_.syscall_writes >> reg) & 1) state.regs[reg] = FlowValue::any();
       }
@@ -391,8 +425,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
           give_away(address);
           store(state, FlowValue::any(), insn.memory_width, FlowValue::any());
         } else {
-          if (address.is(Kind::kAny)) give_away_element(insn, state);
-          store(state, address, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
+          store_to(insn, state, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
         }
       }
       for (unsigned reg = 0; reg < machine_.registers; ++reg) {

@@ -69,6 +69,14 @@ bool name_never_returns(std::string_view name) {
   return std::binary_search(kNeverReturn.begin(), kNeverReturn.end(), name);
 }
 
+bool name_returns_twice(std::string_view name) {
+  // C11 7.13, POSIX; gcc's list is that of special_function_p(), gcc/calls.cc of gcc 12.
+  constexpr std::array<std::string_view, 9> kNames = {"setjmp",    "_setjmp",     "__setjmp",
+                                                      "sigsetjmp", "__sigsetjmp", "vfork",
+                                                      "__vfork",   "savectx",     "getcontext"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dynamic& dynamic,
                      const FunctionTable& table, const Decoder& decoder)
     : image_(image),
@@ -86,8 +94,10 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   find_data_among_code();
   labels_.resize(table.functions.size());
   never_return_.assign(table.functions.size(), 0);
+  returns_twice_.assign(table.functions.size(), 0);
   for (std::size_t i = 0; i < table.functions.size(); ++i) {
     never_return_[i] = name_never_returns(table.functions[i].name);
+    returns_twice_[i] = name_returns_twice(table.functions[i].name);
   }
   for (const Relocation& relocation : dynamic.relocations) {
     if (relocation.kind == Relocation::Kind::kRelative) note_label(relocation.value);
@@ -227,6 +237,23 @@ bool ObjectMap::never_returns(std::uint64_t vaddr) const {
   if (target->kind == Target::Kind::kImport) return import_never_returns(target->index);
   return target->kind == Target::Kind::kFunction &&
          table_.functions[target->index].start == vaddr && never_return_[target->index] != 0;
+}
+
+bool ObjectMap::returns_twice(const Insn& insn) const {
+  std::optional<Target> target;
+  if (insn.op == InsnOp::kCall) {
+    target = callee(insn.target);
+  } else if (insn.has_memory && insn.absolute) {
+    const FlowValue slot = load(static_cast<std::uint64_t>(insn.disp), kWord);
+    if (slot.is(FlowValue::Kind::kImport)) {
+      target = Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(slot.number)};
+    }
+  }
+  if (!target) return false;
+  if (target->kind == Target::Kind::kImport) {
+    return name_returns_twice(dynamic_.symbols[target->index].name);
+  }
+  return target->kind == Target::Kind::kFunction && returns_twice_[target->index] != 0;
 }
 
 std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {

@@ -37,9 +37,13 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] std::uint64_t data_end(std::uint64_t vaddr) const override;
   /// In programs that are loaded where they are linked any immediate can be one.
   [[nodiscard]] bool may_be_address(std::uint64_t number) const override;
+  [[nodiscard]] bool returns_twice(const Insn& insn) const override;
 
   /// From now on, calling `function` never returns.
   void set_never_returns(std::uint32_t function) { never_return_[function] = 1; }
+
+  /// From now on, calling `function` may return twice.
+  void set_returns_twice(std::uint32_t function) { returns_twice_[function] = 1; }
 
   /// What calling `vaddr` calls: a stub of the procedure linkage table is its import. kImport has
   /// the index of the dynamic symbol; nothing where there is no code.
@@ -93,12 +97,15 @@ class ObjectMap : public FlowContext {
   /// such.
   std::vector<const ElfImage::Section*> data_among_code_;
   std::vector<std::vector<std::uint64_t>> labels_;
-  std::vector<std::uint8_t> never_return_;  ///< by function
+  std::vector<std::uint8_t> never_return_;   ///< by function
+  std::vector<std::uint8_t> returns_twice_;  ///< likewise
   [[nodiscard]] std::optional<Target> find_callee(std::uint64_t vaddr) const;
   mutable CalleeCache callees_;
 };
 
 /// Whether the function of that name never returns to its caller, by its documentation.
 bool name_never_returns(std::string_view name);
+/// Whether it may return to its caller twice.
+bool name_returns_twice(std::string_view name);
 
 }  // namespace sysnare
