@@ -268,8 +268,9 @@ class Layer {
       if (!symbol.defined || symbol.name.empty() || symbol.binding == STB_LOCAL) continue;
       Export exported;
       const std::uint32_t function = map_.function_at(symbol.vaddr);
-      if (map_.is_code(symbol.vaddr)) {
-        if (function == kNone) continue;
+      // A linker that puts read-only data into the segment of code (gold, lld) defines it there.
+      if (map_.is_code(symbol.vaddr) && function == kNone && symbol.type != STT_OBJECT) continue;
+      if (map_.is_code(symbol.vaddr) && function != kNone) {
         exported.target = {Target::Kind::kFunction, false, 0, function};
       } else {
         exported.target = {Target::Kind::kChunk, true, 0, data_.chunk_at(symbol.vaddr)};

@@ -245,6 +245,7 @@ TEST_F(Scan, KnowsTheCallsOfProgramsWithLibraries) {
       if (!scanned.open.count("site")) {
         EXPECT_THAT(missing_in(c.calls, scanned.calls), ::testing::IsEmpty()) << scanned.text;
       }
+      EXPECT_FALSE(scanned.open.count("object")) << scanned.text;
       for (const Names* none : {&c.absent, &never}) {
         for (const std::string& name : *none) EXPECT_FALSE(scanned.calls.count(name)) << name;
       }

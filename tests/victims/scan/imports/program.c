@@ -4,6 +4,7 @@ struct Operations {
   long (*act)(void);
 };
 extern struct Operations* exported_operations;
+extern const char* exported_pointer;
 extern void prepare(void);
 __attribute__((section(".init_array"), used)) static void (*const g_prepare)(void) = prepare;
-int main(void) { return (int)exported_operations->act(); }
+int main(void) { return (int)exported_operations->act() + *exported_pointer; }
