@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "elf/identity.h"
 #include "scan/data_map.h"
+#include "scan/name_services.h"
 #include "scan/static_words.h"
 #include "scan/summary_builder.h"
 
@@ -19,11 +20,12 @@ namespace {
 constexpr std::size_t kMaxText = 4096;  // PATH_MAX
 constexpr std::uint64_t kWordBytes = 8;
 
-/// Whether a text that code refers to may say what is loaded or executed.
+/// Whether a text that code refers to may say what is loaded, executed or looked up.
 bool matters(std::string_view text) {
   return !text.empty() &&
          (text.front() == '/' || text.find(".so") != std::string_view::npos ||
-          text.starts_with("libnss_") || text.find("gconv") != std::string_view::npos);
+          text.starts_with("libnss_") || text.find("gconv") != std::string_view::npos ||
+          is_service_function(text));
 }
 
 /// The addresses of data that code takes.

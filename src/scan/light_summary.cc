@@ -17,9 +17,9 @@ namespace sysnare {
 namespace {
 
 /// What these do depends on what they are given. Prefixes: "exec" has execve, execl and so on.
-constexpr std::array<std::string_view, 10> kToldByArguments = {
-    "syscall", "dl",    "exec",      "fexecve", "posix_spawn",
-    "system",  "popen", "__libc_dl", "clone",   "pthread_create"};
+constexpr std::array<std::string_view, 11> kToldByArguments = {
+    "syscall", "dl",        "exec",  "fexecve",        "posix_spawn", "system",
+    "popen",   "__libc_dl", "clone", "pthread_create", "__nss_"};
 
 /// syscall, sysenter, int $0x80 (Intel SDM 2B); svc of any immediate (Arm ARM, C6.2.365).
 bool enters_kernel(std::span<const std::uint8_t> code, std::uint16_t machine) {

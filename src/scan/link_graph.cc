@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "elf/demangle.h"
+#include "scan/name_services.h"
 
 namespace sysnare {
 namespace {
@@ -47,6 +48,7 @@ LinkGraph::LinkGraph(const std::vector<LoadedObject>& objects)
   edges_of_.assign(node, Slice{kNone, 0});
   find_c_library();
   index_static_names();
+  find_services();
   link_copies();
 }
 
@@ -82,6 +84,41 @@ void LinkGraph::index_static_names() {
     const std::string_view name = text_of(summary, summary.functions[i].name);
     if (!name.empty()) static_names_.emplace(name, i);
   }
+}
+
+void LinkGraph::find_services() {
+  // A C library that asks by other texts than those, or without: then any may be called.
+  const auto asks_by_name = [&](std::uint32_t object) {
+    const Summary& summary = objects_[object].summary;
+    return is_c_library(object) &&
+           std::any_of(summary.strings.begin(), summary.strings.end(), [&](const StringRef& text) {
+             return sysnare::is_service_function(text_of(summary, text.text));
+           });
+  };
+  bool known = false;
+  for (std::uint32_t i = 0; i < objects_.size(); ++i) known = known || asks_by_name(i);
+  if (!known) return;
+  is_service_.assign(size(), 0);
+  for (std::uint32_t i = 0; i < objects_.size(); ++i) {
+    const Summary& summary = objects_[i].summary;
+    const std::string_view prefix = "_nss_";
+    auto symbol = std::lower_bound(summary.exports.begin(), summary.exports.end(), prefix,
+                                   [&](const Export& each, std::string_view wanted) {
+                                     return text_of(summary, each.name) < wanted;
+                                   });
+    for (; symbol != summary.exports.end(); ++symbol) {
+      const std::string_view name = text_of(summary, symbol->name);
+      if (!name.starts_with(prefix)) break;
+      const std::string_view function_name = service_function_of(name);
+      if (function_name.empty()) continue;
+      const std::uint32_t node =
+          node_of({i, static_cast<std::uint32_t>(symbol - summary.exports.begin())});
+      if (node == kNone || function(node) == nullptr) continue;
+      services_.push_back({function_name, node});
+      is_service_[node] = 1;
+    }
+  }
+  std::sort(services_.begin(), services_.end());
 }
 
 std::vector<std::uint32_t> LinkGraph::library_functions(std::string_view name) const {
@@ -128,6 +165,8 @@ void LinkGraph::read_edges(std::uint32_t node) {
   const auto begin = static_cast<std::uint32_t>(edges_.size());
   const auto follow = [&](const Target& target, Edge edge) {
     for (const std::uint32_t to : nodes(object, target)) {
+      // libc keeps its own services in tables: they are asked for by name too.
+      if (edge == Edge::kTaken && is_service_function(to) && is_c_library(object)) continue;
       edges_.push_back(static_cast<std::uint32_t>(edge) << kEdgeShift | to);
     }
   };

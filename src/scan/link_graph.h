@@ -98,6 +98,18 @@ class LinkGraph {
   [[nodiscard]] std::uint32_t interpreter() const { return interpreter_; }
   [[nodiscard]] bool is_static() const { return is_static_; }
 
+  /// A function of a name service that is called by name alone (scan/name_services.h).
+  struct ServiceFunction {
+    std::string_view name;  ///< without _nss_SERVICE_
+    std::uint32_t node = kNone;
+    auto operator<=>(const ServiceFunction&) const = default;
+  };
+  /// Sorted; none where the summaries do not have the names that are asked for.
+  [[nodiscard]] const std::vector<ServiceFunction>& service_functions() const { return services_; }
+  [[nodiscard]] bool is_service_function(std::uint32_t node) const {
+    return !is_service_.empty() && is_service_[node] != 0;
+  }
+
  private:
   static constexpr unsigned kEdgeShift = 30;
   static constexpr std::uint32_t kNodeBits = (1u << kEdgeShift) - 1;
@@ -106,6 +118,7 @@ class LinkGraph {
   void link_copies();
   void find_c_library();
   void index_static_names();
+  void find_services();
 
   const std::vector<LoadedObject>& objects_;
   Scope scope_;
@@ -125,6 +138,8 @@ class LinkGraph {
   std::unordered_set<std::uint64_t> known_extra_;  ///< from << 32 | to
   std::vector<std::uint8_t> c_library_;
   std::unordered_multimap<std::string_view, std::uint32_t> static_names_;
+  std::vector<ServiceFunction> services_;
+  std::vector<std::uint8_t> is_service_;  ///< by node; empty: there are none
   std::uint32_t interpreter_ = kNone;
   bool is_static_ = true;
 };

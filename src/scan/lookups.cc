@@ -84,12 +84,31 @@ void follow_linker(const LinkGraph& graph, const Reach& reach, NewEdges& edges) 
   }
 }
 
+/// Every function of a name service that a live text asks for.
+void follow_services(const LinkGraph& graph, const Reach& reach, NewEdges& edges) {
+  const std::vector<LinkGraph::ServiceFunction>& services = graph.service_functions();
+  if (services.empty()) return;
+  for (const std::uint32_t node : reach.order()) {
+    const Function* function = graph.function(node);
+    if (function == nullptr || function->strings.count == 0) continue;
+    const Summary& summary = graph.summary_of(node);
+    for (const StringRef& string : cut(summary.strings, function->strings)) {
+      const LinkGraph::ServiceFunction wanted{text_of(summary, string.text), 0};
+      auto service = std::lower_bound(services.begin(), services.end(), wanted);
+      for (; service != services.end() && service->name == wanted.name; ++service) {
+        edges.emplace_back(node, service->node);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers) {
   NewEdges edges;
   follow_dlsym(graph, numbers, edges);
   follow_linker(graph, reach, edges);
+  follow_services(graph, reach, edges);
   bool added = false;
   for (const auto& [from, to] : edges) {
     if (!graph.add_edge(from, to)) continue;

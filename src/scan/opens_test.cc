@@ -189,6 +189,48 @@ TEST(Lookups, ByDlsymReachWhatTheyName) {
   }
 }
 
+/// What glibc calls in its name services: its own, and one that is opened.
+TEST(Lookups, OfNameServicesReachWhatIsAskedFor) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> asked;  ///< texts of a live function of libc
+    const char* other;               ///< of a dead one
+    const char* calls;
+  };
+  const Case kCases[] = {
+      {"one function", {"getpwuid_r"}, "gethostbyname_r", "1 3"},
+      {"both", {"getpwuid_r", "gethostbyname_r"}, "", "1 2 3 4"},
+      {"none of these", {"getgrgid_r"}, "", ""},
+      {"nobody asks", {}, "getpwuid_r", ""},
+      {"the C library has no such texts: any may be called", {}, "", "1 2 3 4"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    TestObject service("libnss_x.so.2");
+    const char* const kFunctions[] = {"getpwuid_r", "gethostbyname_r"};
+    std::uint64_t number = 1;
+    const std::uint32_t files = world.libc.function("");
+    for (const char* name : kFunctions) {
+      const std::uint32_t function = world.libc.global(std::string("_nss_files_") + name);
+      world.libc.site(function, {num(number++)});
+      world.libc.take(files, function);
+    }
+    for (const char* name : kFunctions) {
+      service.site(service.global(std::string("_nss_x_") + name), {num(number++)});
+    }
+    const std::uint32_t asks = world.libc.global("getpwuid");
+    world.libc.call(asks, files);
+    for (const std::string& text : c.asked) world.libc.string(asks, text);
+    if (*c.other != '\0') world.libc.string(world.libc.function("dead"), c.other);
+    world.call(0, "getpwuid", {});
+    std::vector<LoadedObject> objects = world.load();
+    objects.push_back(service.load("/libnss_x.so.2", Role::kOpened));
+    objects.back().why = "a name service, by nsswitch.conf in getpwuid of /libc.so.6";
+    EXPECT_EQ(numbers_of(linked(objects)), c.calls);
+  }
+}
+
 TEST(Execs, AreToldByPathWhereItIsKnown) {
   struct Case {
     const char* why;

@@ -200,23 +200,27 @@ void add_targets(LinkGraph& graph, std::uint32_t object, std::span<const Target>
   }
 }
 
-/// Whether `name` of an opened object is asked for by name. glibc asks a name service for
-/// _nss_SERVICE_CALL (nss/nss_module.c) and a converter for gconv, gconv_init and gconv_end
+/// Whether `name` of an opened object may be asked for by name. glibc asks a name service for
+/// _nss_SERVICE_FUNCTION (see name_services.h) and a converter for gconv, gconv_init and gconv_end
 /// (iconv/gconv_dl.c); what an opened object needs is reached through its imports, and by dlsym
 /// with a constant name.
-bool is_asked_for(const std::vector<LoadedObject>& objects, const LoadedObject& object,
-                  std::string_view name) {
+bool is_asked_for(const LinkGraph& graph, const LoadedObject& object, std::string_view name,
+                  std::uint32_t node) {
+  const std::vector<LoadedObject>& objects = graph.objects();
   constexpr std::string_view kNeeds = " needs it";
   if (object.why.ends_with(kNeeds)) {
     // dlsym of a handle looks in what its object needs, too; those two ask for names of their own.
     const std::string_view by =
         std::string_view(object.why).substr(0, object.why.size() - kNeeds.size());
     for (const LoadedObject& other : objects) {
-      if (other.path == by && &other != &object) return is_asked_for(objects, other, name);
+      if (other.path == by && &other != &object) return is_asked_for(graph, other, name, node);
     }
     return true;
   }
-  if (object.why.starts_with("a name service")) return name.starts_with("_nss_");
+  // lookups.cc reaches those that somebody asks for.
+  if (object.why.starts_with("a name service")) {
+    return name.starts_with("_nss_") && !graph.is_service_function(node);
+  }
   if (object.why.starts_with("a character set converter")) return name.starts_with("gconv");
   return true;
 }
@@ -226,11 +230,12 @@ void add_exports(const LinkGraph& graph, std::uint32_t object, const std::string
   const std::size_t count = graph.objects()[object].summary.exports.size();
   for (std::uint32_t i = 0; i < count; ++i) {
     const Summary& summary = graph.objects()[object].summary;
-    if (!is_asked_for(graph.objects(), graph.objects()[object],
-                      summary.at(summary.exports[i].name)))
-      continue;
     const std::uint32_t node = graph.node_of({object, i});
-    if (node != kNone) roots.push_back({node, object, what, phases});
+    if (node == kNone ||
+        !is_asked_for(graph, graph.objects()[object], summary.at(summary.exports[i].name), node)) {
+      continue;
+    }
+    roots.push_back({node, object, what, phases});
   }
 }
 
