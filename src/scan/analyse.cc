@@ -221,9 +221,9 @@ class Analyser {
       for (const CallFact& call : findings_.functions[i].calls) {
         if (call.target.kind == Target::Kind::kImport) {
           telling = telling || is_telling(import_name(call.target));
-        } else if (call.target.index != kNone) {
-          callers_[call.target.index].push_back(i);
         }
+        const std::uint32_t own = own_function(map_, call.target);
+        if (own != kNone) callers_[own].push_back(i);
       }
       const bool hands_on =
           is_linker(map_) && std::any_of(findings_.functions[i].targets.begin(),

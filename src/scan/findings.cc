@@ -6,12 +6,19 @@
 namespace sysnare {
 namespace {
 
-/// Functions of the C library whose arguments say what is loaded, executed or called: sorted.
-constexpr std::array<std::string_view, 22> kTelling = {
+/// Functions whose arguments say what is loaded, executed or called: those of the C library, and
+/// of scan/plug_ins.h. Sorted.
+constexpr std::array<std::string_view, 28> kTelling = {
+    "ENGINE_by_id",
+    "OSSL_PROVIDER_load",
+    "OSSL_PROVIDER_try_load",
     "__libc_dlopen_mode",
     "__libc_start_main",
+    "bfd_plugin_set_plugin",
     "dlmopen",
     "dlopen",
+    "dlsym",
+    "dlvsym",
     "execl",
     "execle",
     "execlp",
@@ -45,9 +52,17 @@ bool depends_on_caller(const std::vector<Value>& values) {
   });
 }
 
+std::uint32_t own_function(const ObjectMap& map, const Target& target) {
+  if (target.kind != Target::Kind::kImport) return target.index;
+  const DynamicSymbol& symbol = map.dynamic().symbols[target.index];
+  return symbol.defined && map.is_code(symbol.vaddr) ? map.function_at(symbol.vaddr) : kNone;
+}
+
 bool is_heard(const ObjectMap& map, const Findings& findings, const CallFact& call) {
   if (call.target.kind == Target::Kind::kImport) {
-    return is_telling(map.dynamic().symbols[call.target.index].name);
+    if (is_telling(map.dynamic().symbols[call.target.index].name)) return true;
+    const std::uint32_t own = own_function(map, call.target);
+    return own != kNone && findings.asking[own] != 0;
   }
   return call.target.index != kNone && findings.asking[call.target.index] != 0;
 }

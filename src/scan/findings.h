@@ -21,6 +21,9 @@ struct Findings {
 bool is_telling(std::string_view name);
 /// Whether some of `values` come from the caller.
 bool depends_on_caller(const std::vector<Value>& values);
+/// The function of this object that a call of `target` leads to, also by its exported name; kNone:
+/// there is none.
+std::uint32_t own_function(const ObjectMap& map, const Target& target);
 /// Whether what the call passes can matter.
 bool is_heard(const ObjectMap& map, const Findings& findings, const CallFact& call);
 /// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.

@@ -116,7 +116,7 @@ class Layer {
     if (pointer && !findings_.has_held) return;
     if (import || pointer || is_linker(map_) || findings_.asking[call.target.index]) {
       std::vector<PassedFact> passed = call.passed;
-      if (import && !is_telling(import_name(call.target))) {
+      if (import && !is_heard(map_, findings_, call)) {
         std::erase_if(passed, [](const PassedFact& fact) {
           return fact.values.empty() || depends_on_caller(fact.values);
         });

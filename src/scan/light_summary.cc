@@ -12,6 +12,7 @@
 #include "elf/dynamic.h"
 #include "elf/identity.h"
 #include "elf/memory.h"
+#include "scan/plug_ins.h"
 
 namespace sysnare {
 namespace {
@@ -93,6 +94,7 @@ std::optional<Summary> light_summary(const ElfImage& image) {
                                 self});
       continue;
     }
+    if (names_plug_ins(symbol.name)) return std::nullopt;
     for (const std::string_view prefix : kToldByArguments) {
       if (symbol.name.starts_with(prefix)) return std::nullopt;
     }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "base/text.h"
+#include "scan/plug_ins.h"
 
 namespace sysnare {
 namespace {
@@ -15,6 +17,9 @@ constexpr std::string_view kNss = "nss:";
 constexpr std::string_view kGconv = "gconv:";
 constexpr const char* kNsswitch = "/etc/nsswitch.conf";
 constexpr std::size_t kMaxNsswitch = 1u << 20;
+constexpr std::size_t kMaxConfiguration = 1u << 20;
+/// Directories of plug-ins below one another, and files of configuration that name others.
+constexpr int kMaxDepth = 4;
 /// Where libraries of distributions put them; beside libc comes first.
 constexpr std::array<const char*, 4> kGconvDirectories = {"/usr/lib/x86_64-linux-gnu/gconv",
                                                           "/usr/lib/aarch64-linux-gnu/gconv",
@@ -52,6 +57,131 @@ void add_gconv(const OpenRequest& request, const Surroundings& around, LoadedSet
     if (add_directory(around, directory, why, set)) return;
   }
 }
+
+/// What one loader of plug-ins can load: see plug_ins.h.
+class PlugInLoader {
+ public:
+  PlugInLoader(const PlugIns& plug_ins, const OpenRequest& request, const Surroundings& around,
+               LoadedSet& set, std::vector<OpenPoint>& open)
+      : plug_ins_(plug_ins), request_(request), around_(around), set_(set), open_(open) {
+    why_ = asked_by(request, fmt::format("a plug-in of {},", plug_ins.object));
+    beside_ = request.object.substr(0, request.object.rfind('/') + 1);
+  }
+
+  /// `told`: a name, kAllPlugIns, or nothing.
+  void load(std::string_view told) {
+    if (told == kAllPlugIns) {
+      for (const std::string_view directory : plug_ins_.named_in) add_all(place(directory), 0);
+      return;
+    }
+    for (const std::string_view directory : plug_ins_.named_in) {
+      if (directory.empty()) continue;
+      for (const std::string& name : around_.list(place(directory))) {
+        if (is_library_name(name)) named_.emplace(name, place(directory) + "/" + name);
+      }
+    }
+    if (!told.empty()) return add_named(told);
+    for (const std::string_view directory : plug_ins_.directories) add_all(place(directory), 0);
+    for (const std::string_view file : plug_ins_.files) {
+      if (!file.empty()) read(std::string(file), 0);
+    }
+  }
+
+ private:
+  [[nodiscard]] std::string place(std::string_view directory) const {
+    if (directory.empty() || directory.front() == '/') return std::string(directory);
+    return beside_ + std::string(directory);
+  }
+
+  void add(const std::string& path) {
+    if (const auto resolved = around_.resolve(path)) set_.add_opened(*resolved, why_);
+  }
+
+  void add_all(const std::string& directory, int depth) {
+    if (directory.empty()) return;
+    for (const std::string& name : around_.list(directory)) {
+      const std::string path = directory + "/" + name;
+      if (is_library_name(name)) {
+        add(path);
+      } else if (depth < kMaxDepth) {
+        add_all(path, depth + 1);
+      }
+    }
+  }
+
+  void add_named(std::string_view name) {
+    for (const std::string& file :
+         {std::string(name), fmt::format("{}.so", name), fmt::format("lib{}.so", name)}) {
+      const auto found = named_.find(file);
+      if (found != named_.end()) add(found->second);
+    }
+  }
+
+  /// A file of configuration, or a directory of them.
+  void read(const std::string& path, int depth) {
+    if (depth > kMaxDepth) return open_point(path, "files that name others");
+    const std::vector<std::string> names = around_.list(path);
+    for (const std::string& name : names) read(path + "/" + name, depth + 1);
+    if (!names.empty()) return;
+    const std::string text = read_beginning(around_, path, kMaxConfiguration);
+    for (const std::string_view line : split(text, '\n')) read_line(line, path, depth);
+  }
+
+  void read_line(std::string_view line, const std::string& path, int depth) {
+    line = trim(line.substr(0, line.find('#')));
+    std::string_view key;
+    for (std::size_t at = 0; at < line.size();) {
+      const std::size_t end = std::min(line.find_first_of(" \t\r=:;,\"'", at), line.size());
+      const std::string_view word = line.substr(at, end - at);
+      at = end + 1;
+      if (word.empty()) continue;
+      if (key.empty()) key = word;
+      take(key, word, path, depth);
+    }
+  }
+
+  /// A word of a line that begins with `key`.
+  void take(std::string_view key, std::string_view word, const std::string& path, int depth) {
+    constexpr std::array<std::string_view, 3> kLoads = {"module", "dynamic_path",
+                                                        "plugin_base_dir"};
+    const bool loads = std::find(kLoads.begin(), kLoads.end(), key) != kLoads.end() && key != word;
+    if (word.front() == '/' && key.find("include") != std::string_view::npos) {
+      read(std::string(word), depth + 1);
+    } else if (word.front() == '/' && (loads || is_library_name(word))) {
+      if (is_library_name(word)) {
+        add(std::string(word));
+      } else if (!around_.list(std::string(word)).empty()) {
+        add_all(std::string(word), 0);
+      } else {
+        add(std::string(word));
+      }
+    } else if (word.find('$') != std::string_view::npos && (loads || is_library_name(word))) {
+      open_point(path, std::string(word));
+    } else {
+      add_named(word);
+    }
+  }
+
+  void open_point(const std::string& path, const std::string& what) {
+    OpenPoint point;
+    point.kind = "dlopen";
+    point.object = request_.object;
+    point.function = request_.function;
+    point.reason = fmt::format(
+        "{} names a library that is not followed: {}; a run that loads it adds what it calls",
+        printable(path), printable(what));
+    open_.push_back(std::move(point));
+  }
+
+  const PlugIns& plug_ins_;
+  const OpenRequest& request_;
+  const Surroundings& around_;
+  LoadedSet& set_;
+  std::vector<OpenPoint>& open_;
+  std::string why_;
+  std::string beside_;                                     ///< where the loader lies, with '/'
+  std::map<std::string, std::string, std::less<>> named_;  ///< file -> path, in named_in
+};
 
 }  // namespace
 
@@ -96,6 +226,15 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
       // One that is not installed is passed over (nss/nss_module.c, glibc 2.36).
       if (path) set.add_opened(*path, asked_by(request, "a name service, by nsswitch.conf"));
     }
+    return;
+  }
+  if (name.starts_with(kPlugInRequest)) {
+    const std::string_view asked = name.substr(kPlugInRequest.size());
+    const std::size_t colon = std::min(asked.find(':'), asked.size());
+    const PlugIns* plug_ins = plug_ins_named(asked.substr(0, colon));
+    if (plug_ins == nullptr) return;
+    const std::string_view told = asked.substr(std::min(colon + 1, asked.size()));
+    PlugInLoader(*plug_ins, request, around, set, open).load(told);
     return;
   }
   if (name.starts_with(kGconv)) return add_gconv(request, around, set);

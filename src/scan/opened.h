@@ -1,9 +1,9 @@
 #pragma once
 // Which files are opened when live code asks for a name at run time?
 //
-// Names are those of dlopen(3), directories of plug-ins ("…/"), and two that stand for what libc
-// loads by itself: "nss:" and "nss:DATABASE" for the services of nsswitch.conf(5), "gconv:" for the
-// character set converters of iconv(3).
+// Names are those of dlopen(3), directories of plug-ins ("…/"), "plug-ins:…" for those of a loader
+// (scan/plug_ins.h), and two that stand for what libc loads by itself: "nss:" and "nss:DATABASE"
+// for the services of nsswitch.conf(5), "gconv:" for the character set converters of iconv(3).
 
 #include <string>
 #include <vector>

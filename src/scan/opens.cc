@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "scan/names.h"
+#include "scan/plug_ins.h"
 
 namespace sysnare {
 namespace {
@@ -48,6 +49,13 @@ class Finder {
   Opens take();
 
  private:
+  void note_opener(std::uint32_t node, const Answer& name);
+  [[nodiscard]] bool may_have_all(std::uint32_t object) const;
+  bool is_plug_in(std::uint32_t node, const Doubt& doubt);
+  [[nodiscard]] bool is_part(const PlugIns& plug_ins, std::uint32_t node) const;
+  [[nodiscard]] bool is_given_away(const PlugIns& plug_ins, std::uint32_t function);
+  [[nodiscard]] bool is_called_from_outside(const PlugIns& plug_ins, std::string_view name);
+  std::string who_names(const PlugIns& plug_ins, std::uint32_t node);
   void want(std::string name, std::uint32_t node);
   void open_point(std::uint32_t node, std::string reason);
 
@@ -56,7 +64,8 @@ class Finder {
   Numbers& numbers_;
   Texts texts_;
   std::unordered_set<std::string_view> names_;
-  bool opens_itself_ = false;  ///< dlopen(NULL)
+  std::unordered_set<std::uint32_t> openers_;      ///< objects that call dlopen
+  std::unordered_set<std::uint32_t> open_itself_;  ///< those of them that call dlopen(NULL)
   Opens opens_;
 };
 
@@ -80,6 +89,106 @@ void Finder::open_point(std::uint32_t node, std::string reason) {
   opens_.open.push_back(std::move(point));
 }
 
+/// A handle of everything, dlopen(NULL), is with the object that asked for it and with those that
+/// had it ask.
+void Finder::note_opener(std::uint32_t node, const Answer& name) {
+  openers_.insert(graph_.object_of(node));
+  for (const Known& known : name.known) {
+    if (known.object != kNone || known.number != 0) continue;
+    open_itself_.insert(graph_.object_of(node));
+    for (const std::uint32_t step : numbers_.way(known)) {
+      open_itself_.insert(graph_.object_of(step));
+    }
+  }
+}
+
+/// Whether a handle in `object` can be one of everything.
+bool Finder::may_have_all(std::uint32_t object) const {
+  if (open_itself_.contains(object)) return true;
+  // Who opens nothing has its handles from others.
+  return !open_itself_.empty() && !openers_.contains(object);
+}
+
+bool Finder::is_part(const PlugIns& plug_ins, std::uint32_t node) const {
+  return is_part_of(plug_ins, graph_.objects()[graph_.object_of(node)]);
+}
+
+/// Whether anybody but the loader itself can call `function` with anything.
+bool Finder::is_given_away(const PlugIns& plug_ins, std::uint32_t function) {
+  if (reach_.entry(function) == Reach::Entry::kRoot) return true;
+  if (reach_.entry(function) != Reach::Entry::kTaken) return false;
+  const std::vector<std::uint32_t> who = takers(graph_, reach_, {function});
+  return std::any_of(who.begin(), who.end(),
+                     [&](std::uint32_t node) { return !is_part(plug_ins, node); });
+}
+
+bool Finder::is_called_from_outside(const PlugIns& plug_ins, std::string_view name) {
+  for (const std::uint32_t function : graph_.named(name)) {
+    if (!reach_.live(function)) continue;
+    if (is_given_away(plug_ins, function)) return true;
+    for (const Numbers::Caller& caller : numbers_.callers(function)) {
+      if (!is_part(plug_ins, caller.node)) return true;
+    }
+  }
+  return false;
+}
+
+/// Who tells the loader a name that is not known; empty: nobody.
+std::string Finder::who_names(const PlugIns& plug_ins, std::uint32_t node) {
+  for (const PlugInName& name : plug_ins.names) {
+    if (name.function.empty()) continue;
+    for (const std::uint32_t function : graph_.named(name.function)) {
+      if (!reach_.live(function)) continue;
+      if (is_given_away(plug_ins, function)) {
+        return fmt::format("anybody may call {}", name.function);
+      }
+      for (const Numbers::Caller& caller : numbers_.callers(function)) {
+        if (is_part(plug_ins, caller.node)) continue;
+        const std::string who =
+            fmt::format("{} by {}", graph_.describe(caller.node), name.function);
+        if (name.argument == PlugInName::kUntold) return who;
+        const TextArgument text = text_argument(graph_, texts_, numbers_, caller.node, *caller.site,
+                                                static_cast<unsigned>(name.argument));
+        if (text.unknown()) return who;
+        for (const std::string& each : text.texts) {
+          // Without a directory it is one of those where plug-ins are.
+          const bool is_path = each.find('/') != std::string::npos;
+          want(is_path ? each : fmt::format("{}{}:{}", kPlugInRequest, plug_ins.object, each),
+               node);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+/// Whether what `node` loads, by a name that its code does not tell, is known all the same.
+bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
+  for (const std::uint32_t each : {node, doubt.node}) {
+    if (each == kNone) continue;
+    const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(each)]);
+    if (plug_ins == nullptr) continue;
+    const auto is_start = [&](std::string_view name) {
+      return !name.empty() && is_called_from_outside(*plug_ins, name);
+    };
+    if (!plug_ins->starts[0].empty() &&
+        std::none_of(plug_ins->starts.begin(), plug_ins->starts.end(), is_start)) {
+      return true;
+    }
+    want(fmt::format("{}{}", kPlugInRequest, plug_ins->object), each);
+    if (plug_ins->any_name) return false;
+    const std::string who = who_names(*plug_ins, each);
+    if (!who.empty()) {
+      want(fmt::format("{}{}:{}", kPlugInRequest, plug_ins->object, kAllPlugIns), each);
+      open_point(node, fmt::format("it loads what it is told: {}; naming the objects that it loads "
+                                   "closes it",
+                                   who));
+    }
+    return true;
+  }
+  return false;
+}
+
 void Finder::find_dlopen() {
   std::vector<std::uint32_t> all;
   for (const Opener& opener : kOpeners) {
@@ -87,11 +196,12 @@ void Finder::find_dlopen() {
       all.push_back(function);
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, opener.name)) continue;
-        const TextArgument name =
-            text_argument(graph_, texts_, numbers_, caller.node, *caller.site, opener.argument);
+        const Place place = argument_place(graph_.summary_of(caller.node).machine, opener.argument);
+        const Answer& answer = numbers_.passed_at(caller.node, *caller.site, place);
+        note_opener(caller.node, answer);
+        const TextArgument name = text_of_answer(texts_, answer);
         for (const std::string& text : name.texts) want(text, caller.node);
-        for (const std::uint64_t number : name.numbers) opens_itself_ |= number == 0;
-        if (!name.unknown()) continue;
+        if (!name.unknown() || is_plug_in(caller.node, name.doubt)) continue;
         const std::string why = name.doubt.kind == Doubt::Kind::kNothing
                                     ? "the name is at an address where no text is known"
                                     : numbers_.explain(name.doubt);
@@ -114,6 +224,9 @@ void Finder::find_unknown_dlsym() {
     for (const std::uint32_t function : graph_.library_functions(finder)) {
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, finder)) continue;
+        // Every export of a plug-in is live; what its loader looks up elsewhere is said in its row.
+        const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(caller.node)]);
+        if (plug_ins != nullptr && !plug_ins->any_name) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
           continue;
         const TextArgument handle =
@@ -123,7 +236,7 @@ void Finder::find_unknown_dlsym() {
             std::any_of(handle.numbers.begin(), handle.numbers.end(), [](std::uint64_t number) {
               return number == 0 || (number & 0xffffffff) == 0xffffffff;
             });
-        if (!global && !opens_itself_) continue;
+        if (!global && !may_have_all(graph_.object_of(caller.node))) continue;
         open_point(
             caller.node,
             "it looks up a symbol by a name that is not constant, in all objects; a recording "

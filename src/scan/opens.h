@@ -2,7 +2,8 @@
 // What does live code load at run time, look up by name, and execute?
 //
 // dlopen, dlmopen   Live calls with a constant name ask for that object; with one that is not known
-//     they are an open point. So is taking the address of dlopen.
+//     they are an open point, but for loaders of plug-ins (scan/plug_ins.h). So is taking the
+//     address of dlopen.
 // The C library itself   opens few objects, by names that stand in its text: each text of a live
 //     function of it that looks like a library asks for that library ("libgcc_s.so.1"),
 //     "libnss_%s.so" for "nss:", "gconv" for "gconv:". Its own calls of dlopen are no open points
@@ -10,7 +11,9 @@
 //     inet/idna.c.
 // dlsym, dlvsym     A constant name reaches every symbol of that name. An unknown name may be any
 //     export of an opened object (those are roots anyway) and of any object that a constant dlopen
-//     names; with RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL) it is an open point.
+//     names; with RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL) it is an open point. That
+//     handle is taken to be in no object that opens others and neither asked for it nor had it
+//     asked for.
 //     Not modelled: an unknown name that is found in what the handle's object needs.
 // The dynamic linker  looks up symbols of libc by name (malloc and its kin, __libc_early_init):
 // each

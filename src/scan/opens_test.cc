@@ -18,9 +18,10 @@ using Role = LoadedObject::Role;
 /// A program whose `_start` is there, and a C library with the functions that matter; exported
 /// `secret` of libc makes call 77.
 struct World {
-  TestObject program, libc{"libc.so.6"};
+  TestObject program, libc{"libc.so.6"}, other{"libother.so.1"};
   std::uint32_t start = program.function("_start");
   std::uint32_t secret = libc.global("secret");
+  std::uint32_t used = other.global("used");
   World() {
     program.entry(start);
     libc.site(secret, {num(77)});
@@ -35,7 +36,8 @@ struct World {
   }
   Values text(const char* content) { return {address(program.string(start, content))}; }
   std::vector<LoadedObject> load() {
-    return {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)};
+    return {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary),
+            other.load("/libother.so.1", Role::kLibrary)};
   }
 };
 
@@ -126,6 +128,77 @@ TEST(Opens, AreAskedForByName) {
   }
 }
 
+/// A loader of plug-ins, whose code does not tell what it loads.
+TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
+  struct Case {
+    const char* why;
+    const char* loader;  ///< its soname
+    std::function<void(World&)> build;
+    const char* wanted;
+    const char* open;  ///< in its reason; empty: none
+  };
+  const auto call = [](const char* name) { return [name](World& w) { w.call(0, name, {}); }; };
+  const Case kCases[] = {
+      {"no row", "libother.so.1", call("work"), "", "a name that is not constant"},
+      {"nobody tells it a name", "libcrypto.so.3", call("work"), "plug-ins:libcrypto.so.3", ""},
+      {"one that is constant", "libcrypto.so.3",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "ENGINE_by_id", {{kRdi, w.text("padlock")}});
+       },
+       "plug-ins:libcrypto.so.3 plug-ins:libcrypto.so.3:padlock", ""},
+      {"a constant path", "libcrypto.so.3",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "ENGINE_by_id", {{kRdi, w.text("/opt/engine.so")}});
+       },
+       "/opt/engine.so plug-ins:libcrypto.so.3", ""},
+      {"one that is not known", "libcrypto.so.3",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "ENGINE_by_id", {{kRdi, {any()}}});
+       },
+       "plug-ins:libcrypto.so.3 plug-ins:libcrypto.so.3:*", "_start in /p by ENGINE_by_id"},
+      {"anybody may tell it one", "libcrypto.so.3",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.program.refer(0, w.program.import("ENGINE_by_id", "", false, true));
+       },
+       "plug-ins:libcrypto.so.3 plug-ins:libcrypto.so.3:*", "anybody may call ENGINE_by_id"},
+      {"any name will do", "libruby-3.1.so.3.1", call("work"), "plug-ins:libruby-",
+       "a name that is not constant"},
+      {"what starts the loading is not called", "libbfd-2.40.so", call("work"), "", ""},
+      {"what starts it is called", "libbfd-2.40.so",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "bfd_plugin_set_program_name", {});
+       },
+       "plug-ins:libbfd-", ""},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    TestObject loader(c.loader);
+    const std::uint32_t load = loader.function("load");
+    loader.call(load, loader.import("dlopen"), {{kRdi, {any()}}});
+    for (const char* name : {"work", "ENGINE_by_id", "bfd_plugin_set_program_name"}) {
+      loader.call(loader.global(name), load);
+    }
+    c.build(world);
+    std::vector<LoadedObject> objects = world.load();
+    objects.push_back(loader.load("/lib/loader.so", Role::kLibrary));
+    std::vector<OpenRequest> wanted;
+    const ScanResult result = linked(objects, &wanted);
+    std::string names;
+    for (const OpenRequest& request : wanted) names += (names.empty() ? "" : " ") + request.name;
+    EXPECT_EQ(names, c.wanted);
+    ASSERT_EQ(result.open.size(), *c.open == '\0' ? 0u : 1u);
+    if (*c.open != '\0') {
+      EXPECT_THAT(result.open[0].reason, ::testing::HasSubstr(c.open));
+    }
+  }
+}
+
 TEST(Lookups, ByDlsymReachWhatTheyName) {
   struct Case {
     const char* why;
@@ -178,6 +251,22 @@ TEST(Lookups, ByDlsymReachWhatTheyName) {
          w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
        },
        "", true},
+      {"that of another object, in one that opens nothing itself",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {num(0)}}});
+         w.other.call(w.used, w.other.import("dlsym"), {{kRdi, {any()}}, {kRsi, {any()}}});
+         w.call(0, "used", {});
+       },
+       "", true},
+      {"that of another object, in one that opens others",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {num(0)}}});
+         w.other.call(w.used, w.other.import("dlopen"),
+                      {{kRdi, {address(w.other.string(w.used, "libx.so"))}}});
+         w.other.call(w.used, w.other.import("dlsym"), {{kRdi, {any()}}, {kRsi, {any()}}});
+         w.call(0, "used", {});
+       },
+       "", false},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);

@@ -260,6 +260,88 @@ TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
   EXPECT_EQ(plug->why, "dlopen(\"libplug.so\") in main of /bin/x");
 }
 
+TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
+  struct Case {
+    const char* why;
+    const char* request;
+    std::vector<std::pair<const char*, const char*>> files;
+    const char* opened;
+    const char* open;  ///< in the reason of an open point; empty: none
+  };
+  const Case kCases[] = {
+      {"no configuration", "plug-ins:libcrypto.so.3", {}, "", ""},
+      {"a name in a file, and one in a comment",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", "legacy = legacy_sect # padlock\n"}},
+       "/lib/ossl-modules/legacy.so",
+       ""},
+      {"a path, in a file that another one includes",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", ".include = /etc/ssl/more\n"},
+        {"/etc/ssl/more/a.cnf", "dynamic_path = /opt/e.so\n"}},
+       "/opt/e.so",
+       ""},
+      {"a path with a variable",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", "dynamic_path = ${dir}/e.so\n"}},
+       "",
+       "/etc/ssl/openssl.cnf names a library that is not followed: ${dir}/e.so"},
+      {"files that include themselves",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", ".include /etc/ssl/openssl.cnf\n"}},
+       "",
+       "files that name others"},
+      {"a name that the code has",
+       "plug-ins:libcrypto.so.3:padlock",
+       {},
+       "/lib/engines-3/padlock.so",
+       ""},
+      {"a name that is not known",
+       "plug-ins:libcrypto.so.3:*",
+       {},
+       "/lib/engines-3/afalg.so /lib/engines-3/padlock.so /lib/ossl-modules/legacy.so",
+       ""},
+      {"directories, and those below",
+       "plug-ins:libkrb5support.so.0",
+       {},
+       "/lib/krb5/plugins/preauth/spake.so",
+       ""},
+      {"modules that some service names",
+       "plug-ins:libpam.so.0",
+       {{"/etc/pam.d/su", "auth required pam_unix.so nullok\n-session optional /opt/e.so\n"}},
+       "/lib/security/pam_unix.so /opt/e.so",
+       ""},
+      {"no such loader", "plug-ins:libnone", {}, "", ""},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Fixture f;
+    f.put_libc();
+    f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+    for (const char* path :
+         {"/lib/ossl-modules/legacy.so", "/lib/engines-3/padlock.so", "/lib/engines-3/afalg.so",
+          "/lib/krb5/plugins/preauth/spake.so", "/lib/security/pam_unix.so",
+          "/lib/security/pam_deny.so", "/opt/e.so"}) {
+      f.around.put(path, FakeObject{});
+    }
+    for (const auto& [path, text] : c.files) f.around.put_text(path, text);
+    f.wanted["/lib/libc.so.6"] = {{c.request, "/lib/libloader.so", "load"}};
+    const Evidence evidence = f.scan("/bin/x");
+    std::set<std::string> opened;
+    for (const StaticObject& each : evidence.scanned->objects) {
+      if (each.role == "opened") opened.insert(each.path);
+    }
+    std::string paths;
+    for (const std::string& path : opened) paths += (paths.empty() ? "" : " ") + path;
+    EXPECT_EQ(paths, c.opened);
+    if (*c.open == '\0') {
+      EXPECT_THAT(reasons(evidence), ElementsAre());
+    } else {
+      EXPECT_THAT(reasons(evidence), ElementsAre(HasSubstr(c.open)));
+    }
+  }
+}
+
 TEST(ScanProgram, AnalysesNothingTwiceWithACache) {
   Fixture f;
   f.put_libc();

@@ -1,0 +1,138 @@
+#include "scan/plug_ins.h"
+
+#include <algorithm>
+
+#include "scan/names.h"
+
+namespace sysnare {
+namespace {
+
+/// Functions with names stand in findings.cc too, and decide which summaries are light: who changes
+/// these counts kAnalyserVersion up.
+constexpr PlugIns kPlugIns[] = {
+    // OpenSSL 3.0: crypto/provider_core.c (provider_init), crypto/engine/eng_list.c (ENGINE_by_id),
+    // eng_dyn.c, crypto/conf/conf_mod.c (module_load_dso), crypto/dso/dso_dlfcn.c. A name without a
+    // slash is looked up in MODULESDIR or ENGINESDIR. Its providers ask for engines too, by a
+    // parameter
+    // "engine" that nobody is known to give. What it looks up in all objects by itself
+    // (DSO_global_lookup) is getentropy: providers/implementations/rands/seeding/rand_unix.c.
+    {.object = "libcrypto.so.3",
+     .named_in = {"ossl-modules", "engines-3"},
+     .files = {"/usr/lib/ssl/openssl.cnf", "/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf"},
+     .names = {{{"OSSL_PROVIDER_load", 1},
+                {"OSSL_PROVIDER_try_load", 1},
+                {"OSSL_PROVIDER_set_default_search_path"},
+                {"ENGINE_by_id", 0},
+                {"ENGINE_ctrl"},
+                {"ENGINE_ctrl_cmd"},
+                {"ENGINE_ctrl_cmd_string"},
+                {"CONF_modules_load"},
+                {"CONF_modules_load_file"},
+                {"CONF_modules_load_file_ex"},
+                {"OSSL_LIB_CTX_load_config"},
+                {"OPENSSL_INIT_set_config_filename"},
+                {"DSO_load"},
+                {"DSO_global_lookup"}}},
+     .parts = {"legacy.so"}},
+    // MIT Kerberos 1.20: lib/krb5/krb/plugin.c (configure_plugin_base, open_plugin),
+    // lib/gssapi/mechglue/g_initialize.c (loadInterMech), util/profile/prof_file.c.
+    {.object = "libkrb5support.so.0",
+     .directories = {"krb5/plugins", "gss"},
+     .files = {"/etc/krb5.conf", "/etc/gss/mech", "/etc/gss/mech.d"},
+     .names = {{{"krb5int_open_plugin"},
+                {"krb5int_open_plugin_dirs"},
+                {"krb5_init_context_profile"},
+                {"profile_init"},
+                {"profile_init_flags"},
+                {"profile_init_path"},
+                {"profile_init_vtable"}}},
+     .parts = {"libkrb5.so", "libgssapi_krb5.so", "libkdb5.so", "libkadm5", "libgssrpc.so"}},
+    // p11-kit 0.24: p11-kit/conf.c, p11-kit/modules.c (load_module_from_file_inlock); GnuTLS 3.7:
+    // lib/pkcs11.c (compat_load).
+    {.object = "libp11-kit.so.0",
+     .named_in = {"pkcs11"},
+     .files = {"/etc/pkcs11/pkcs11.conf", "/etc/pkcs11/modules", "/usr/share/p11-kit/modules",
+               "/etc/gnutls/pkcs11.conf"},
+     .names = {{{"p11_kit_module_load"},
+                {"p11_kit_load_initialize_module"},
+                {"gnutls_pkcs11_init"},
+                {"gnutls_pkcs11_add_provider"}}},
+     .parts = {"libgnutls.so"}},
+    // Cyrus SASL 2.1.28: lib/dlopen.c (_sasl_load_plugins), lib/common.c
+    // (_sasl_find_getpath_callback);
+    // OpenLDAP 2.5: libraries/libldap/cyrus.c gives no such callback.
+    {.object = "libsasl2.so.2",
+     .directories = {"sasl2"},
+     .names = {{{"sasl_set_path"}, {"sasl_client_init"}, {"sasl_server_init"}}},
+     .parts = {"libldap"}},
+    // binutils 2.40: bfd/plugin.c (load_plugin, build_plugin_list).
+    {.object = "libbfd-",
+     .directories = {"bfd-plugins", "/usr/lib/bfd-plugins"},
+     .names = {{{"bfd_plugin_set_plugin", 0}}},
+     .starts = {"bfd_plugin_set_plugin", "bfd_plugin_set_program_name"}},
+    // Linux-PAM 1.5: libpam/pam_handlers.c (_pam_load_module, _pam_open_config_file).
+    {.object = "libpam.so.0",
+     .named_in = {"security"},
+     .files = {"/etc/pam.d", "/usr/lib/pam.d", "/etc/pam.conf"},
+     .names = {{{"pam_start_confdir"}}}},
+    // iptables 1.8: libxtables/xtables.c (load_extension): a name is put behind "libxt_" or the
+    // like.
+    {.object = "libxtables.so.12", .directories = {"xtables"}},
+    // cryptsetup 2.6: lib/luks2/luks2_token.c (crypt_token_load_external): likewise, behind
+    // "libcryptsetup-token-".
+    {.object = "libcryptsetup.so.12", .directories = {"cryptsetup"}},
+    // libxslt 1.1: libxslt/extensions.c (xsltExtModuleRegisterDynamic) makes '_' of slashes.
+    {.object = "libxml2.so.2",
+     .directories = {"libxslt-plugins"},
+     .names = {{{"xmlModuleOpen"}}},
+     .parts = {"libxslt.so.1"}},
+    // Those that load what they are told.
+    // httpd 2.4: modules/core/mod_so.c; its LoadModule lines are Debian's of mods-available.
+    {.object = "apache2", .directories = {"/usr/lib/apache2/modules"}, .any_name = true},
+    // gawk 5.2: DEFLIBPATH, ext.c.
+    {.object = "gawk", .directories = {"/usr/lib/x86_64-linux-gnu/gawk"}, .any_name = true},
+    // PHP 8.2: PHP_EXTENSION_DIR, ext/standard/dl.c; the name of the last directory is its ABI's.
+    {.object = "php", .directories = {"/usr/lib/php"}, .any_name = true},
+    // Ruby 3.1: dln.c; rubyarchdir is $libdir/ruby/ABI.
+    {.object = "libruby-", .directories = {"ruby"}, .any_name = true},
+};
+
+std::string_view name_of(const LoadedObject& object) {
+  const std::string_view soname = text_of(object.summary, object.summary.soname);
+  return soname.empty() ? file_name(object.path) : soname;
+}
+
+}  // namespace
+
+const PlugIns* plug_ins_of(const LoadedObject& object) {
+  const std::string_view name = name_of(object);
+  const auto* row =
+      std::find_if(std::begin(kPlugIns), std::end(kPlugIns),
+                   [&](const PlugIns& plug_ins) { return name.starts_with(plug_ins.object); });
+  return row != std::end(kPlugIns) ? row : nullptr;
+}
+
+const PlugIns* plug_ins_named(std::string_view object) {
+  const auto* row = std::find_if(std::begin(kPlugIns), std::end(kPlugIns),
+                                 [&](const PlugIns& each) { return each.object == object; });
+  return row != std::end(kPlugIns) ? row : nullptr;
+}
+
+bool names_plug_ins(std::string_view function) {
+  const auto tells = [&](const PlugIns& each) {
+    return std::any_of(each.names.begin(), each.names.end(),
+                       [&](const PlugInName& name) { return name.function == function; }) ||
+           std::find(each.starts.begin(), each.starts.end(), function) != each.starts.end();
+  };
+  return !function.empty() && std::any_of(std::begin(kPlugIns), std::end(kPlugIns), tells);
+}
+
+bool is_part_of(const PlugIns& plug_ins, const LoadedObject& object) {
+  const std::string_view name = name_of(object);
+  return name.starts_with(plug_ins.object) ||
+         std::any_of(plug_ins.parts.begin(), plug_ins.parts.end(), [&](std::string_view part) {
+           return !part.empty() && name.starts_with(part);
+         });
+}
+
+}  // namespace sysnare

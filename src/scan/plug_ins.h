@@ -1,0 +1,59 @@
+#pragma once
+// Which libraries can a loader of plug-ins load, when its code does not tell the name?
+//
+// Such a loader puts the name together from a directory that it was built with and a name that a
+// file of the system or the program gives it. For those of kPlugIns it is known where they look,
+// what they read, and by which functions others hand them a name; all that is installed there
+// counts as opened. The source of each row stands with it. Not modelled: variables of the
+// environment (OPENSSL_CONF, SASL_PATH ...), and files in the home directory of whoever runs the
+// program (~/.config/pkcs11).
+
+#include <array>
+#include <string_view>
+
+#include "scan/link.h"
+
+namespace sysnare {
+
+/// The name of an OpenRequest for plug-ins: this and PlugIns::object; behind that nothing for those
+/// that it finds by itself, ":NAME" for one more that it is told, or ":*" for all that are
+/// installed.
+inline constexpr std::string_view kPlugInRequest = "plug-ins:";
+inline constexpr std::string_view kAllPlugIns = "*";
+
+/// A function by which others name what is loaded.
+struct PlugInName {
+  static constexpr int kUntold = -1;
+  std::string_view function;
+  int argument = kUntold;  ///< the name; kUntold: somewhere behind its arguments
+};
+
+struct PlugIns {
+  /// How the loader's soname begins, or the name of its file where it has none.
+  std::string_view object;
+  /// Where it loads all that is there and below: beside the loader's own file, or absolute.
+  std::array<std::string_view, 4> directories = {};
+  /// Likewise, but of these it loads only what it is told by name, with or without ".so".
+  std::array<std::string_view, 2> named_in = {};
+  /// Files that name plug-ins, or directories of such files.
+  std::array<std::string_view, 4> files = {};
+  std::array<PlugInName, 14> names = {};
+  /// Parts of the loader, by the beginnings of their sonames: what they hand it is in `files`.
+  std::array<std::string_view, 5> parts = {};
+  /// Nothing is loaded unless somebody calls one of these; empty: it may be.
+  std::array<std::string_view, 2> starts = {};
+  /// The name can be any that a user or a script likes: it stays open, and what is installed where
+  /// it looks first counts as opened all the same.
+  bool any_name = false;
+};
+
+/// That of the loader `object`, or null.
+const PlugIns* plug_ins_of(const LoadedObject& object);
+/// That whose `object` this is, or null.
+const PlugIns* plug_ins_named(std::string_view object);
+/// Whether a loader is told by that function what to load.
+bool names_plug_ins(std::string_view function);
+/// Whether `object` is a part of the loader.
+bool is_part_of(const PlugIns& plug_ins, const LoadedObject& object);
+
+}  // namespace sysnare
