@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "arch/syscalls.h"
+#include "scan/guards.h"
 #include "scan/link_graph.h"
 #include "scan/numbers.h"
 #include "scan/opens.h"
@@ -35,11 +36,12 @@ struct Gathered {
 class Linker {
  public:
   Linker(const std::vector<LoadedObject>& objects, const LinkOptions& options)
-      : graph_(objects), reach_(graph_), options_(options) {}
+      : graph_(objects), guards_(graph_), options_(options) {}
 
   ScanResult link(std::vector<OpenRequest>& wanted);
 
  private:
+  void begin();
   void walk();
   void find_sites();
   void write_sites();
@@ -54,7 +56,8 @@ class Linker {
   void open_point(std::string kind, std::uint32_t node, std::uint64_t offset, std::string reason);
 
   LinkGraph graph_;
-  Reach reach_;
+  Guards guards_;
+  std::optional<Reach> reach_;
   LinkOptions options_;
   std::vector<Root> roots_;
   std::optional<Numbers> numbers_;
@@ -64,20 +67,30 @@ class Linker {
   ScanResult result_;
 };
 
+void Linker::begin() {
+  reach_.emplace(graph_);
+  for (std::uint32_t i = 0; i < roots_.size(); ++i) {
+    reach_->add_root(roots_[i].node, i, roots_[i].called);
+  }
+}
+
 void Linker::walk() {
   roots_ = find_roots(graph_);
-  for (std::uint32_t i = 0; i < roots_.size(); ++i) {
-    reach_.add_root(roots_[i].node, i, roots_[i].called);
-  }
+  begin();
   // Each turn makes something live that was not, so this ends; two turns are usual.
-  do {
-    reach_.run();
-    numbers_.emplace(graph_, reach_);
-  } while (follow_names(graph_, reach_, *numbers_));
+  for (;;) {
+    reach_->run();
+    if (guards_.wake(*reach_)) {
+      begin();
+      continue;
+    }
+    numbers_.emplace(graph_, *reach_);
+    if (!follow_names(graph_, *reach_, *numbers_)) break;
+  }
 }
 
 void Linker::find_sites() {
-  for (const std::uint32_t node : reach_.order()) {
+  for (const std::uint32_t node : reach_->order()) {
     const Function* function = graph_.function(node);
     if (function == nullptr) continue;
     ++result_.functions_live;
@@ -104,7 +117,7 @@ std::vector<std::uint32_t> Linker::way_to(const LiveSite& live, const Known& kno
 
 /// The chain of reasons to the first of `way`, and then `way`.
 std::vector<Reason> Linker::chain(const std::vector<std::uint32_t>& way) const {
-  const Reach::Chain begin = reach_.chain(way.front());
+  const Reach::Chain begin = reach_->chain(way.front());
   const Root& root = roots_[begin.root];
   std::vector<Reason> reasons = {{graph_.objects()[root.object].path, root.what}};
   for (const std::uint32_t node : begin.nodes) reasons.push_back(graph_.reason(node));
@@ -145,7 +158,7 @@ void Linker::write_sites() {
       gathered.phases |= site.phases;
       if (gathered.sites.empty() || gathered.sites.back() != &live) gathered.sites.push_back(&live);
       std::vector<std::uint32_t> way = way_to(live, known);
-      const std::size_t steps = reach_.chain(way.front()).nodes.size() + way.size();
+      const std::size_t steps = reach_->chain(way.front()).nodes.size() + way.size();
       if (options_.why == call && steps < length) {
         length = steps;
         site.why = chain(way);
@@ -260,7 +273,7 @@ void Linker::find_missing() {
     said.emplace(std::pair(undefined.object, undefined.index), false);
   }
   // Which live node refers to it first?
-  for (const std::uint32_t node : reach_.order()) {
+  for (const std::uint32_t node : reach_->order()) {
     const std::uint32_t object = graph_.object_of(node);
     graph_.for_each_target(node, [&](const Target& target) {
       if (target.kind != Target::Kind::kImport) return;
@@ -282,7 +295,7 @@ void Linker::find_troubles() {
       const std::uint32_t node = graph_.node_of_function(object, trouble.function);
       const std::string_view text = text_of(summary, trouble.text);
       if (node != kNone) {
-        if (reach_.live(node)) open_point("object", node, 0, std::string(text));
+        if (reach_->live(node)) open_point("object", node, 0, std::string(text));
         continue;
       }
       OpenPoint point;
@@ -297,13 +310,13 @@ void Linker::find_troubles() {
 void Linker::write_graph() {
   LiveGraph live;
   std::vector<std::uint32_t> place(graph_.size(), kNone);
-  for (const std::uint32_t node : reach_.order()) {
+  for (const std::uint32_t node : reach_->order()) {
     place[node] = static_cast<std::uint32_t>(live.nodes.size());
     live.nodes.push_back(graph_.reason(node));
   }
-  for (const std::uint32_t node : reach_.order()) {
+  for (const std::uint32_t node : reach_->order()) {
     graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
-      live.edges.push_back({place[node], place[to], reach_.parent(to) == node});
+      live.edges.push_back({place[node], place[to], reach_->parent(to) == node});
     });
   }
   std::sort(live.edges.begin(), live.edges.end());
@@ -314,8 +327,8 @@ void Linker::write_graph() {
 ScanResult Linker::link(std::vector<OpenRequest>& wanted) {
   walk();
   find_sites();
-  Opens opens = find_opens(graph_, reach_, *numbers_, sites_);
-  phases_ = find_phases(graph_, reach_, roots_, opens.openers);
+  Opens opens = find_opens(graph_, *reach_, *numbers_, sites_);
+  phases_ = find_phases(graph_, *reach_, roots_, opens.openers);
   for (OpenPoint& point : opens.open) result_.open.push_back(std::move(point));
   result_.execs = std::move(opens.execs);
   wanted = std::move(opens.wanted);

@@ -76,6 +76,12 @@ class LinkGraph {
   /// `from` also takes the address of `to`. Returns whether that is new.
   bool add_edge(std::uint32_t from, std::uint32_t to);
 
+  /// No edge leads to a function that is asleep (scan/guards.h).
+  void set_asleep(std::uint32_t node, bool asleep) {
+    if (is_asleep_.empty()) is_asleep_.assign(size(), 0);
+    is_asleep_[node] = asleep ? 1 : 0;
+  }
+
   /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not walk edges itself.
   template <typename Visit>
   void for_each_edge(std::uint32_t node, Visit visit);
@@ -138,6 +144,7 @@ class LinkGraph {
   std::unordered_set<std::uint64_t> known_extra_;  ///< from << 32 | to
   std::vector<std::uint8_t> c_library_;
   std::unordered_multimap<std::string_view, std::uint32_t> static_names_;
+  std::vector<std::uint8_t> is_asleep_;  ///< by node; empty: none
   std::vector<ServiceFunction> services_;
   std::vector<std::uint8_t> is_service_;  ///< by node; empty: there are none
   std::uint32_t interpreter_ = kNone;
@@ -148,7 +155,9 @@ template <typename Visit>
 void LinkGraph::for_each_edge(std::uint32_t node, Visit visit) {
   if (edges_of_[node].begin == kNone) read_edges(node);
   for (const std::uint32_t edge : cut(std::span<const std::uint32_t>(edges_), edges_of_[node])) {
-    visit(edge & kNodeBits, static_cast<Edge>(edge >> kEdgeShift));
+    const std::uint32_t to = edge & kNodeBits;
+    if (!is_asleep_.empty() && is_asleep_[to] != 0) continue;
+    visit(to, static_cast<Edge>(edge >> kEdgeShift));
   }
   if (has_extra_[node] != 0) {
     for (const std::uint32_t to : extra_.at(node)) visit(to, Edge::kTaken);

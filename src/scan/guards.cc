@@ -1,0 +1,113 @@
+// Priority protection. A mutex of the protocol PTHREAD_PRIO_PROTECT changes the priority of who
+// locks
+//     it: __pthread_tpp_change_priority and __pthread_current_priority (glibc 2.36,
+//     nptl/tpp.c), which no other function of the C library calls. Only
+//     pthread_mutexattr_setprotocol makes it of that protocol. Taken for granted: a program does
+//     not lock such a mutex that another program has put into memory that both share.
+// LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
+//     variables, which EngineBuilder::create alone reads (LLVM 14,
+//     lib/ExecutionEngine/ExecutionEngine.cpp).
+
+#include "scan/guards.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "scan/parts.h"
+
+namespace sysnare {
+namespace {
+
+/// Functions of the object `object` that call each of `callees`, are not exported, and have no
+/// name in a table that says that they are something else.
+std::vector<std::uint32_t> callers_of_all(const LinkGraph& graph, std::uint32_t object,
+                                          const std::vector<std::string_view>& callees) {
+  std::vector<std::uint32_t> wanted;
+  for (const std::string_view name : callees) {
+    for (const std::uint32_t node : graph.named(name)) {
+      if (graph.object_of(node) == object) wanted.push_back(node);
+    }
+  }
+  if (wanted.size() < callees.size()) return {};
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  if (wanted.size() != callees.size()) return {};
+  const Summary& summary = graph.objects()[object].summary;
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
+    std::vector<std::uint32_t> called;
+    for (const CallSite& call : cut(summary.calls, summary.functions[i].calls)) {
+      if (call.target.kind != Target::Kind::kFunction) continue;
+      const std::uint32_t node = graph.node_of_function(object, call.target.index);
+      if (std::binary_search(wanted.begin(), wanted.end(), node)) called.push_back(node);
+    }
+    std::sort(called.begin(), called.end());
+    called.erase(std::unique(called.begin(), called.end()), called.end());
+    if (called.size() == wanted.size()) found.push_back(i);
+  }
+  for (const Export& symbol : summary.exports) {
+    if (symbol.target.kind == Target::Kind::kFunction) std::erase(found, symbol.target.index);
+  }
+  for (std::uint32_t& each : found) each = graph.node_of_function(object, each);
+  return found;
+}
+
+}  // namespace
+
+Guards::Guards(LinkGraph& graph) : graph_(graph) {
+  find_priority_protection();
+  find_engines();
+}
+
+void Guards::add(Guard guard) {
+  if (guard.asleep.empty()) return;
+  for (const std::uint32_t node : guard.asleep) graph_.set_asleep(node, true);
+  guards_.push_back(std::move(guard));
+}
+
+void Guards::find_priority_protection() {
+  for (const std::uint32_t node : graph_.named("pthread_mutexattr_setprotocol")) {
+    const std::uint32_t object = graph_.object_of(node);
+    if (!graph_.is_c_library(object)) continue;
+    for (const std::vector<std::string_view>& callees :
+         {std::vector<std::string_view>{"sched_get_priority_max", "sched_get_priority_min",
+                                        "sched_setscheduler"},
+          std::vector<std::string_view>{"sched_getparam", "sched_getscheduler"}}) {
+      add({{"pthread_mutexattr_setprotocol", "pthread_mutexattr_setprioceiling",
+            "pthread_mutex_setprioceiling"},
+           callers_of_all(graph_, object, callees)});
+    }
+    return;
+  }
+}
+
+void Guards::find_engines() {
+  Guard guard{{"_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE"}, {}};
+  const auto made = graph_.named(guard.keys.front());
+  if (made.size() != 1) return;
+  for (const Export& symbol : graph_.summary_of(made.front()).exports) {
+    const std::string_view name = text_of(graph_.summary_of(made.front()), symbol.name);
+    if (symbol.target.kind != Target::Kind::kFunction) continue;
+    if (name.starts_with("_ZN4llvm11Interpreter6createE") ||
+        name.starts_with("_ZN4llvm5MCJIT9createJITE")) {
+      guard.asleep.push_back(
+          graph_.node_of_function(graph_.object_of(made.front()), symbol.target.index));
+    }
+  }
+  add(std::move(guard));
+}
+
+bool Guards::wake(const Reach& reach) {
+  const auto is_live = [&](std::string_view key) {
+    const std::vector<std::uint32_t> nodes = graph_.named(key);
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [&](std::uint32_t node) { return reach.live(node); });
+  };
+  return std::erase_if(guards_, [&](const Guard& guard) {
+           if (std::none_of(guard.keys.begin(), guard.keys.end(), is_live)) return false;
+           for (const std::uint32_t node : guard.asleep) graph_.set_asleep(node, false);
+           return true;
+         }) != 0;
+}
+
+}  // namespace sysnare

@@ -1,0 +1,117 @@
+// What hangs on another function.
+
+#include "scan/guards.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "scan/built_summary.h"
+
+namespace sysnare {
+namespace {
+
+using namespace testing;
+using Role = LoadedObject::Role;
+
+/// A C library in which locking can lead to a change of priority: 1 and 2 are the calls of that, 3
+/// is locking's own.
+struct World {
+  TestObject program, libc{"libc.so.6"};
+  std::uint32_t start = program.function("_start");
+  std::uint32_t lock = libc.global("pthread_mutex_lock");
+  std::uint32_t least = libc.global("sched_get_priority_min");
+  std::uint32_t most = libc.global("sched_get_priority_max");
+  std::uint32_t set = libc.global("sched_setscheduler");
+  std::uint32_t change = libc.function("");
+  World() {
+    program.entry(start);
+    libc.global("pthread_mutexattr_setprotocol");
+    libc.site(lock, {num(3)});
+    libc.site(least, {num(1)});
+    libc.site(set, {num(2)});
+    libc.call(lock, change);
+    for (const std::uint32_t each : {least, most, set}) libc.call(change, each);
+  }
+  void call(const char* name) { program.call(start, program.import(name)); }
+};
+
+TEST(Guards, LetNothingLiveThatHangsOnWhatIsDead) {
+  struct Case {
+    const char* why;
+    std::function<void(World&)> build;
+    const char* calls;
+  };
+  const Case kCases[] = {
+      {"no mutex of that protocol can be made", [](World& w) { w.call("pthread_mutex_lock"); },
+       "3"},
+      {"one is made",
+       [](World& w) {
+         w.call("pthread_mutex_lock");
+         w.call("pthread_mutexattr_setprotocol");
+       },
+       "1 2 3"},
+      {"its maker is only referred to",
+       [](World& w) {
+         w.call("pthread_mutex_lock");
+         w.program.refer(w.start,
+                         w.program.import("pthread_mutexattr_setprotocol", "", false, true));
+       },
+       "1 2 3"},
+      {"its maker is found by name",
+       [](World& w) {
+         w.call("pthread_mutex_lock");
+         w.libc.global("dlsym");
+         w.program.call(
+             w.start, w.program.import("dlsym"),
+             {{kRdi, {any()}},
+              {kRsi, {address(w.program.string(w.start, "pthread_mutexattr_setprotocol"))}}});
+       },
+       "1 2 3"},
+      {"what others can call is no part of it",
+       [](World& w) {
+         w.libc.export_as("change", function_target(w.change));
+         w.call("pthread_mutex_lock");
+       },
+       "1 2 3"},
+      {"the calls themselves are free",
+       [](World& w) {
+         w.call("pthread_mutex_lock");
+         w.call("sched_setscheduler");
+       },
+       "2 3"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    c.build(world);
+    EXPECT_EQ(numbers_of(linked({world.program.load("/p", Role::kProgram),
+                                 world.libc.load("/libc.so.6", Role::kLibrary)})),
+              c.calls);
+  }
+}
+
+TEST(Guards, OfEnginesHangOnTheirBuilder) {
+  for (const bool builds : {false, true}) {
+    SCOPED_TRACE(builds);
+    TestObject program;
+    TestObject llvm("libLLVM-14.so.1");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    const std::uint32_t constructor = llvm.function("");
+    const std::uint32_t create = llvm.global("_ZN4llvm5MCJIT9createJITESt10unique_ptr");
+    llvm.site(create, {num(1)});
+    llvm.take(constructor, create);
+    llvm.init().push_back(function_target(constructor));
+    const char* const builder = "_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE";
+    llvm.global(builder);
+    if (builds) program.call(start, program.import(builder));
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 llvm.load("/libLLVM-14.so.1", Role::kLibrary)})),
+              builds ? "1" : "");
+  }
+}
+
+}  // namespace
+}  // namespace sysnare
