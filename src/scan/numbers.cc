@@ -29,9 +29,14 @@
 
 #include "scan/numbers.h"
 
+#include <elf.h>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
+
+#include "arch/syscalls.h"
+#include "scan/names.h"
 
 namespace sysnare {
 namespace {
@@ -50,6 +55,17 @@ const Passed* find_place(std::span<const Passed> all, const Place& place) {
     return same_place(passed.place, place);
   });
   return found == all.end() ? nullptr : &*found;
+}
+
+/// libseccomp makes one call with a number that it looks up in its own tables, by the name
+/// "seccomp" (libseccomp 2.5, src/system.c: sys_chk_seccomp_syscall, arch_syscall_resolve_name).
+std::optional<std::uint32_t> looked_up_number(const Summary& summary,
+                                              std::span<const Value> values) {
+  const bool is_constant = values.size() == 1 && values.front().kind == Value::Kind::kConstant;
+  if (is_constant || !text_of(summary, summary.soname).starts_with("libseccomp.so.2")) {
+    return std::nullopt;
+  }
+  return syscall_nr(summary.machine == EM_AARCH64 ? Abi::kAarch64 : Abi::kX86_64, "seccomp");
 }
 
 }  // namespace
@@ -269,6 +285,14 @@ void Numbers::answer_caller(std::uint32_t at, const Caller& caller) {
   const std::span<const Value> values =
       passed != nullptr ? cut(summary.values, passed->values) : std::span<const Value>();
   if (question.kind == Question::Kind::kPassed) {
+    const Place first = argument_place(summary.machine, 0);
+    const bool is_number = question.place.on_stack == 0 && question.place.reg == first.reg &&
+                           graph_.is_c_library(graph_.object_of(to)) &&
+                           graph_.symbol(to) == "syscall";
+    if (const auto nr = is_number ? looked_up_number(summary, values) : std::nullopt) {
+      add(at, {kNone, caller.node, *nr, kNone, kNone});
+      return;
+    }
     if (values.empty()) doubt(at, Doubt::Kind::kCaller, caller.node, to);
     add_values(at, object, caller.node, values);
     return;

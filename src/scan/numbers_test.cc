@@ -236,6 +236,37 @@ TEST(Numbers, CrossObjects) {
       << "the chain goes through whoever passes the number";
 }
 
+TEST(Numbers, ThatLibseccompLooksUpAreOne) {
+  struct Case {
+    const char* why;
+    const char* soname;
+    Values number;
+    const char* calls;
+    bool open;
+  };
+  const Case kCases[] = {
+      {"looked up", "libseccomp.so.2", {any()}, "317", false},
+      {"a constant", "libseccomp.so.2", {num(39)}, "39", false},
+      {"by another library", "libother.so.2", {any()}, "", true},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject libc("libc.so.6");
+    libc.site(libc.global("syscall"), {passed(kRdi)});
+    TestObject library(c.soname);
+    const std::uint32_t load = library.global("load");
+    library.call(load, library.import("syscall"), {{kRdi, c.number}});
+    TestObject main;
+    main.entry(main.function("_start"));
+    main.call(0, main.import("load"));
+    const ScanResult result =
+        linked({main.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary),
+                library.load("/library", Role::kLibrary)});
+    EXPECT_EQ(numbers_of(result), c.calls);
+    EXPECT_EQ(!result.open.empty(), c.open);
+  }
+}
+
 /// glibc's setxid: setuid() and setgid() put a number on their stack, __nptl_setxid reads it and
 /// leaves the pointer in a static word for the handler in the other threads.
 TEST(Numbers, OfSetxidAreThoseOfLiveCallers) {
