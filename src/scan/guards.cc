@@ -1,9 +1,10 @@
 // Priority protection. A mutex of the protocol PTHREAD_PRIO_PROTECT changes the priority of who
 // locks
-//     it: __pthread_tpp_change_priority and __pthread_current_priority (glibc 2.36,
-//     nptl/tpp.c), which no other function of the C library calls. Only
-//     pthread_mutexattr_setprotocol makes it of that protocol. Taken for granted: a program does
-//     not lock such a mutex that another program has put into memory that both share.
+//     it: __pthread_tpp_change_priority, __pthread_current_priority and __init_sched_fifo_prio
+//     (glibc 2.36, nptl/tpp.c), which are called for such mutexes alone, and by the functions that
+//     are the keys. Only pthread_mutexattr_setprotocol makes one of that protocol. Taken for
+//     granted: a program does not lock such a mutex that another program has put into memory that
+//     both share.
 // LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
 //     variables, which EngineBuilder::create alone reads (LLVM 14,
 //     lib/ExecutionEngine/ExecutionEngine.cpp).
@@ -70,11 +71,10 @@ void Guards::find_priority_protection() {
     const std::uint32_t object = graph_.object_of(node);
     if (!graph_.is_c_library(object)) continue;
     for (const std::vector<std::string_view>& callees :
-         {std::vector<std::string_view>{"sched_get_priority_max", "sched_get_priority_min",
-                                        "sched_setscheduler"},
+         {std::vector<std::string_view>{"sched_get_priority_max", "sched_get_priority_min"},
           std::vector<std::string_view>{"sched_getparam", "sched_getscheduler"}}) {
       add({{"pthread_mutexattr_setprotocol", "pthread_mutexattr_setprioceiling",
-            "pthread_mutex_setprioceiling"},
+            "pthread_mutexattr_getprioceiling", "pthread_mutex_setprioceiling"},
            callers_of_all(graph_, object, callees)});
     }
     return;

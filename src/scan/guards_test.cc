@@ -69,6 +69,12 @@ TEST(Guards, LetNothingLiveThatHangsOnWhatIsDead) {
               {kRsi, {address(w.program.string(w.start, "pthread_mutexattr_setprotocol"))}}});
        },
        "1 2 3"},
+      {"a ceiling is asked for",
+       [](World& w) {
+         w.libc.call(w.libc.global("pthread_mutexattr_getprioceiling"), w.change);
+         w.call("pthread_mutexattr_getprioceiling");
+       },
+       "1 2"},
       {"what others can call is no part of it",
        [](World& w) {
          w.libc.export_as("change", function_target(w.change));
