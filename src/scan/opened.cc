@@ -82,6 +82,12 @@ class PlugInLoader {
     }
     if (!told.empty()) return add_named(told);
     for (const std::string_view directory : plug_ins_.directories) add_all(place(directory), 0);
+    for (const auto& [name, path] : named_) {
+      const auto begins = [&name = name](std::string_view prefix) {
+        return !prefix.empty() && name.starts_with(prefix);
+      };
+      if (std::any_of(plug_ins_.prefixes.begin(), plug_ins_.prefixes.end(), begins)) add(path);
+    }
     for (const std::string_view file : plug_ins_.files) {
       if (!file.empty()) read(std::string(file), 0);
     }
@@ -90,6 +96,10 @@ class PlugInLoader {
  private:
   [[nodiscard]] std::string place(std::string_view directory) const {
     if (directory.empty() || directory.front() == '/') return std::string(directory);
+    if (directory == "..") {
+      const std::string own = beside_.substr(0, beside_.empty() ? 0 : beside_.size() - 1);
+      return own.substr(0, own.rfind('/'));
+    }
     return beside_ + std::string(directory);
   }
 

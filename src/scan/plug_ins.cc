@@ -86,6 +86,12 @@ constexpr PlugIns kPlugIns[] = {
      .directories = {"libxslt-plugins"},
      .names = {{{"xmlModuleOpen"}}},
      .parts = {"libxslt.so.1"}},
+    // systemd 252: src/shared/tpm2-util.c (tpm2_context_init) puts the name of a driver, without a
+    // slash, between "libtss2-tcti-" and ".so.0"; qrcode-util.c (dlopen_qrencode) tries two
+    // versions.
+    {.object = "libsystemd-shared-",
+     .named_in = {".."},
+     .prefixes = {"libtss2-tcti-", "libqrencode.so."}},
     // Those that load what they are told.
     // httpd 2.4: modules/core/mod_so.c; its LoadModule lines are Debian's of mods-available.
     {.object = "apache2", .directories = {"/usr/lib/apache2/modules"}, .any_name = true},

@@ -35,6 +35,8 @@ struct PlugIns {
   std::array<std::string_view, 4> directories = {};
   /// Likewise, but of these it loads only what it is told by name, with or without ".so".
   std::array<std::string_view, 2> named_in = {};
+  /// What begins so it loads of these in any case.
+  std::array<std::string_view, 2> prefixes = {};
   /// Files that name plug-ins, or directories of such files.
   std::array<std::string_view, 4> files = {};
   std::array<PlugInName, 14> names = {};

@@ -264,7 +264,7 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
   struct Case {
     const char* why;
     const char* request;
-    std::vector<std::pair<const char*, const char*>> files;
+    std::vector<std::pair<const char*, const char*>> files;  ///< null: a library
     const char* opened;
     const char* open;  ///< in the reason of an open point; empty: none
   };
@@ -311,6 +311,11 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
        {{"/etc/pam.d/su", "auth required pam_unix.so nullok\n-session optional /opt/e.so\n"}},
        "/lib/security/pam_unix.so /opt/e.so",
        ""},
+      {"what begins as its own do",
+       "plug-ins:libsystemd-shared-",
+       {{"/lib/libtss2-tcti-device.so.0", nullptr}, {"/lib/libtss2-esys.so.0", nullptr}},
+       "/lib/libtss2-tcti-device.so.0",
+       ""},
       {"no such loader", "plug-ins:libnone", {}, "", ""},
   };
   for (const Case& c : kCases) {
@@ -324,8 +329,13 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
           "/lib/security/pam_deny.so", "/opt/e.so"}) {
       f.around.put(path, FakeObject{});
     }
-    for (const auto& [path, text] : c.files) f.around.put_text(path, text);
-    f.wanted["/lib/libc.so.6"] = {{c.request, "/lib/libloader.so", "load"}};
+    for (const auto& [path, text] : c.files) {
+      if (text != nullptr) f.around.put_text(path, text);
+      if (text == nullptr) f.around.put(path, FakeObject{});
+    }
+    const bool below = std::string_view(c.request).ends_with("libsystemd-shared-");
+    f.wanted["/lib/libc.so.6"] = {
+        {c.request, below ? "/lib/systemd/libloader.so" : "/lib/libloader.so", "load"}};
     const Evidence evidence = f.scan("/bin/x");
     std::set<std::string> opened;
     for (const StaticObject& each : evidence.scanned->objects) {
