@@ -20,6 +20,11 @@ constexpr unsigned kDistance = 4;
 constexpr std::size_t kMaxDistances = 4096;
 /// Largest struct of an array that is known as such.
 constexpr std::uint64_t kMaxElement = 512;
+/// Tables of functions of one kind, each an object of its own: libio/libioP.h of glibc 2.36.
+constexpr std::string_view kVtables = "__libc_IO_vtables";
+/// Its tables of RPC (sunrpc/clnt_udp.c, svc_tcp.c of glibc 2.36) are structs of one kind behind
+/// one another, and no array; nor is any array of its taken in its midst.
+constexpr std::string_view kLibc = "libc.so.6";
 
 /// What a word of data is, to who asks whether two structs are of one kind.
 enum WordKind : std::uint8_t { kZero, kNumber, kToCode, kToData, kToImport };
@@ -217,8 +222,8 @@ std::vector<std::uint8_t> DataMap::kinds_of_words(std::uint64_t begin, std::uint
   return kinds;
 }
 
-void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end,
-                      std::span<const std::uint64_t> taken) {
+void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
+                      bool arrays) {
   auto at = std::upper_bound(taken.begin(), taken.end(), begin);
   if (at == taken.end() || *at >= end) {
     if (begin < end) chunks_.push_back({begin, end, {}, {}, kNone});
@@ -237,7 +242,7 @@ void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end,
     return false;
   };
   for (; at != taken.end() && *at < end; ++at) {
-    if (!may_begin(*at) || in_array(*at)) continue;
+    if (!may_begin(*at) || (arrays && in_array(*at))) continue;
     chunks_.push_back({begin, *at, {}, {}, kNone});
     begin = *at;
   }
@@ -245,19 +250,19 @@ void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end,
 }
 
 void DataMap::cut_section(std::uint64_t begin, std::uint64_t end,
-                          std::span<const std::uint64_t> taken) {
+                          std::span<const std::uint64_t> taken, bool arrays) {
   const std::vector<DataSymbol>& symbols = map_.table().data;
   auto at = std::lower_bound(
       symbols.begin(), symbols.end(), begin,
       [](const DataSymbol& symbol, std::uint64_t from) { return symbol.vaddr < from; });
   for (; at != symbols.end() && at->vaddr < end; ++at) {
     if (at->vaddr < begin || at->size == 0) continue;  // inside of one that came before
-    cut_gap(begin, at->vaddr, taken);
+    cut_gap(begin, at->vaddr, taken, arrays);
     const std::uint64_t stop = at->size > end - at->vaddr ? end : at->vaddr + at->size;
     chunks_.push_back({at->vaddr, stop, at->name, {}, kNone});
     begin = stop;
   }
-  cut_gap(begin, end, taken);
+  cut_gap(begin, end, taken, arrays);
 }
 
 void DataMap::cut(std::vector<std::uint64_t> taken) {
@@ -266,13 +271,14 @@ void DataMap::cut(std::vector<std::uint64_t> taken) {
   }
   std::sort(taken.begin(), taken.end());
   taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
+  const bool libc = map_.dynamic().soname == kLibc;
   bool sections = false;
   for (const ElfImage::Section& section : map_.image().sections()) {
     if (!ObjectMap::has_pointers(section)) continue;
     sections = true;
     const std::uint64_t end = section.vaddr + section.size;
     if (!is_table_of_slots(section.name) || section.size / kWord > kMaxDynamicEntries) {
-      cut_section(section.vaddr, end, taken);
+      cut_section(section.vaddr, end, taken, !libc && section.name != kVtables);
       continue;
     }
     for (std::uint64_t at = section.vaddr; at < end; at += kWord) {
@@ -281,7 +287,7 @@ void DataMap::cut(std::vector<std::uint64_t> taken) {
   }
   if (!sections) {
     for (const ImageMemory::Segment& segment : map_.memory().segments()) {
-      cut_section(segment.vaddr, segment.memory_end, taken);
+      cut_section(segment.vaddr, segment.memory_end, taken, !libc);
     }
   }
   std::stable_sort(chunks_.begin(), chunks_.end(),

@@ -66,8 +66,11 @@ class DataMap {
   void find_unaligned();
   void add_pointer(std::uint64_t vaddr, std::uint64_t value);
   void cut(std::vector<std::uint64_t> taken);
-  void cut_section(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
-  void cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken);
+  void cut_section(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
+                   bool arrays);
+  /// `arrays`: structs of one kind that lie behind one another may be one object.
+  void cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
+               bool arrays);
   [[nodiscard]] bool may_begin(std::uint64_t vaddr) const;
   [[nodiscard]] std::vector<std::uint8_t> kinds_of_words(std::uint64_t begin,
                                                          std::uint64_t end) const;
