@@ -130,6 +130,11 @@ class Observer {
     std::sort(facts_.given.begin(), facts_.given.end());
     std::sort(facts_.data.begin(), facts_.data.end());
     facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
+    // They stay until the object is done, and are a third of what it takes.
+    facts_.calls.shrink_to_fit();
+    facts_.data.shrink_to_fit();
+    targets.shrink_to_fit();
+    facts_.outside.shrink_to_fit();
     return std::move(facts_);
   }
 
@@ -245,7 +250,8 @@ class Observer {
 
   /// It goes to `vaddr`, which `target` covers, but may not begin there.
   void note_inside(const Target& target, std::uint64_t vaddr) {
-    if (target.kind == Target::Kind::kFunction) facts_.outside.push_back(vaddr);
+    if (target.kind != Target::Kind::kFunction) return;
+    if (map_.table().functions[target.index].start != vaddr) facts_.outside.push_back(vaddr);
   }
 
   void note_outside(std::uint64_t place) {
