@@ -47,6 +47,12 @@ class FlowContext {
   /// Whether calling `vaddr`, or import `number`, never returns.
   [[nodiscard]] virtual bool never_returns(std::uint64_t vaddr) const = 0;
   [[nodiscard]] virtual bool import_never_returns(std::uint64_t import) const = 0;
+  /// The start of the function that `vaddr` lies in, if that may be the cold part of the one at
+  /// `start` (gcc's "f.cold"), or what that is the cold part of; 0: it is neither.
+  [[nodiscard]] virtual std::uint64_t other_part_at(std::uint64_t /*start*/,
+                                                    std::uint64_t /*vaddr*/) const {
+    return 0;
+  }
   /// Where the object of data at `vaddr` ends at the latest.
   [[nodiscard]] virtual std::uint64_t data_end(std::uint64_t) const { return UINT64_MAX; }
   /// Whether an immediate of that value can be an address of the image.
@@ -127,7 +133,10 @@ class FunctionFlow {
   void decode_from(std::uint64_t vaddr);
   bool follow_tables();
   std::size_t table_bound(std::size_t jump) const;
-  void read_table(std::uint64_t table, unsigned width, std::size_t bound);
+  void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound);
+  void read_tables_of(const Insn& insn, std::size_t bound);
+  void read_far_tables(std::size_t bound);
+  [[nodiscard]] bool is_in_cold_part(std::uint64_t vaddr);
   void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
   void follow_offsets();
   void cut_blocks();

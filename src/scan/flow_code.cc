@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t kBoundWindow = 32;
 /// Most entries of a table of distances of one or two bytes, in which nothing marks the end.
 constexpr std::size_t kMaxNarrowEntries = 256;
-/// Most labels of one function that tables of distances may begin at.
-constexpr std::size_t kMaxLabels = 64;
+/// Bytes of a move of 64 bits, and most of those in a function of the large code model.
+constexpr std::uint8_t kLongMove = 10;
+constexpr std::size_t kMaxFarNumbers = 512;
 
 /// The address of code or data that the instruction puts somewhere.
 std::optional<std::uint64_t> taken_address(const FlowContext& context, const Insn& insn) {
@@ -161,19 +162,37 @@ std::size_t FunctionFlow::table_bound(std::size_t jump) const {
   return 0;
 }
 
-void FunctionFlow::read_table(std::uint64_t table, unsigned width, std::size_t bound) {
+/// Whether `vaddr` may be a place in its cold part: an instruction begins there. What stands behind
+/// a table of which nothing says the end are others' tables, and most of what those lead to, taken
+/// from here, is no such place.
+bool FunctionFlow::is_in_cold_part(std::uint64_t vaddr) {
+  std::uint64_t at = context_.other_part_at(start_, vaddr);
+  if (at == 0) return false;
+  while (at < vaddr) {
+    if (++table_reads_ > kMaxTableReads) return false;
+    const Insn insn = decoder_.decode(context_.code(at), at);
+    if (insn.length == 0) return false;
+    at = insn.next();
+  }
+  return at == vaddr;
+}
+
+/// `relative`: to the table itself.
+void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative,
+                              std::size_t bound) {
   for (std::size_t i = 0; i < kMaxTableEntries; ++i) {
     if (++table_reads_ > kMaxTableReads) return;
     std::uint64_t word = 0;
     if (!context_.constant_word(table + i * width, width, word)) return;
-    const std::uint64_t target =
-        width == 4 ? table + static_cast<std::uint64_t>(static_cast<std::int64_t>(
-                                 static_cast<std::int32_t>(static_cast<std::uint32_t>(word))))
-                   : word;
+    if (width == 4) {
+      word = static_cast<std::uint64_t>(
+          std::int64_t{static_cast<std::int32_t>(static_cast<std::uint32_t>(word))});
+    }
+    const std::uint64_t target = relative ? table + word : word;
     if (target >= start_ && target < end_) {
       table_targets_.push_back(target);
-    } else if (i < bound && context_.is_code(target)) {
-      outside_.push_back(target);  // its cold part
+    } else if ((i < bound && context_.is_code(target)) || is_in_cold_part(target)) {
+      outside_.push_back(target);
     } else {
       return;
     }
@@ -213,7 +232,7 @@ void FunctionFlow::follow_offsets() {
     const std::optional<std::uint64_t> address = taken_address(context_, insn);
     if (!address) continue;
     if (*address >= start_ && *address < end_) {
-      if (labels.size() < kMaxLabels) labels.insert(*address);
+      labels.insert(*address);
     } else {
       tables.insert(*address);
     }
@@ -221,6 +240,7 @@ void FunctionFlow::follow_offsets() {
   for (std::uint64_t label : labels) {
     for (std::uint64_t table : tables) {
       for (unsigned width : widths) {
+        if (table_reads_ > kMaxTableReads) return;
         if (!offsets_read_.insert({label, table, width}).second) continue;
         read_offsets(table, width, label);
       }
@@ -228,7 +248,61 @@ void FunctionFlow::follow_offsets() {
   }
 }
 
-/// Reads the tables of the switches found so far; true when they lead to new code.
+/// Reads the table whose address the instruction has, if it has one.
+void FunctionFlow::read_tables_of(const Insn& insn, std::size_t bound) {
+  std::uint64_t table = 0;
+  if (insn.op == InsnOp::kAddress && insn.absolute) {
+    table = static_cast<std::uint64_t>(insn.disp);
+  } else if (insn.op == InsnOp::kMove && insn.has_imm) {
+    table = static_cast<std::uint64_t>(insn.imm);  // non-PIE
+  } else if (insn.op == InsnOp::kLoad && insn.index != kNoRegister && insn.scale == 8) {
+    table = static_cast<std::uint64_t>(insn.disp);
+  } else {
+    return;
+  }
+  std::uint64_t word = 0;
+  if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) return;
+  read_table(table, 4, true, bound);
+  read_table(table, 8, true, bound);  // of the large code model
+  read_table(table, 8, false, bound);
+}
+
+/// The large code model: a table lies a number of 64 bits from the GOT, and that lies such a number
+/// from a label where its address is taken.
+void FunctionFlow::read_far_tables(std::size_t bound) {
+  std::set<std::uint64_t> labels;
+  std::set<std::uint64_t> numbers;
+  for (const Insn& insn : insns_) {
+    if (insn.op == InsnOp::kMove && insn.has_imm && insn.length == kLongMove) {
+      numbers.insert(static_cast<std::uint64_t>(insn.imm));
+    }
+    const auto label = static_cast<std::uint64_t>(insn.disp);
+    if (insn.op == InsnOp::kAddress && insn.absolute &&
+        (label == insn.vaddr || label == insn.next())) {
+      labels.insert(label);
+    }
+  }
+  if (labels.empty()) return;
+  if (numbers.size() > kMaxFarNumbers) table_reads_ = kMaxTableReads + 1;
+  std::set<std::uint64_t> tables;
+  for (std::uint64_t label : labels) {
+    for (std::uint64_t first : numbers) {
+      if (table_reads_ > kMaxTableReads) return;
+      tables.insert(label + first);
+      for (std::uint64_t second : numbers) tables.insert(label + first + second);
+    }
+  }
+  for (std::uint64_t table : tables) {
+    if (!tables_read_.insert(table).second) continue;
+    read_table(table, 4, true, bound);
+    read_table(table, 8, true, bound);
+    read_table(table, 8, false, bound);
+  }
+}
+
+/// Reads the tables of the switches found so far; true when they lead to new code. A function that
+/// jumps through no register may do so by a thunk (gcc -mindirect-branch): then each place that a
+/// table leads to is an entry.
 bool FunctionFlow::follow_tables() {
   std::size_t bound = 0;
   bool jumps = false;
@@ -239,32 +313,19 @@ bool FunctionFlow::follow_tables() {
     bound = std::max(bound, table_bound(i));
     if (insn.has_memory && insn.index != kNoRegister && insn.base == kNoRegister &&
         insn.scale == 8) {
-      read_table(static_cast<std::uint64_t>(insn.disp), 8, table_bound(i));
+      read_table(static_cast<std::uint64_t>(insn.disp), 8, false, table_bound(i));
     }
+  }
+  if (!go_ || jumps) {
+    for (const Insn& insn : insns_) read_tables_of(insn, bound);
   }
   if (jumps) {
-    for (std::size_t i = 0; i < insns_.size(); ++i) {
-      const Insn& insn = insns_[i];
-      std::uint64_t table = 0;
-      if (insn.op == InsnOp::kAddress && insn.absolute) {
-        table = static_cast<std::uint64_t>(insn.disp);
-      } else if (insn.op == InsnOp::kMove && insn.has_imm) {
-        table = static_cast<std::uint64_t>(insn.imm);  // non-PIE
-      } else if (insn.op == InsnOp::kLoad && insn.index != kNoRegister && insn.scale == 8) {
-        table = static_cast<std::uint64_t>(insn.disp);
-      } else {
-        continue;
-      }
-      std::uint64_t word = 0;
-      if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) continue;
-      read_table(table, 4, bound);
-      read_table(table, 8, bound);
-    }
+    read_far_tables(bound);
+    follow_offsets();
   }
-  if (jumps) follow_offsets();
   bool found = false;
   for (std::uint64_t target : table_targets_) {
-    leader_[target - start_] |= 1;
+    leader_[target - start_] |= jumps ? 1 : 3;
     if (index_[target - start_] != 0) continue;
     todo_.push_back(target);
     found = true;

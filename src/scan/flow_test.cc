@@ -265,5 +265,37 @@ TEST(FunctionFlow, GoesNoFurtherThanThereAreBytes) {
   EXPECT_TRUE(flow.returns());
 }
 
+TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
+  struct Case {
+    const char* why;
+    const char* bytes;
+    bool compiled;
+    bool runs_on;
+  };
+  constexpr Case kCases[] = {
+      {"mov eax,39", "b827000000", true, true},
+      {"mov eax,39; and what fills up", "b827000000660f1f440000", true, true},
+      {"ret", "b827000000c3", true, false},
+      {"a compiler knows that what it calls never returns", "e8fbef0f00", true, false},
+      {"the same, and what fills up", "e8fbef0f006690", true, false},
+      {"nobody says that", "e8fbef0f00", false, true},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const OneFunction function(c.bytes, "");
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    bool runs_on = false;
+    FunctionFlow::Request request;
+    request.start = kText;
+    request.end = function.end();
+    request.compiled = c.compiled;
+    flow.run(request, [&](const Insn& insn, const FlowState&) {
+      runs_on = runs_on || (insn.op == InsnOp::kJump && insn.target == function.end());
+    });
+    EXPECT_EQ(runs_on, c.runs_on);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

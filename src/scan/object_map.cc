@@ -215,6 +215,21 @@ bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t
   return read.has_value();
 }
 
+std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr) const {
+  constexpr std::string_view kCold = ".cold";
+  const std::uint32_t number = function_at(vaddr);
+  const std::uint32_t own = function_at(start);
+  if (number == kNone || own == kNone) return 0;
+  const FunctionRange& function = table_.functions[number];
+  const auto is_cold = [&](const std::string& name) {
+    return name.find(kCold) != std::string::npos;
+  };
+  const bool part = function.name.empty()
+                        ? function.framed
+                        : is_cold(function.name) || is_cold(table_.functions[own].name);
+  return part ? function.start : 0;
+}
+
 std::uint64_t ObjectMap::data_end(std::uint64_t vaddr) const {
   const auto at = std::lower_bound(
       table_.data.begin(), table_.data.end(), vaddr,

@@ -34,6 +34,8 @@ class ObjectMap : public FlowContext {
                                    std::uint64_t& word) const override;
   [[nodiscard]] bool never_returns(std::uint64_t vaddr) const override;
   [[nodiscard]] bool import_never_returns(std::uint64_t import) const override;
+  [[nodiscard]] std::uint64_t other_part_at(std::uint64_t start,
+                                            std::uint64_t vaddr) const override;
   [[nodiscard]] std::uint64_t data_end(std::uint64_t vaddr) const override;
   /// In programs that are loaded where they are linked any immediate can be one.
   [[nodiscard]] bool may_be_address(std::uint64_t number) const override;
