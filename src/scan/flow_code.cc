@@ -277,8 +277,7 @@ void FunctionFlow::read_far_tables(std::size_t bound) {
       numbers.insert(static_cast<std::uint64_t>(insn.imm));
     }
     const auto label = static_cast<std::uint64_t>(insn.disp);
-    if (insn.op == InsnOp::kAddress && insn.absolute &&
-        (label == insn.vaddr || label == insn.next())) {
+    if (insn.op == InsnOp::kAddress && insn.absolute && label >= start_ && label < end_) {
       labels.insert(label);
     }
   }
@@ -289,6 +288,10 @@ void FunctionFlow::read_far_tables(std::size_t bound) {
     for (std::uint64_t first : numbers) {
       if (table_reads_ > kMaxTableReads) return;
       tables.insert(label + first);
+      // The GOT is somewhere in the image.
+      const bool nowhere = context_.load(label + first, sizeof first).is(FlowValue::Kind::kAny) &&
+                           context_.data_end(label + first) == UINT64_MAX;
+      if (nowhere) continue;
       for (std::uint64_t second : numbers) tables.insert(label + first + second);
     }
   }

@@ -193,7 +193,7 @@ class Observer {
     }
     if (insn.op != InsnOp::kAddress || !insn.absolute) return;
     const auto label = static_cast<std::uint64_t>(insn.disp);
-    if (label == insn.vaddr || label == insn.next()) labels_.insert(label);
+    if (label >= function_.start && label < function_.end) labels_.insert(label);
   }
 
   void refer_from_slots() {
@@ -412,8 +412,8 @@ class Observer {
   const FunctionRange& function_;
   bool go_;
   bool values_;
-  std::set<std::uint64_t> labels_;   ///< its own, that are where it takes their address
-  std::set<std::uint64_t> numbers_;  ///< of 64 bits
+  std::set<std::uint64_t> labels_;    ///< its own, whose address it takes
+  std::set<std::uint64_t> numbers_;   ///< of 64 bits
   std::uint32_t kept_registers_ = 0;  ///< those of its caller's that it stores at its argument
   std::int64_t last_nr_ = 0;
   FunctionFacts facts_;
