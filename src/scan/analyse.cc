@@ -22,6 +22,7 @@
 #include "elf/dynamic.h"
 #include "elf/functions.h"
 #include "elf/memory.h"
+#include "scan/arm64_decoder.h"
 #include "scan/findings.h"
 #include "scan/flow.h"
 #include "scan/function_facts.h"
@@ -200,8 +201,8 @@ class Analyser {
 
   void follow_one(std::uint32_t i, bool values, FunctionFlow& flow) {
     const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
-    findings_.functions[i] =
-        facts_of(map_, flow, table_.functions[i], entries, table_.is_go, values);
+    findings_.functions[i] = facts_of(map_, flow, table_.functions[i], entries, table_.is_go,
+                                      values || map_.machine().composes_addresses);
     if (table_.is_go && table_.functions[i].name == kGoRepeats)
       findings_.functions[i].calls.clear();
   }
@@ -257,7 +258,7 @@ class Analyser {
         wanted_[i] = kFollowed;
         fresh.push_back(i);
       }
-      follow(fresh, true);
+      if (!map_.machine().composes_addresses) follow(fresh, true);  // else they are known by now
       find_asking();
     }
   }
@@ -370,9 +371,9 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug) {
 }
 
 Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Workers& workers) {
-  if (!image.is_64() || image.machine() != EM_X86_64) {
+  if (!image.is_64() || machine_of(image.machine()) == nullptr) {
     return fail(Errc::kUnsupported,
-                "{}: an ELF image for machine {} of {} bits; the scan knows x86_64 of 64 bits",
+                "{}: an ELF image for machine {} of {} bits; the scan knows x86_64 and aarch64",
                 printable(image.name()), image.machine(), image.is_64() ? 64 : 32);
   }
   Result<ImageMemory> memory = ImageMemory::load(image);
@@ -381,7 +382,13 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Wor
   if (!dynamic) return propagate(dynamic);
   Result<FunctionTable> table = find_functions(image, *memory, *dynamic, debug);
   if (!table) return propagate(table);
-  return Analyser(image, *memory, *dynamic, *table, X86Decoder(), workers).run();
+  std::unique_ptr<Decoder> decoder;
+  if (image.machine() == EM_AARCH64) {
+    decoder = std::make_unique<Arm64Decoder>();
+  } else {
+    decoder = std::make_unique<X86Decoder>();
+  }
+  return Analyser(image, *memory, *dynamic, *table, *decoder, workers).run();
 }
 
 }  // namespace sysnare

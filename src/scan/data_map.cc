@@ -321,6 +321,17 @@ void DataMap::add_chunk(std::uint32_t index, std::vector<Target>& targets) const
 }
 
 void DataMap::add_targets(const DataReference& reference, std::vector<Target>& targets) const {
+  if (reference.width == kAround) {
+    const std::uint64_t begin = reference.vaddr - std::min(reference.vaddr, kAroundBefore);
+    const auto at = std::lower_bound(
+        chunks_.begin(), chunks_.end(), begin,
+        [](const DataChunk& chunk, std::uint64_t from) { return chunk.end <= from; });
+    for (auto each = at; each != chunks_.end() && each->vaddr < reference.vaddr + kNearBytes;
+         ++each) {
+      add_chunk(static_cast<std::uint32_t>(each - chunks_.begin()), targets);
+    }
+    return;
+  }
   if (reference.width == 0) {
     const std::uint32_t index = index_at(reference.vaddr);
     add_chunk(index, targets);

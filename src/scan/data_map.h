@@ -28,10 +28,15 @@
 
 namespace sysnare {
 
+/// Of a DataReference: to all that lies around its address, kAroundBefore bytes before it to
+/// kNearBytes behind it. gcc's TARGET_MIN_ANCHOR_OFFSET of aarch64.
+inline constexpr std::uint32_t kAround = UINT32_MAX;
+inline constexpr std::uint64_t kAroundBefore = 256;
+
 /// That code refers to data: by its address, or with a load of `width` bytes there.
 struct DataReference {
   std::uint64_t vaddr = 0;
-  std::uint32_t width = 0;  ///< 0: it takes the address
+  std::uint32_t width = 0;  ///< 0: it takes the address; kAround
   auto operator<=>(const DataReference&) const = default;
 };
 

@@ -12,9 +12,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -83,6 +85,23 @@ FlowState nothing_known();
 /// Where a function runs on into the next one, a jump there of no bytes is made up.
 using FlowVisitor = std::function<void(const Insn&, const FlowState&)>;
 
+/// How a switch jumps, where no instruction says it alone: scan/flow_switch.cc.
+struct SwitchOffsets {
+  std::vector<std::uint64_t> labels;  ///< from which is counted
+  std::vector<std::uint64_t> places;  ///< of the first entry
+  std::size_t bound = 0;              ///< of entries; 0: not known
+  unsigned width = 0;
+  bool is_signed = false;
+  bool from_entry = false;  ///< each entry counts from itself
+  std::int64_t unit = 1;
+  bool operator==(const SwitchOffsets&) const = default;
+};
+
+struct SwitchTable {
+  std::uint32_t jump = 0;  ///< which instruction jumps by it
+  std::vector<std::uint64_t> targets;
+};
+
 class FunctionFlow {
  public:
   FunctionFlow(const FlowContext& context, const Decoder& decoder);
@@ -99,15 +118,23 @@ class FunctionFlow {
     bool compiled = false;
   };
   /// Follows the function.
-  void run(const Request& request, const FlowVisitor& visit);
+  /// `then` is called, where it is given, with the values behind the instruction.
+  void run(const Request& request, const FlowVisitor& visit, const FlowVisitor& then = {});
 
   [[nodiscard]] AtomSets& sets() { return sets_; }
   /// Whether some path returns, or leaves by a jump.
   [[nodiscard]] bool returns() const { return returns_; }
   /// Whether its tables had more entries than are read: it can go where nobody looked.
+  /// Whether it jumps to where nobody can tell.
+  [[nodiscard]] bool unexplained() const { return unexplained_; }
   [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
   /// Places outside of the function that tables of its switches lead to.
   [[nodiscard]] std::span<const std::uint64_t> outside() const { return outside_; }
+  /// Where Machine::composes_addresses: addresses of which nobody kept track. Everything near them
+  /// may be referred to.
+  [[nodiscard]] const std::set<std::uint64_t>& lost() const { return lost_; }
+  /// The same where a value became one of several: the addresses themselves are taken.
+  [[nodiscard]] const std::set<std::uint64_t>& merged() const { return merged_; }
   /// The value of the address of a memory operand.
   [[nodiscard]] FlowValue address_of(const Insn& insn, const FlowState& state);
   /// The value of a word of the stack; kAny where it is not known.
@@ -129,6 +156,11 @@ class FunctionFlow {
     std::uint16_t visits = 0;
   };
 
+  /// Kinds of leaders of blocks: something jumps there, in this function or from outside of it.
+  /// Tables of switches lead there; or do if they are that long.
+  static constexpr std::uint8_t kJumpedTo = 1, kEntered = 2, kBehindBranch = 4, kSwitchedTo = 8,
+                                kGuessed = 16;
+
   void decode_all(const Request& request);
   void decode_from(std::uint64_t vaddr);
   bool follow_tables();
@@ -145,6 +177,26 @@ class FunctionFlow {
   void settle();
   void reach();
   void step(const Insn& insn, FlowState& state);
+  void write_registers(const Insn& insn, FlowState& state);
+  [[nodiscard]] FlowValue widened(const FlowValue& sum) const;
+  void note_merged(const FlowValue& value);
+  void lose(const FlowValue& value);
+  bool hint(const Insn& insn, const FlowState& state);
+  void enter_from_outside(FlowState& in) const;
+  bool follow_switches();
+  std::optional<std::uint64_t> constant_before(std::size_t insn, int reg, unsigned depth) const;
+  std::vector<std::uint64_t> constants_of(std::size_t insn, int reg);
+  std::size_t definition(std::size_t before, int reg) const;
+  bool explain(std::size_t jump, SwitchTable& table);
+  bool find_offsets(std::size_t at, int entry_reg, int label_reg, SwitchOffsets& offsets);
+  bool read_tables(const SwitchOffsets& offsets, SwitchTable& table);
+  bool read_switch(std::size_t at, SwitchTable& table);
+  bool read_addresses(std::size_t load, SwitchTable& table);
+  std::size_t index_bound(std::size_t load) const;
+  void note_switch_target(std::uint64_t target, bool is_sure, SwitchTable& table);
+  [[nodiscard]] std::size_t previous(std::size_t at) const;
+  void find_sole_jumps();
+  void decode_everything();
   void call(const Insn& insn, FlowState& state);
   void store(FlowState& state, const FlowValue& address, unsigned width, const FlowValue& value);
   bool may_be_vfork(const Insn& insn, const FlowState& state);
@@ -152,7 +204,7 @@ class FunctionFlow {
   void store_to(const Insn& insn, FlowState& state, unsigned width, const FlowValue& value);
   FlowValue load(const Insn& insn, const FlowState& state);
   FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
-  void visit_with_values(const FlowVisitor& visit);
+  void visit_with_values(const FlowVisitor& visit, const FlowVisitor& then);
   bool join_into(FlowState& into, const FlowState& from, bool widen);
   void give_away(const FlowValue& value);
   void forget_given(FlowState& state);
@@ -188,6 +240,20 @@ class FunctionFlow {
   std::vector<std::uint64_t> outside_;
   std::unordered_set<std::uint64_t> tables_read_;
   std::set<std::tuple<std::uint64_t, std::uint64_t, unsigned>> offsets_read_;
+  // Where Machine::composes_addresses:
+  std::vector<SwitchTable> switches_;
+  std::unordered_map<std::uint64_t, std::size_t> sole_jumps_;
+  std::size_t sole_pages_[kMaxRegisters] = {};
+  std::vector<std::uint64_t> all_constants_;  ///< that the function puts together
+  bool has_all_constants_ = false;
+  std::vector<std::pair<SwitchOffsets, std::vector<std::uint64_t>>>
+      read_before_;                                     ///< in this round
+  std::unordered_set<std::uint64_t> labels_of_tables_;  ///< places from which targets are counted
+  bool unexplained_ = false;                            ///< it jumps who knows where
+  bool entered_ = false;                                ///< some block is entered from outside
+  FlowValue hints_[kMaxRegisters];  ///< addresses that may be there where it is entered
+  std::set<std::uint64_t> lost_;
+  std::set<std::uint64_t> merged_;
   bool returns_ = false;
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold

@@ -36,7 +36,7 @@ FunctionFlow::FunctionFlow(const FlowContext& context, const Decoder& decoder)
       machine_(decoder.machine()),
       unknown_(nothing_known()) {}
 
-void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
+void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const FlowVisitor& then) {
   sets_.clear();
   go_ = request.go;
   compiled_ = request.compiled;
@@ -49,6 +49,12 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
   table_reads_ = 0;
   given_away_ = INT32_MAX;
   outside_.clear();
+  switches_.clear();
+  labels_of_tables_.clear();
+  lost_.clear();
+  merged_.clear();
+  unexplained_ = false;
+  for (FlowValue& value : hints_) value = {};
   if (end_ == start_) {
     returns_ = true;
     return;
@@ -67,7 +73,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit) {
     return;
   }
   settle();
-  visit_with_values(visit);
+  visit_with_values(visit, then);
 }
 
 std::uint32_t FunctionFlow::insn_at(std::uint64_t vaddr) const {
@@ -102,10 +108,10 @@ void FunctionFlow::decode_all(const Request& request) {
   index_.assign(end_ - start_, 0);
   leader_.assign(end_ - start_, 0);
   todo_.assign(1, start_);
-  leader_[0] = 1;
+  leader_[0] = kJumpedTo;
   for (std::uint64_t entry : request.entries) {
     if (entry < start_ || entry >= end_) continue;
-    leader_[entry - start_] = 2;
+    leader_[entry - start_] = kEntered;
     todo_.push_back(entry);
   }
   do {
@@ -114,7 +120,7 @@ void FunctionFlow::decode_all(const Request& request) {
       todo_.pop_back();
       decode_from(vaddr);
     }
-  } while (follow_tables());
+  } while (machine_.composes_addresses ? follow_switches() : follow_tables());
 }
 
 void FunctionFlow::decode_from(std::uint64_t vaddr) {
@@ -123,26 +129,29 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
     if (insn.length == 0) {
       // No instruction: this is data, or a table led astray. What cannot be read may return.
       returns_ = true;
-      insn.length = 1;
+      insn.length = machine_.instruction_bytes;
       insn.op = InsnOp::kStop;
     }
     insns_.push_back(insn);
     index_[vaddr - start_] = static_cast<std::uint32_t>(insns_.size());
     if ((insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) && insn.target >= start_ &&
         insn.target < end_) {
-      leader_[insn.target - start_] |= 1;
+      leader_[insn.target - start_] |= kJumpedTo;
       todo_.push_back(insn.target);
     }
-    if (insn.op == InsnOp::kBranch && insn.next() < end_) leader_[insn.next() - start_] |= 1;
+    if (insn.op == InsnOp::kBranch && insn.next() < end_)
+      leader_[insn.next() - start_] |= kBehindBranch;
     const auto enter = [&](std::uint64_t label) {
       if (label <= start_ || label >= end_) return;
-      leader_[label - start_] = 2;
+      leader_[label - start_] = kEntered;
       todo_.push_back(label);
     };
     // Where nothing told functions apart, it calls what is a function of its own.
     if (insn.op == InsnOp::kCall) enter(insn.target);
     // A label of its own whose address is taken: some jump goes there, or near it.
-    if (const std::optional<std::uint64_t> label = taken_address(context_, insn)) enter(*label);
+    if (!machine_.composes_addresses) {
+      if (const std::optional<std::uint64_t> label = taken_address(context_, insn)) enter(*label);
+    }
     ends_.push_back(ends_flow(insn) ? 1 : 0);
     if (ends_.back() != 0) return;
     vaddr = insn.next();
@@ -328,7 +337,7 @@ bool FunctionFlow::follow_tables() {
   }
   bool found = false;
   for (std::uint64_t target : table_targets_) {
-    leader_[target - start_] |= jumps ? 1 : 3;
+    leader_[target - start_] |= jumps ? kJumpedTo : kJumpedTo | kEntered;
     if (index_[target - start_] != 0) continue;
     todo_.push_back(target);
     found = true;
@@ -344,6 +353,7 @@ void FunctionFlow::cut_blocks() {
   outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
   blocks_.clear();
   next_.clear();
+  entered_ = false;
   order_.clear();
   block_of_.assign(end_ - start_, 0);
   for (std::uint64_t at = 0; at < end_ - start_; ++at) {
@@ -355,7 +365,8 @@ void FunctionFlow::cut_blocks() {
     if (leader_[at] == 0 || index_[at] == 0) continue;
     block_of_[at] = static_cast<std::uint32_t>(blocks_.size()) + 1;
     Block& block = blocks_.emplace_back();
-    block.from_outside = (leader_[at] & 2) != 0;
+    block.from_outside = (leader_[at] & kEntered) != 0;
+    entered_ = entered_ || block.from_outside;
     block.first = static_cast<std::uint32_t>(order_.size());
     std::uint64_t vaddr = start_ + at;
     while (std::uint32_t number = insn_at(vaddr)) {
@@ -382,7 +393,13 @@ void FunctionFlow::cut_blocks() {
     }
     if (last.op == InsnOp::kReturn) returns_ = true;
     if (last.op == InsnOp::kJumpIndirect) {
-      if (last.has_memory && last.absolute) {
+      const auto table =
+          std::find_if(switches_.begin(), switches_.end(), [&](const SwitchTable& each) {
+            return each.jump == order_[block.first + block.count - 1];
+          });
+      if (table != switches_.end()) {
+        for (std::uint64_t target : table->targets) add(target);
+      } else if ((last.has_memory && last.absolute) || machine_.composes_addresses) {
         returns_ = true;
       } else {
         if (table_targets_.empty()) returns_ = true;

@@ -1,93 +1,12 @@
 #include "scan/flow.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "scan/one_function.h"
 #include "scan/x86_decoder.h"
 
 namespace sysnare {
 namespace {
-
-constexpr std::uint64_t kText = 0x1000;
-constexpr std::uint64_t kData = 0x2000;
-
-std::vector<std::uint8_t> bytes_of(std::string_view hex) {
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(
-        static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-  }
-  return bytes;
-}
-
-/// A function at kText, and read-only data at kData.
-class OneFunction : public FlowContext {
- public:
-  OneFunction(std::string_view text, std::string_view data)
-      : text_(bytes_of(text)), data_(bytes_of(data)) {}
-
-  std::span<const std::uint8_t> code(std::uint64_t vaddr) const override {
-    if (!is_code(vaddr)) return {};
-    return std::span(text_).subspan(vaddr - kText);
-  }
-  bool is_code(std::uint64_t vaddr) const override { return vaddr >= kText && vaddr < end(); }
-  FlowValue load(std::uint64_t, unsigned) const override { return FlowValue::any(); }
-  bool constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t& word) const override {
-    if (vaddr < kData || vaddr - kData + width > data_.size()) return false;
-    word = 0;
-    for (unsigned i = width; i-- > 0;) word = word << 8 | data_[vaddr - kData + i];
-    return true;
-  }
-  bool never_returns(std::uint64_t) const override { return false; }
-  bool import_never_returns(std::uint64_t) const override { return false; }
-  std::uint64_t end() const { return kText + text_.size(); }
-
- private:
-  std::vector<std::uint8_t> text_;
-  std::vector<std::uint8_t> data_;
-};
-
-/// "c5": a constant, "p7": what register 7 held at entry, "s8": the word 8 above the stack pointer
-/// then, "m7+8": the word at register 7 + 8, "?": not known.
-std::string text_of(const FlowValue& value) {
-  using Kind = FlowValue::Kind;
-  switch (value.kind) {
-    case Kind::kConstant:
-      return fmt::format("c{}", static_cast<std::int64_t>(value.number));
-    case Kind::kPassed:
-      return fmt::format("p{}", value.reg);
-    case Kind::kPassedStack:
-      return fmt::format("s{}", value.offset);
-    case Kind::kPointee:
-      return fmt::format("m{}+{}", value.reg, value.offset);
-    default:
-      return "?";
-  }
-}
-
-/// The numbers of the calls of a function, in order of address.
-std::string numbers(std::string_view text, std::string_view data) {
-  const OneFunction function(text, data);
-  const X86Decoder decoder;
-  FunctionFlow flow(function, decoder);
-  std::string all;
-  flow.run({kText, function.end(), {}, false}, [&](const Insn& insn, const FlowState& state) {
-    if (insn.op != InsnOp::kSyscall && insn.op != InsnOp::kSyscallI386) return;
-    if (!all.empty()) all += '|';
-    if (insn.op == InsnOp::kSyscallI386) all += "i386 ";
-    std::string one;
-    for (const FlowValue& atom : flow.sets().atoms(state.regs[0])) {
-      one += (one.empty() ? "" : ",") + text_of(atom);
-    }
-    all += one;
-  });
-  return all;
-}
 
 TEST(FunctionFlow, FindsTheNumberOfEachCall) {
   struct Case {
@@ -230,7 +149,7 @@ TEST(FunctionFlow, FindsTheNumberOfEachCall) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
     SCOPED_TRACE(c.assembly);
-    EXPECT_EQ(numbers(c.bytes, c.data), c.numbers);
+    EXPECT_EQ(numbers(X86Decoder(), c.bytes, c.data), c.numbers);
   }
 }
 

@@ -36,6 +36,7 @@ FlowValue AtomSets::join(const FlowValue& a, const FlowValue& b) {
   using Kind = FlowValue::Kind;
   if (a == b || b.is(Kind::kNothing)) return a;
   if (a.is(Kind::kNothing)) return b;
+  if (a.is(Kind::kNear) || b.is(Kind::kNear)) return join_near(a, b);
   if (!may_be_in_set(a) || !may_be_in_set(b)) return FlowValue::any();
   const FlowValue one[2] = {a, b};
   const auto all_of = [&](const FlowValue& value) {
@@ -65,7 +66,48 @@ FlowValue AtomSets::join_all(std::span<const FlowValue> values) {
   if (all.empty()) return {};
   if (all.size() == 1) return all.front();
   const bool known = all.size() <= kMaxAtoms && std::all_of(all.begin(), all.end(), may_be_in_set);
-  return known ? intern(std::move(all)) : FlowValue::any();
+  return known ? intern(std::move(all)) : near_in(all);
+}
+
+/// The first kNear of some values; kAny where there is none.
+FlowValue AtomSets::near_in(std::span<const FlowValue> all) const {
+  FlowValue sum = FlowValue::any();
+  for (const FlowValue& value : all) {
+    if (value.is(FlowValue::Kind::kNear)) sum = join_near(sum, value);
+  }
+  return sum;
+}
+
+/// One of them is kNear: it stays so beside what is no address. What is near to several things is
+/// near to 0, so that joins have a top.
+FlowValue AtomSets::join_near(const FlowValue& a, const FlowValue& b) const {
+  using Kind = FlowValue::Kind;
+  const auto has_address = [&](const FlowValue& value) {
+    const std::span<const FlowValue> all = atoms(value);
+    return std::any_of(all.begin(), all.end(), [](const FlowValue& atom) {
+      return atom.is(Kind::kAddress) || atom.is(Kind::kNear);
+    });
+  };
+  if (!has_address(a)) return b;
+  if (!has_address(b)) return a;
+  const FlowValue one = near_of(a);
+  const FlowValue other = near_of(b);
+  if (!one.is(Kind::kNear) || !other.is(Kind::kNear)) return FlowValue::near(0);
+  const std::uint64_t low = std::min(one.number, other.number);
+  const std::uint64_t high = std::max(one.number, other.number);
+  return FlowValue::near(high - low < kNearBytes ? low : 0);
+}
+
+FlowValue AtomSets::near_of(const FlowValue& value) const {
+  using Kind = FlowValue::Kind;
+  std::uint64_t low = UINT64_MAX;
+  std::uint64_t high = 0;
+  for (const FlowValue& atom : atoms(value)) {
+    if (!atom.is(Kind::kAddress) && !atom.is(Kind::kNear)) continue;
+    low = std::min(low, atom.number);
+    high = std::max(high, atom.number);
+  }
+  return low <= high && high - low < kNearBytes ? FlowValue::near(low) : FlowValue::any();
 }
 
 }  // namespace sysnare

@@ -16,6 +16,9 @@ namespace sysnare {
 
 /// Most atoms of a set; a loop that counts grows past it and becomes kAny.
 inline constexpr std::size_t kMaxAtoms = 16;
+/// Addresses this far apart can be of one object, or of objects that are reached from one address:
+/// gcc's TARGET_MAX_ANCHOR_OFFSET of aarch64.
+inline constexpr std::uint64_t kNearBytes = 4096;
 
 struct FlowValue {
   enum class Kind : std::uint8_t {
@@ -30,12 +33,13 @@ struct FlowValue {
     kPointee,      ///< the word at (what register `reg` held at entry) + `offset`
     kCell,         ///< the word of static data at `number`
     kCellPointee,  ///< the word at (the word at `number`) + `offset`
+    kNear,         ///< not known; if made of an address of this image, then of `number`
     kSet,          ///< of atoms: `number` in the pool
   };
   Kind kind = Kind::kNothing;
   std::uint8_t width = 8;  ///< bytes of it that are used
   std::uint8_t reg = 0;
-  std::uint8_t unused = 0;
+  std::uint8_t is_page = 0;  ///< kAddress: a beginning, to which the rest is still to be added
   std::int32_t offset = 0;
   std::uint64_t number = 0;
 
@@ -54,10 +58,12 @@ struct FlowValue {
   static FlowValue address(std::uint64_t vaddr) {
     return {.kind = Kind::kAddress, .number = vaddr};
   }
+  static FlowValue near(std::uint64_t vaddr) { return {.kind = Kind::kNear, .number = vaddr}; }
   static FlowValue stack(std::int64_t offset) {
     return {.kind = Kind::kStack, .offset = static_cast<std::int32_t>(offset)};
   }
   [[nodiscard]] bool is(Kind which) const { return kind == which; }
+  [[nodiscard]] bool unknown() const { return kind == Kind::kAny || kind == Kind::kNear; }
 };
 
 /// The sets of one function.
@@ -68,6 +74,9 @@ class AtomSets {
   [[nodiscard]] std::span<const FlowValue> atoms(const FlowValue& value) const;
   FlowValue join(const FlowValue& a, const FlowValue& b);
   FlowValue join_all(std::span<const FlowValue> values);
+  /// What is left of `value` when something is added to it that is not known: kNear of one address,
+  /// or of the first of some that lie close together; else kAny.
+  [[nodiscard]] FlowValue near_of(const FlowValue& value) const;
   /// Applies `change` to each atom; kAny where it gives that for one.
   template <typename Change>
   FlowValue map(const FlowValue& value, Change change) {
@@ -81,6 +90,8 @@ class AtomSets {
   }
 
  private:
+  [[nodiscard]] FlowValue near_in(std::span<const FlowValue> all) const;
+  [[nodiscard]] FlowValue join_near(const FlowValue& a, const FlowValue& b) const;
   static bool may_be_in_set(const FlowValue& value);
   FlowValue intern(std::vector<FlowValue> atoms);
   std::vector<std::vector<FlowValue>> sets_;

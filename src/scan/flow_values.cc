@@ -1,4 +1,4 @@
-// Values, forward over the blocks, until nothing changes.
+// What one instruction does to values.
 
 #include <algorithm>
 #include <optional>
@@ -12,15 +12,9 @@ using Kind = FlowValue::Kind;
 
 /// Words of the stack that are followed at once.
 constexpr std::size_t kMaxWords = 96;
-/// Visits of one block after which what still changes is given up.
-constexpr unsigned kMaxVisits = 8;
 /// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves
 /// its results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
 constexpr std::int32_t kGoResults = 128;
-/// Rounds after which every word of the stack counts as somebody else's too.
-constexpr unsigned kMaxRounds = 3;
-/// States that are kept from one function to the next, for their memory: 2 MB.
-constexpr std::size_t kKeptStates = 4096;
 constexpr unsigned kWord = 8;
 /// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, Linux 6.18; aarch64 has none.
 constexpr std::uint64_t kVfork = 58;
@@ -63,6 +57,10 @@ FlowValue plus(FlowValue atom, std::uint64_t number) {
     case Kind::kConstant:
     case Kind::kAddress:
       atom.number += number;
+      atom.is_page = 0;
+      return atom;
+    case Kind::kNear:
+      if (atom.number != 0) atom.number += number;
       return atom;
     case Kind::kStack:
       atom.offset = static_cast<std::int32_t>(atom.offset + static_cast<std::int64_t>(number));
@@ -148,7 +146,9 @@ FlowValue FunctionFlow::address_of(const Insn& insn, const FlowState& state) {
   });
   if (insn.index == kNoRegister) return sum;
   const std::optional<std::uint64_t> index = single_constant(state.regs[insn.index]);
-  if (!index) return FlowValue::any();
+  if (!index || (insn.narrow_index && *index > INT32_MAX)) {
+    return machine_.composes_addresses ? sets_.near_of(sum) : FlowValue::any();
+  }
   return sets_.map(sum, [&](const FlowValue& atom) { return plus(atom, *index * insn.scale); });
 }
 
@@ -234,6 +234,7 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
 
 /// The child writes to the stack that its parent goes on with.
 bool FunctionFlow::may_be_vfork(const Insn& insn, const FlowState& state) {
+  if (machine_.abi != Abi::kX86_64) return false;
   const std::uint64_t vfork = insn.op == InsnOp::kSyscallI386 ? kVforkI386 : kVfork;
   const std::span<const FlowValue> atoms = sets_.atoms(state.regs[machine_.syscall_nr]);
   return std::any_of(atoms.begin(), atoms.end(), [&](const FlowValue& atom) {
@@ -253,7 +254,7 @@ void FunctionFlow::forget_stack(FlowState& state) {
 void FunctionFlow::store_to(const Insn& insn, FlowState& state, unsigned width,
                             const FlowValue& value) {
   const FlowValue address = address_of(insn, state);
-  if (address.is(Kind::kAny)) give_away_element(insn, state);
+  if (address.unknown()) give_away_element(insn, state);
   store(state, address, width, value);
 }
 
@@ -269,17 +270,22 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
     }
     give_away(a);
     give_away(b);
-    return FlowValue::any();
+    if (!machine_.composes_addresses || insn.op != InsnOp::kAdd) return FlowValue::any();
+    const FlowValue near = sets_.near_of(a);
+    return near.is(Kind::kNear) ? near : sets_.near_of(b);
   }
   // A loop that counts would walk through all sets of its numbers.
-  if (a.is(Kind::kSet)) return FlowValue::any();
+  if (a.is(Kind::kSet)) return machine_.composes_addresses ? sets_.near_of(a) : FlowValue::any();
   if (insn.op == InsnOp::kAnd && *number == 0) return FlowValue::constant(0);
   if (insn.op == InsnOp::kOr && *number == ~0ull) return FlowValue::constant(~0ull);
   return sets_.map(a, [&](FlowValue atom) {
     switch (insn.op) {
       case InsnOp::kAdd:
+        // A pointer that walks along an array keeps near to where it began.
+        if (atom.is(Kind::kNear) && insn.dst == insn.left) return atom;
         return plus(atom, *number);
       case InsnOp::kSub:
+        if (atom.is(Kind::kNear) && insn.dst == insn.left) return atom;
         return plus(atom, 0 - *number);
       case InsnOp::kAnd:
         if (atom.is(Kind::kStack)) {
@@ -305,6 +311,9 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
         return atom;
       case InsnOp::kShiftLeft:
         atom.number <<= *number & 63;
+        return atom;
+      case InsnOp::kInsert:
+        atom.number = (atom.number & ~(0xffffull << insn.scale)) | *number;
         return atom;
       default:
         return FlowValue::any();
@@ -355,33 +364,59 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     rsp = sets_.map(
         rsp, [&](const FlowValue& atom) { return plus(atom, static_cast<std::uint64_t>(by)); });
   };
+  const auto left = [&]() {
+    return insn.left == kNoRegister ? FlowValue::constant(0) : state.regs[insn.left];
+  };
   switch (insn.op) {
     case InsnOp::kMove:
       assign(insn.dst, source(), insn.width, insn.sign_extends);
       break;
+    case InsnOp::kPage:
+      state.regs[insn.dst] = FlowValue::address(static_cast<std::uint64_t>(insn.imm));
+      state.regs[insn.dst].is_page = 1;
+      break;
     case InsnOp::kAddress: {
       const FlowValue address = address_of(insn, state);
-      if (address.is(Kind::kAny)) give_away_element(insn, state);
+      if (address.unknown()) give_away_element(insn, state);
       assign(insn.dst, address, insn.width, false);
       break;
     }
-    case InsnOp::kLoad:
-      state.regs[insn.dst] = load(insn, state);
+    case InsnOp::kLoad: {
+      const FlowValue value = load(insn, state);
+      if (insn.second != kNoRegister) {
+        Insn next = insn;
+        next.disp += insn.width;
+        state.regs[insn.second] = load(next, state);
+      }
+      state.regs[insn.dst] = value;
       break;
-    case InsnOp::kStore:
+    }
+    case InsnOp::kStore: {
       store_to(insn, state, insn.width, source());
+      if (insn.second == kNoRegister) break;
+      Insn next = insn;
+      next.disp += insn.width;
+      store_to(next, state, insn.width,
+               insn.second == kZeroRegister ? FlowValue::constant(0) : state.regs[insn.second]);
       break;
+    }
     case InsnOp::kAdd:
     case InsnOp::kSub:
     case InsnOp::kAnd:
     case InsnOp::kOr:
     case InsnOp::kXor:
     case InsnOp::kShiftLeft:
-      assign(insn.dst, compute(insn, state.regs[insn.left], source()), insn.width, false);
+    case InsnOp::kInsert:
+      assign(insn.dst, compute(insn, left(), source()), insn.width, false);
       break;
     case InsnOp::kChoose: {
-      const FlowValue other = insn.has_memory ? FlowValue::any() : source();
-      assign(insn.dst, sets_.join(state.regs[insn.left], other), insn.width, false);
+      FlowValue other = insn.has_memory ? FlowValue::any() : source();
+      if (insn.has_imm && insn.src != kNoRegister) {
+        other = sets_.map(state.regs[insn.src], [&](const FlowValue& atom) {
+          return plus(atom, static_cast<std::uint64_t>(insn.imm));
+        });
+      }
+      assign(insn.dst, sets_.join(left(), other), insn.width, false);
       break;
     }
     case InsnOp::kPush: {
@@ -428,11 +463,7 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
           store_to(insn, state, std::max<unsigned>(insn.memory_width, 1), FlowValue::any());
         }
       }
-      for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-        if (!((insn.writes >> reg) & 1)) continue;
-        give_away(state.regs[reg]);
-        state.regs[reg] = FlowValue::any();
-      }
+      write_registers(insn, state);
       break;
     }
     case InsnOp::kCompare:
@@ -442,135 +473,23 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     case InsnOp::kStop:
       break;
   }
+  if (insn.advance == 0 || insn.base == kNoRegister) return;
+  FlowValue& base = state.regs[insn.base];
+  base = sets_.map(base, [&](const FlowValue& atom) {
+    if (atom.is(Kind::kNear)) return atom;  // it walks along
+    return plus(atom, static_cast<std::uint64_t>(std::int64_t{insn.advance}));
+  });
 }
 
-bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen) {
-  bool changed = false;
+/// What is computed in a way that is not followed.
+void FunctionFlow::write_registers(const Insn& insn, FlowState& state) {
+  for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
+    if ((insn.reads >> reg) & 1) give_away(state.regs[reg]);
+  }
   for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-    if (into.regs[reg] == from.regs[reg]) continue;
-    FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);
-    if (sum == into.regs[reg]) continue;
-    if (widen) sum = FlowValue::any();
-    if (sum.is(Kind::kAny)) {
-      // An address of the stack of which nobody keeps track any more.
-      give_away(into.regs[reg]);
-      give_away(from.regs[reg]);
-    }
-    into.regs[reg] = sum;
-    changed = true;
-  }
-  // Only words that both know.
-  std::size_t kept = 0;
-  auto other = from.stack.begin();
-  for (StackWord& word : into.stack) {
-    while (other != from.stack.end() && other->offset < word.offset) ++other;
-    if (other == from.stack.end() || other->offset != word.offset || other->width != word.width) {
-      changed = true;
-      // Above the return address, not to know a word is not the same as never having written it.
-      if (word.offset >= machine_.pushed) give_away(FlowValue::stack(word.offset));
-      continue;
-    }
-    FlowValue sum = word.value;
-    if (sum != other->value) sum = sets_.join(word.value, other->value);
-    if (sum != word.value) {
-      if (widen) sum = FlowValue::any();
-      if (sum.is(Kind::kAny)) {
-        give_away(word.value);
-        give_away(other->value);
-      }
-      changed = true;
-    }
-    into.stack[kept++] = {word.offset, word.width, sum};
-  }
-  into.stack.resize(kept);
-  for (const StackWord& word : from.stack) {
-    if (word.offset < machine_.pushed) continue;
-    const bool both = std::any_of(into.stack.begin(), into.stack.end(), [&](const StackWord& mine) {
-      return mine.offset == word.offset;
-    });
-    if (!both) give_away(FlowValue::stack(word.offset));
-  }
-  return changed;
-}
-
-void FunctionFlow::settle() {
-  FlowState entry;
-  for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
-    entry.regs[reg].kind = Kind::kPassed;
-    entry.regs[reg].reg = static_cast<std::uint8_t>(reg);
-  }
-  entry.regs[machine_.stack_pointer] = FlowValue::stack(0);
-  const bool too_large = blocks_.size() > kMaxFlowBlocks;
-  for (unsigned round = 0;; ++round) {
-    // An address that is given away late was so all the time, as far as an order of calls is known.
-    if (round > kMaxRounds) given_away_ = INT32_MIN;
-    given_away_changed_ = false;
-    kept_ = INT32_MIN;
-    std::vector<std::uint8_t> dirty(blocks_.size(), 0);
-    if (in_.size() < blocks_.size()) in_.resize(blocks_.size());
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      Block& block = blocks_[i];
-      block.reached = false;
-      block.visits = 0;
-      const bool first = block_of_[0] == i + 1;
-      if (!first && !block.from_outside && !too_large) continue;
-      in_[i] = first && !block.from_outside && !too_large ? entry : unknown_;
-      block.reached = true;
-      dirty[i] = 1;
-    }
-    std::size_t at = 0;
-    while (at < blocks_.size()) {
-      if (!dirty[at]) {
-        ++at;
-        continue;
-      }
-      dirty[at] = 0;
-      const Block& block = blocks_[at];
-      state_ = in_[at];
-      for (std::uint32_t i = 0; i < block.count; ++i) {
-        step(insns_[order_[block.first + i]], state_);
-      }
-      std::size_t lowest = at + 1;
-      for (std::uint32_t next : after(block)) {
-        Block& to = blocks_[next];
-        if (too_large) continue;
-        bool changed = false;
-        if (!to.reached) {
-          to.reached = true;
-          in_[next] = state_;
-          changed = true;
-        } else {
-          changed = join_into(in_[next], state_, to.visits > kMaxVisits);
-        }
-        if (!changed) continue;
-        if (to.visits < UINT16_MAX) ++to.visits;
-        dirty[next] = 1;
-        lowest = std::min<std::size_t>(lowest, next);
-      }
-      at = lowest;
-    }
-    if (!given_away_changed_) break;
-    // With what is given away now, every answer of this round would be the same.
-    if (kept_ < given_away_ && round < kMaxRounds) break;
-  }
-}
-
-void FunctionFlow::visit_with_values(const FlowVisitor& visit) {
-  for (std::size_t number = 0; number < blocks_.size(); ++number) {
-    const Block& block = blocks_[number];
-    if (!block.reached) continue;
-    state_ = in_[number];
-    for (std::uint32_t i = 0; i < block.count; ++i) {
-      const Insn& insn = insns_[order_[block.first + i]];
-      visit(insn, state_);
-      step(insn, state_);
-    }
-    if (block.runs_on) visit(jump_on(insns_[order_[block.first + block.count - 1]]), state_);
-  }
-  // A huge function's are not kept for all the small ones behind it.
-  if (in_.size() > kKeptStates) {
-    in_.clear();
-    in_.shrink_to_fit();
+    if (!((insn.writes >> reg) & 1)) continue;
+    give_away(state.regs[reg]);
+    state.regs[reg] = FlowValue::any();
   }
 }
 

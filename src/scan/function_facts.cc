@@ -25,6 +25,9 @@ constexpr std::int32_t kStackArguments = 8;
 constexpr int kContext = 4;
 /// arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.18.
 constexpr std::int64_t kVfork = 58;
+/// include/uapi/asm-generic/unistd.h and include/uapi/linux/sched.h, Linux 6.18.
+constexpr std::int64_t kArm64Clone = 220;
+constexpr std::uint64_t kCloneVfork = 0x4000;
 /// Words behind an address of the own stack that are said to be passed with it.
 constexpr std::int32_t kPointees = 64;
 
@@ -81,8 +84,12 @@ class Observer {
         values_(values) {}
 
   void operator()(const Insn& insn, const FlowState& state) {
-    note_references(insn);
-    note_number(insn);
+    if (machine_.composes_addresses) {
+      note_composed(insn, state);
+    } else {
+      note_references(insn);
+      note_number(insn);
+    }
     note_given(insn, state);
     switch (insn.op) {
       case InsnOp::kCall:
@@ -92,6 +99,7 @@ class Observer {
       case InsnOp::kBranch:
         if (insn.target < function_.start || insn.target >= function_.end) {
           note_call(insn, state, insn.target, true);
+          note_left(insn, state);
         }
         break;
       case InsnOp::kCallIndirect:
@@ -107,9 +115,42 @@ class Observer {
       default:
         break;
     }
-    note_context(insn);
+    note_context(insn, state);
     // Also those that add to a word, exchange it, or are wider than one.
-    if (insn.has_memory && insn.absolute && insn.stores) note_cell(insn, state);
+    if (insn.has_memory && insn.stores) note_cells(insn, state);
+  }
+
+  /// With the values behind the instruction, where Machine::composes_addresses.
+  void after(const Insn& insn, const FlowState& state) {
+    if (insn.advance != 0) take(state.regs[insn.base], true);
+    if (insn.dst == kNoRegister) return;
+    const FlowValue& value = state.regs[insn.dst];
+    switch (insn.op) {
+      case InsnOp::kMove:
+      case InsnOp::kInsert:
+      case InsnOp::kLoad:
+        // A program that is loaded where it is linked may have the whole of an address in it.
+        for (const FlowValue& atom : flow_.sets().atoms(value)) {
+          const bool number = insn.has_imm || insn.op == InsnOp::kLoad;
+          if (number && atom.is(Kind::kConstant) && map_.may_be_address(atom.number))
+            found_.push_back(atom.number);
+        }
+        refer_found();
+        break;
+      case InsnOp::kAdd:
+      case InsnOp::kSub:
+      case InsnOp::kAddress:
+        take(value, true);
+        break;
+      case InsnOp::kChoose:
+        if (value.unknown()) {
+          if (insn.left != kNoRegister) take(before_left_, false);
+          if (insn.src != kNoRegister) take(before_src_, false);
+        }
+        break;
+      default:
+        break;
+    }
   }
 
   FunctionFacts take() {
@@ -118,6 +159,8 @@ class Observer {
     facts_.gave_up = facts_.gave_up || flow_.gave_up();
     facts_.returns_twice |= std::popcount(kept_registers_) >= kContext;
     for (std::uint64_t place : flow_.outside()) note_outside(place);
+    for (std::uint64_t vaddr : flow_.merged()) refer(vaddr, 0);
+    for (std::uint64_t vaddr : flow_.lost()) lose(vaddr);
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};
     };
@@ -156,9 +199,118 @@ class Observer {
     if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
     const bool own_label = vaddr > function_.start && vaddr < function_.end;
     const std::optional<Target> target = own_label ? std::nullopt : map_.taken_code(vaddr);
+    // Of other machines the decoder sees it.
+    if (own_label && machine_.composes_addresses && map_.is_code(vaddr))
+      facts_.outside.push_back(vaddr);
     if (!target) return;
     facts_.targets.push_back(*target);
     note_inside(*target, vaddr);
+  }
+
+  /// Everything near `vaddr` may be referred to.
+  void lose(std::uint64_t vaddr) { facts_.data.push_back({vaddr, kAround}); }
+
+  void refer_found() {
+    for (std::uint64_t vaddr : found_) refer(vaddr, 0);
+    found_.clear();
+  }
+
+  /// Somebody gets the addresses in `value`. `walks`: or it is one of which no more is known than
+  /// what it is near to.
+  void take(const FlowValue& value, bool walks) {
+    for (const FlowValue& atom : flow_.sets().atoms(value)) {
+      if (atom.is(Kind::kNear) || (!walks && atom.is(Kind::kAddress) && atom.is_page == 0))
+        found_.push_back(atom.number);
+    }
+    refer_found();
+  }
+
+  /// The addresses that an instruction gives to somebody, or reads and writes at.
+  void note_composed(const Insn& insn, const FlowState& state) {
+    if (insn.has_memory) {
+      const FlowValue address = flow_.address_of(insn, state);
+      for (const FlowValue& atom : flow_.sets().atoms(address)) {
+        if (atom.is(Kind::kAddress) || atom.is(Kind::kNear)) {
+          const bool exact = atom.is(Kind::kAddress) && insn.op != InsnOp::kAddress;
+          places_.emplace_back(atom.number, exact ? insn.memory_width : 0u);
+        }
+      }
+      // The address of code is one that is taken; of data, not before it is used.
+      for (const auto& [vaddr, width] : places_) {
+        if (insn.op != InsnOp::kAddress || !insn.absolute || map_.is_code(vaddr))
+          refer(vaddr, width);
+      }
+      places_.clear();
+    }
+    switch (insn.op) {
+      case InsnOp::kStore:
+        if (insn.src != kNoRegister) take(state.regs[insn.src], false);
+        if (insn.second >= 0) take(state.regs[insn.second], false);
+        break;
+      case InsnOp::kCall:
+      case InsnOp::kCallIndirect:
+      case InsnOp::kJump:
+      case InsnOp::kBranch:
+      case InsnOp::kJumpIndirect:
+      case InsnOp::kReturn:
+      case InsnOp::kSyscall:
+        if (insn.op == InsnOp::kBranch && is_inside(insn.target)) break;
+        if (insn.op == InsnOp::kJump && is_inside(insn.target)) break;
+        for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+          const bool passes = go_ || ((machine_.caller_saved >> reg) & 1);
+          if (passes && static_cast<int>(reg) != insn.src) take(state.regs[reg], false);
+        }
+        break;
+      case InsnOp::kAdd:
+      case InsnOp::kSub:
+      case InsnOp::kAnd:
+      case InsnOp::kOr:
+      case InsnOp::kXor:
+      case InsnOp::kShiftLeft:
+        if (insn.op != InsnOp::kAdd && insn.op != InsnOp::kSub && insn.left != kNoRegister)
+          take(state.regs[insn.left], false);
+        if (insn.left != kNoRegister && insn.src != kNoRegister) {
+          take(state.regs[insn.left], false);
+          take(state.regs[insn.src], false);
+        }
+        break;
+      case InsnOp::kChoose:
+        before_left_ = insn.left != kNoRegister ? state.regs[insn.left] : FlowValue::any();
+        before_src_ = insn.src != kNoRegister ? state.regs[insn.src] : FlowValue::any();
+        break;
+      default:
+        break;
+    }
+    for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
+      if ((insn.reads >> reg) & 1) take(state.regs[reg], false);
+    }
+  }
+
+  bool is_inside(std::uint64_t vaddr) const {
+    return vaddr >= function_.start && vaddr < function_.end;
+  }
+
+  /// Control goes on in another function, which may know what registers hold: its cold part does,
+  /// and one that is called so as the last of this does not.
+  void note_left(const Insn& insn, const FlowState& state) {
+    if (!machine_.composes_addresses) return;
+    const std::optional<Target> target = map_.callee(insn.target);
+    const FlowValue& stack = state.regs[machine_.stack_pointer];
+    const bool calls = target &&
+                       (target->kind == Target::Kind::kImport ||
+                        map_.table().functions[target->index].start == insn.target) &&
+                       stack == FlowValue::stack(0);
+    for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+      if (calls && ((machine_.caller_saved >> reg) & 1)) continue;
+      lose_all(state.regs[reg]);
+    }
+  }
+
+  void lose_all(const FlowValue& value) {
+    for (const FlowValue& atom : flow_.sets().atoms(value)) {
+      if ((atom.is(Kind::kAddress) || atom.is(Kind::kNear)) && !map_.is_code(atom.number))
+        lose(atom.number);
+    }
   }
 
   /// What an instruction with a constant address of data does there. One that takes it has no
@@ -238,6 +390,8 @@ class Observer {
         for (const StackWord& word : state.stack) give(word.value);
         break;
       case InsnOp::kStore:
+        if (machine_.composes_addresses && flow_.address_of(insn, state).is(Kind::kAddress)) break;
+        if (insn.second >= 0) give(state.regs[insn.second]);
         if (!insn.absolute && insn.src != kNoRegister) give(state.regs[insn.src]);
         if (!insn.absolute && insn.has_imm) {
           give(FlowValue::constant(static_cast<std::uint64_t>(insn.imm)));
@@ -373,23 +527,50 @@ class Observer {
   }
 
   /// setjmp and vfork are told by what they do where nothing has a name.
-  void note_context(const Insn& insn) {
-    if (insn.op == InsnOp::kStore && insn.src != kNoRegister && insn.width == kWord &&
-        insn.base == machine_.syscall_args[0] && insn.index == kNoRegister) {
-      const bool callee_saved = ((machine_.caller_saved >> insn.src) & 1) == 0 &&
-                                insn.src != machine_.stack_pointer &&
-                                insn.src != machine_.frame_pointer;
-      if (callee_saved) kept_registers_ |= 1u << insn.src;
+  void note_context(const Insn& insn, const FlowState& state) {
+    if (insn.op == InsnOp::kStore && insn.width == kWord && insn.base == machine_.syscall_args[0] &&
+        insn.index == kNoRegister) {
+      for (const int reg : {int{insn.src}, int{insn.second}}) {
+        const bool callee_saved = reg >= 0 && ((machine_.caller_saved >> reg) & 1) == 0 &&
+                                  reg != machine_.stack_pointer && reg != machine_.frame_pointer;
+        if (callee_saved) kept_registers_ |= 1u << reg;
+      }
     }
     if (insn.op == InsnOp::kMove && insn.dst == machine_.syscall_nr) {
       last_nr_ = insn.has_imm ? insn.imm : 0;
     }
-    if (insn.op == InsnOp::kSyscall && last_nr_ == kVfork) facts_.returns_twice = true;
+    if (insn.op != InsnOp::kSyscall) return;
+    if (machine_.abi == Abi::kX86_64 && last_nr_ == kVfork) facts_.returns_twice = true;
+    // vfork is a call of clone there (glibc 2.36, sysdeps/unix/sysv/linux/aarch64/vfork.S).
+    const FlowValue& flags = state.regs[machine_.syscall_args[0]];
+    if (machine_.abi == Abi::kAarch64 && last_nr_ == kArm64Clone && flags.is(Kind::kConstant) &&
+        (flags.number & kCloneVfork))
+      facts_.returns_twice = true;
   }
 
-  void note_cell(const Insn& insn, const FlowState& state) {
+  void note_cells(const Insn& insn, const FlowState& state) {
+    if (!machine_.composes_addresses) {
+      if (insn.absolute) note_cell(insn, state, static_cast<std::uint64_t>(insn.disp));
+      return;
+    }
+    const FlowValue address = flow_.address_of(insn, state);
+    const std::vector<FlowValue> atoms(flow_.sets().atoms(address).begin(),
+                                       flow_.sets().atoms(address).end());
+    for (const FlowValue& atom : atoms) {
+      if (!atom.is(Kind::kAddress)) continue;
+      note_cell(insn, state, atom.number);
+      if (insn.op != InsnOp::kStore || insn.second == kNoRegister) continue;
+      Insn next = insn;
+      next.src = insn.second >= 0 ? insn.second : static_cast<std::int8_t>(kNoRegister);
+      next.has_imm = insn.second == kZeroRegister;
+      next.imm = 0;
+      note_cell(next, state, atom.number + insn.width);
+    }
+  }
+
+  void note_cell(const Insn& insn, const FlowState& state, std::uint64_t vaddr) {
     CellFact cell;
-    cell.vaddr = static_cast<std::uint64_t>(insn.disp);
+    cell.vaddr = vaddr;
     cell.width = insn.op == InsnOp::kStore ? insn.width : insn.memory_width;
     if (insn.op == InsnOp::kStore && insn.has_imm) {
       Value value;
@@ -417,6 +598,10 @@ class Observer {
   std::uint32_t kept_registers_ = 0;  ///< those of its caller's that it stores at its argument
   std::int64_t last_nr_ = 0;
   FunctionFacts facts_;
+  std::vector<std::uint64_t> found_;
+  std::vector<std::pair<std::uint64_t, unsigned>> places_;
+  FlowValue before_left_;  ///< of the choice that is being looked at
+  FlowValue before_src_;
 };
 
 }  // namespace
@@ -424,8 +609,13 @@ class Observer {
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
                        std::span<const std::uint64_t> entries, bool go, bool values) {
   Observer observer(map, flow, function, go, values);
-  flow.run({function.start, function.end, entries, go, values, function.framed},
-           [&](const Insn& insn, const FlowState& state) { observer(insn, state); });
+  FlowVisitor after;
+  if (map.machine().composes_addresses) {
+    after = [&](const Insn& insn, const FlowState& state) { observer.after(insn, state); };
+  }
+  flow.run(
+      {function.start, function.end, entries, go, values, function.framed},
+      [&](const Insn& insn, const FlowState& state) { observer(insn, state); }, after);
   return observer.take();
 }
 

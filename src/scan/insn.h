@@ -13,10 +13,14 @@
 namespace sysnare {
 
 inline constexpr int kNoRegister = -1;
+/// Of `second`: it reads as 0.
+inline constexpr int kZeroRegister = -2;
 
 enum class InsnOp : std::uint8_t {
   kOther,    ///< loses what is in `writes`, and memory where `has_memory` and `stores`
   kMove,     ///< dst = src or imm
+  kPage,     ///< dst = imm, to which others add the rest of an address (adrp)
+  kInsert,   ///< dst = left with the 16 bits at `scale` as those of imm (movk)
   kAddress,  ///< dst = address of the memory operand
   kLoad,     ///< dst = memory
   kStore,    ///< memory = src or imm
@@ -26,7 +30,7 @@ enum class InsnOp : std::uint8_t {
   kOr,
   kXor,
   kShiftLeft,
-  kChoose,   ///< dst = left, or src (cmov, csel)
+  kChoose,   ///< dst = left, or src + imm (cmov, csel)
   kCompare,  ///< dst with imm
   kPush,     ///< src or imm, or unknown
   kPop,      ///< dst, or none
@@ -35,7 +39,7 @@ enum class InsnOp : std::uint8_t {
   kCallIndirect,  ///< src, or memory
   kJump,          ///< `target`
   kJumpIndirect,  ///< src, or memory
-  kBranch,        ///< `target`, or the next
+  kBranch,        ///< `target`, or the next; of aarch64 `imm` is the condition and 2, or 0
   kReturn,
   kSyscall,
   kSyscallI386,  ///< int 0x80, sysenter
@@ -50,18 +54,22 @@ struct Insn {
   bool sign_extends = false;  ///< to the whole register
   std::int8_t dst = kNoRegister;
   std::int8_t src = kNoRegister;
-  std::int8_t left = kNoRegister;  ///< what arithmetic begins with; of x86-64 it is `dst`
+  std::int8_t left = kNoRegister;    ///< what arithmetic begins with (none: 0); of x86-64 `dst`
+  std::int8_t second = kNoRegister;  ///< with dst or src: the register of the next word of memory
   bool has_imm = false;
   bool has_memory = false;
-  bool absolute = false;  ///< the memory operand is `disp` itself, an address
-  bool stores = false;    ///< it writes to its memory operand
+  bool absolute = false;      ///< the memory operand is `disp` itself, an address
+  bool stores = false;        ///< it writes to its memory operand
+  bool narrow_index = false;  ///< 32 bits of `index` or fewer count; `sign_extends`: with a sign
   std::int8_t base = kNoRegister;
   std::int8_t index = kNoRegister;
   std::uint8_t scale = 0;
   std::uint8_t memory_width = 0;
+  std::int16_t advance = 0;  ///< what it adds to `base` at last
   std::int64_t disp = 0;
   std::int64_t imm = 0;
   std::uint32_t writes = 0;  ///< other registers that it changes, by bit
+  std::uint32_t reads = 0;   ///< those that go into a result which is not followed
   std::uint64_t target = 0;
 
   [[nodiscard]] std::uint64_t next() const { return vaddr + length; }

@@ -340,6 +340,7 @@ class Layer {
   DataMap data_;
   /// Words of static data that somebody asks for and that others do not write to.
   std::set<std::uint64_t> cells_;
+  std::set<std::uint64_t> lost_;
 };
 
 }  // namespace

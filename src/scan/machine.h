@@ -35,10 +35,16 @@ struct Machine {
   /// they write.
   std::uint32_t string_pointers = 0;
   std::uint32_t string_destination = 0;
+  /// Addresses are put together by several instructions, and one of them may serve for all objects
+  /// near to it: what code refers to is known by values alone. (gcc's -fsection-anchors, clang's
+  /// merged globals.)
+  bool composes_addresses = false;
+  std::uint8_t instruction_bytes = 1;  ///< they all have this size, or (1) any
 };
 
 /// Null for a machine (EM_*) that is not known.
 const Machine* machine_of(std::uint16_t machine);
 const Machine& x86_64_machine();
+const Machine& aarch64_machine();
 
 }  // namespace sysnare

@@ -10,6 +10,7 @@ namespace sysnare {
 namespace {
 
 constexpr unsigned kWord = 8;
+constexpr int kStubInstructions = 5;
 /// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++
 /// ABI 2.
 constexpr std::array<std::string_view, 31> kNeverReturn = {
@@ -291,13 +292,33 @@ std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {
 
 std::optional<Target> ObjectMap::find_callee(std::uint64_t vaddr) const {
   if (!is_code(vaddr)) return std::nullopt;
-  // A stub is [endbr64] jmp *slot.
+  // A stub is [endbr64] jmp *slot; of aarch64 [bti] adrp x16, ldr x17, [x16, slot], add, br x17.
   std::uint64_t place = vaddr;
-  for (int i = 0; i < 2; ++i) {
+  std::optional<std::uint64_t> slot;
+  int page_reg = kNoRegister;
+  std::uint64_t page = 0;
+  for (int i = 0; i < kStubInstructions; ++i) {
     const Insn insn = decoder_.decode(code(place), place);
-    if (insn.op == InsnOp::kJumpIndirect && insn.has_memory && insn.absolute) {
-      const auto slot = static_cast<std::uint64_t>(insn.disp);
-      const FlowValue value = load(slot, kWord);
+    if (insn.op == InsnOp::kPage && page_reg == kNoRegister) {
+      page_reg = insn.dst;
+      page = static_cast<std::uint64_t>(insn.imm);
+      place = insn.next();
+      continue;
+    }
+    if (page_reg != kNoRegister && insn.op == InsnOp::kLoad && insn.base == page_reg &&
+        insn.index == kNoRegister && insn.width == kWord && insn.advance == 0) {
+      slot = page + static_cast<std::uint64_t>(insn.disp);
+      place = insn.next();
+      continue;
+    }
+    if (slot && insn.op == InsnOp::kAdd && insn.dst == page_reg) {
+      place = insn.next();
+      continue;
+    }
+    if (insn.op == InsnOp::kJumpIndirect && insn.has_memory && insn.absolute)
+      slot = static_cast<std::uint64_t>(insn.disp);
+    if (insn.op == InsnOp::kJumpIndirect && slot) {
+      const FlowValue value = load(*slot, kWord);
       if (value.is(FlowValue::Kind::kImport)) {
         return Target{Target::Kind::kImport, false, 0, static_cast<std::uint32_t>(value.number)};
       }
@@ -307,7 +328,7 @@ std::optional<Target> ObjectMap::find_callee(std::uint64_t vaddr) const {
         return Target{Target::Kind::kFunction, false, 0, function};
       }
     }
-    if (insn.op != InsnOp::kOther || insn.writes != 0 || insn.length == 0) break;
+    if (insn.op != InsnOp::kOther || insn.writes != 0 || insn.length == 0 || i > 0) break;
     place = insn.next();
   }
   const std::uint32_t function = function_at(vaddr);

@@ -58,6 +58,7 @@ class Finder {
     for (const FunctionFacts& facts : findings_.functions) {
       for (const DataReference& reference : facts.data) {
         if (reference.width == 0) pointers_.push_back(reference.vaddr);
+        if (reference.width == kAround) lost_.insert(reference.vaddr);
       }
     }
     for (const Relocation& relocation : map_.dynamic().relocations) {
@@ -79,7 +80,7 @@ class Finder {
   }
 
   [[nodiscard]] bool is_shared(std::uint64_t word) const {
-    if (is_exported(word)) return true;
+    if (is_exported(word) || is_lost(word)) return true;
     const std::optional<Range> symbol = symbol_around(word);
     Range object;
     if (symbol) {
@@ -91,6 +92,13 @@ class Finder {
     }
     const auto pointer = std::lower_bound(pointers_.begin(), pointers_.end(), object.begin);
     return pointer != pointers_.end() && *pointer < object.end;
+  }
+
+  /// Whether somebody may write there through an address of which nobody keeps track.
+  [[nodiscard]] bool is_lost(std::uint64_t word) const {
+    return std::any_of(lost_.begin(), lost_.end(), [&](std::uint64_t around) {
+      return word + kAroundBefore >= around && word < around + kNearBytes;
+    });
   }
 
   /// Of a word that holds a pointer and is stored to by its own address, as variables are and
@@ -150,6 +158,7 @@ class Finder {
   const ObjectMap& map_;
   const Findings& findings_;
   std::set<std::uint64_t> words_;
+  std::set<std::uint64_t> lost_;
   std::set<std::uint64_t> numbers_;      ///< those of words_ that are numbers themselves
   std::set<std::uint64_t> stored_;       ///< words that are stored to by their own address
   std::vector<std::uint64_t> pointers_;  ///< addresses that somebody holds, sorted
