@@ -6,9 +6,10 @@
 // sysdeps/generic/dl-cache.h (cache format "glibc-ld.so.cache1.1"), ld-musl's search (its
 // /etc/ld-musl-ARCH.path, else /lib:/usr/local/lib:/usr/lib). ldd is never run. Hardware
 // capability subdirectories (glibc-hwcaps/x86-64-v2 ...) are taken into account: the analysed file
-// is what this machine's ld.so would take, and the others are named. Not modelled: LD_LIBRARY_PATH
-// and what else the environment says, the subdirectories before glibc-hwcaps (tls/, haswell/; gone
-// since glibc 2.37), and empty elements of search lists (the working directory).
+// is what this machine's ld.so would take, and the others are named. So are the subdirectories of
+// before (tls/, haswell/, x86_64/), which glibc has searched up to 2.36. Not modelled:
+// LD_LIBRARY_PATH and what else the environment says, and empty elements of search lists (the
+// working directory).
 
 #include <sys/stat.h>
 

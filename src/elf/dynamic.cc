@@ -113,6 +113,9 @@ Result<void> add_names(const DynamicTables& tables, Bytes strings, Dynamic& dyna
     const std::optional<std::uint64_t> offset = tables.value(tag);
     return offset ? text_at(strings, *offset).value_or("") : std::string();
   };
+  dynamic.has_filter =
+      tables.value(DT_FILTER).has_value() || tables.value(DT_AUXILIARY).has_value();
+  dynamic.has_audit = tables.value(DT_AUDIT).has_value() || tables.value(DT_DEPAUDIT).has_value();
   dynamic.soname = text(DT_SONAME);
   dynamic.rpath = split_path(text(DT_RPATH));
   dynamic.runpath = split_path(text(DT_RUNPATH));

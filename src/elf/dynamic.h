@@ -61,6 +61,8 @@ struct Dynamic {
   std::vector<std::string> needed;   ///< DT_NEEDED, in order
   std::vector<std::string> runpath;  ///< split at ':', $ORIGIN not replaced
   std::vector<std::string> rpath;
+  bool has_filter = false;  ///< DT_FILTER, DT_AUXILIARY: others stand in for it
+  bool has_audit = false;   ///< DT_AUDIT, DT_DEPAUDIT: others watch it
   bool bind_now = false;
   bool symbolic = false;              ///< DT_SYMBOLIC or DF_SYMBOLIC: own definitions come first
   bool position_independent = false;  ///< ET_DYN

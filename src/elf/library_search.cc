@@ -1,6 +1,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <span>
 
@@ -12,6 +13,7 @@ namespace sysnare {
 namespace {
 
 constexpr std::size_t kMaxListBytes = 1u << 20;
+constexpr std::size_t kMaxLibcBytes = 64u << 20;
 constexpr std::string_view kHwcaps = "/glibc-hwcaps/";
 
 /// What this machine's glibc looks for first, best first (sysdeps/x86_64/dl-hwcaps_subdirs.c of
@@ -36,6 +38,25 @@ std::vector<std::string> own_levels(std::uint16_t machine) {
   (void)machine;
 #endif
   return levels;
+}
+
+/// Subdirectories that glibc up to 2.36 looks into after those, and after which order it combines
+/// them: all of them first (elf/dl-hwcaps.c _dl_important_hwcaps(), sysdeps/x86/cpu-features.c).
+std::vector<std::string> own_legacy(std::uint16_t machine) {
+  std::vector<std::string> names{"tls"};
+#if defined(__x86_64__)
+  if (machine == EM_X86_64) {
+    const std::vector<std::string> levels = own_levels(machine);
+    const auto has = [&](const char* level) {
+      return std::find(levels.begin(), levels.end(), level) != levels.end();
+    };
+    if (has("x86-64-v3")) names.emplace_back("haswell");
+    if (has("x86-64-v4")) names.emplace_back("avx512_1");
+    names.emplace_back("x86_64");
+  }
+#endif
+  if (machine == EM_AARCH64) names.emplace_back("aarch64");
+  return names;
 }
 
 std::string folder_of(const std::string& path) {
@@ -79,6 +100,7 @@ struct LibrarySearch::State {
   std::map<std::string, std::vector<std::string>, std::less<>> cache;
   std::vector<std::string> defaults;
   std::vector<std::string> levels;  ///< of glibc-hwcaps, best first
+  std::vector<std::string> legacy;
   std::vector<std::string> preload;
 
   [[nodiscard]] bool fits(const std::string& path) const {
@@ -95,8 +117,39 @@ struct LibrarySearch::State {
       const std::string path = joined(joined(folder, "glibc-hwcaps/" + level), name);
       if (fits(path)) return path;
     }
+    if (std::optional<std::string> path = in_legacy(folder, name)) return path;
     const std::string path = joined(folder, name);
     return fits(path) ? std::optional(path) : std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::string> in_legacy(const std::string& folder,
+                                                     const std::string& name) const {
+    // Hardly a directory has one of them.
+    std::vector<std::string> there;
+    for (const std::string& each : legacy) {
+      if (tree->resolve(joined(folder, each))) there.push_back(each);
+    }
+    if (there.empty() || !has_legacy()) return std::nullopt;
+    for (unsigned set = (1u << legacy.size()) - 1; set > 0; --set) {
+      std::string below = folder;
+      for (std::size_t i = 0; i < legacy.size(); ++i) {
+        if ((set >> (legacy.size() - 1 - i)) & 1) below = joined(below, legacy[i]);
+      }
+      if (const std::string path = joined(below, name); fits(path)) return path;
+    }
+    return std::nullopt;
+  }
+  /// Whether the C library of the tree is older than 2.37, or does not say so.
+  [[nodiscard]] bool has_legacy() const {
+    constexpr std::string_view kSays = "stable release version 2.";
+    constexpr int kFirstWithout = 37;
+    for (const std::string& folder : defaults) {
+      const Result<std::string> bytes = tree->read(joined(folder, "libc.so.6"), kMaxLibcBytes);
+      if (!bytes) continue;
+      const std::size_t at = bytes->find(kSays);
+      if (at == std::string::npos) return true;
+      return std::atoi(bytes->c_str() + at + kSays.size()) < kFirstWithout;
+    }
+    return true;
   }
   [[nodiscard]] std::optional<std::string> in_cache(const std::string& name) const {
     const auto found = cache.find(name);
@@ -112,6 +165,10 @@ struct LibrarySearch::State {
         best = path;
         best_rank = rank;
       }
+    }
+    // What ldconfig lists, it lists with what is in these.
+    if (best && best_rank == levels.size()) {
+      if (std::optional<std::string> path = in_legacy(folder_of(*best), name)) return path;
     }
     return best;
   }
@@ -141,6 +198,7 @@ LibrarySearch::LibrarySearch(const FileTree& tree, std::uint16_t machine, bool m
       state.defaults.emplace_back(folder);
     }
     state.levels = own_levels(machine);
+    state.legacy = own_legacy(machine);
     std::string text = tree.read("/etc/ld.so.preload", kMaxListBytes).value_or("");
     // Separated by blanks, tabs, line ends or colons; '#' comments out a line (elf/rtld.c, 2.36).
     for (const std::string_view line : split(text, '\n')) {

@@ -45,6 +45,7 @@ class ExecFinder {
 
  private:
   [[nodiscard]] bool is_inner(std::uint32_t node) const;
+  [[nodiscard]] bool is_covered(std::uint32_t node) const;
   void add(std::uint32_t node, std::optional<std::string> path);
   void add_all(std::uint32_t node, const TextArgument& path);
 
@@ -63,6 +64,16 @@ bool ExecFinder::is_inner(std::uint32_t node) const {
   return !graph_.is_static() ||
          std::any_of(std::begin(kInner), std::end(kInner),
                      [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+bool ExecFinder::is_covered(std::uint32_t node) const {
+  const std::uint32_t object = graph_.object_of(node);
+  if (graph_.is_static() && object == 0) return is_inner(node);
+  if (!graph_.is_c_library(object)) return false;
+  // ld.so executes what it is asked to run by its own name (elf/rtld.c, rtld_chain_load()).
+  if (object == graph_.interpreter()) return true;
+  return std::any_of(functions_.begin(), functions_.end(),
+                     [&](std::uint32_t function) { return graph_.object_of(function) == object; });
 }
 
 void ExecFinder::add(std::uint32_t node, std::optional<std::string> path) {
@@ -123,9 +134,9 @@ void ExecFinder::find_sites(const std::vector<LiveSite>& sites) {
         const std::vector<std::uint32_t> way = numbers_.way(known);
         return way.empty() ? live.node : way.front();
       }();
-      // The C library's own sites are behind the functions above, unless a stripped static program
-      // keeps their names from us.
-      if (graph_.is_c_library(graph_.object_of(node)) && !functions_.empty()) continue;
+      // The C library's own sites are behind the functions above. A static program is all one
+      // object: there the names tell, and where it was stripped of them every site counts.
+      if (is_covered(node)) continue;
       const Slice& path = live.site->args[name == "execveat" ? 1 : 0];
       if (node != live.node || path.count == 0) {
         add(node, std::nullopt);

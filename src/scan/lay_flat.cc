@@ -11,6 +11,7 @@
 #include "elf/identity.h"
 #include "scan/data_map.h"
 #include "scan/name_services.h"
+#include "scan/names.h"
 #include "scan/static_words.h"
 #include "scan/summary_builder.h"
 
@@ -25,7 +26,14 @@ bool matters(std::string_view text) {
   return !text.empty() &&
          (text.front() == '/' || text.find(".so") != std::string_view::npos ||
           text.starts_with("libnss_") || text.find("gconv") != std::string_view::npos ||
-          is_service_function(text));
+          is_said_by_dlopen(text) || is_service_function(text));
+}
+
+/// Whether it can be the name of a symbol.
+bool is_identifier(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
 }
 
 /// The addresses of data that code takes.
@@ -49,7 +57,12 @@ class Layer {
         map_(map),
         findings_(std::move(findings)),
         data_(map, taken_data(findings_)),
-        cells_(known_static_words(map, findings_)) {}
+        cells_(known_static_words(map, findings_)),
+        looks_up_(std::any_of(
+            dynamic_.symbols.begin(), dynamic_.symbols.end(), [](const DynamicSymbol& symbol) {
+              return !symbol.defined && std::find(std::begin(kFinders), std::end(kFinders),
+                                                  symbol.name) != std::end(kFinders);
+            })) {}
 
   Result<Summary> run() {
     SummaryBuilder builder;
@@ -71,6 +84,22 @@ class Layer {
     for (const std::string& path : dynamic_.runpath) arrays.runpath.push_back(builder.text(path));
     for (const std::string& path : dynamic_.rpath) arrays.rpath.push_back(builder.text(path));
     for (std::uint32_t i = 0; i < table_.functions.size(); ++i) lay_function(i, builder);
+    // elf/dl-deps.c and elf/rtld.c of glibc 2.36 load what these name.
+    if (dynamic_.has_filter) {
+      arrays.troubles.push_back(
+          {0,
+           builder.text("it is a filter (DT_FILTER, DT_AUXILIARY) of another object, which is "
+                        "not looked at; a recording shows what that calls"),
+           kNone});
+    }
+    if (dynamic_.has_audit) {
+      arrays.troubles.push_back(
+          {0,
+           builder.text("it names an object that audits it (DT_AUDIT, DT_DEPAUDIT), which is "
+                        "not looked at; a recording shows what that calls"),
+           kNone});
+    }
+    lay_vdso_names(builder);
     for (std::uint64_t cell : cells_) {
       // What it holds before anybody stores to it.
       arrays.cells.push_back({cell, kNone, builder.values({initial_value(cell)}), 0});
@@ -153,10 +182,29 @@ class Layer {
       const ImageMemory::Segment* segment = memory_.segment_at(vaddr);
       if (segment == nullptr || segment->writable) continue;
       const std::optional<std::string_view> text = memory_.text(vaddr, kMaxText);
-      if (!text || text->empty() || !(matters(*text) || telling.contains(vaddr))) continue;
+      if (!text || text->empty() ||
+          !(matters(*text) || telling.contains(vaddr) || (looks_up_ && is_identifier(*text)))) {
+        continue;
+      }
       all.push_back({vaddr, builder.text(*text), 0});
     }
     function.strings.count = static_cast<std::uint32_t>(all.size()) - function.strings.begin;
+  }
+
+  /// Wherever they stand: tables of them lead code to the vDSO. In Go texts end in no NUL.
+  void lay_vdso_names(SummaryBuilder& builder) {
+    for (const ImageMemory::Segment& segment : memory_.segments()) {
+      const std::string_view bytes(reinterpret_cast<const char*>(segment.bytes.data()),
+                                   segment.bytes.size());
+      for (std::size_t at = bytes.find(kVdsoPrefix); at != std::string_view::npos;
+           at = bytes.find(kVdsoPrefix, at + 1)) {
+        for (const std::string_view call : kVdsoCalls) {
+          if (!bytes.substr(at + kVdsoPrefix.size()).starts_with(call)) continue;
+          const std::string name = std::string(kVdsoPrefix) + std::string(call);
+          builder.arrays().strings.push_back({segment.vaddr + at, builder.text(name), 0});
+        }
+      }
+    }
   }
 
   void lay_sites(const FunctionFacts& facts, SummaryBuilder& builder) {
@@ -341,6 +389,7 @@ class Layer {
   /// Words of static data that somebody asks for and that others do not write to.
   std::set<std::uint64_t> cells_;
   std::set<std::uint64_t> lost_;
+  bool looks_up_ = false;  ///< it calls dlsym: texts may be names of symbols
 };
 
 }  // namespace

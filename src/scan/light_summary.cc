@@ -71,7 +71,7 @@ std::optional<Summary> light_summary(const ElfImage& image) {
   Result<ImageMemory> memory = ImageMemory::load(image);
   if (!memory) return std::nullopt;
   Result<Dynamic> dynamic = read_dynamic(image, *memory);
-  if (!dynamic || !dynamic->present) return std::nullopt;
+  if (!dynamic || !dynamic->present || dynamic->has_filter) return std::nullopt;
   Function all;
   all.start = UINT64_MAX;
   for (const ImageMemory::Segment& segment : memory->segments()) {

@@ -7,11 +7,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <tuple>
 
 #include "arch/syscalls.h"
 #include "scan/guards.h"
 #include "scan/link_graph.h"
+#include "scan/names.h"
 #include "scan/numbers.h"
 #include "scan/opens.h"
 #include "scan/phases.h"
@@ -47,6 +50,7 @@ class Linker {
   void write_sites();
   void write_calls();
   void add_kernel_calls();
+  [[nodiscard]] std::set<std::string_view> vdso_calls() const;
   std::map<unsigned, std::set<std::uint64_t>> args_of(const Gathered& gathered);
   void find_missing();
   void find_troubles();
@@ -240,7 +244,11 @@ void Linker::add_kernel_calls() {
       {"rt_sigreturn", "(the return from any signal handler)"},
   };
   const Abi abi = graph_.objects()[0].summary.machine == EM_AARCH64 ? Abi::kAarch64 : Abi::kX86_64;
-  for (const Row& row : kRows) {
+  std::vector<Row> rows(std::begin(kRows), std::end(kRows));
+  for (const std::string_view name : vdso_calls()) {
+    rows.push_back({name, "(the vDSO makes it where it has no answer; the program names it)"});
+  }
+  for (const Row& row : rows) {
     const auto nr = syscall_nr(abi, row.name);
     if (!nr || calls_.contains({abi, *nr})) continue;
     ScannedCall call;
@@ -252,6 +260,21 @@ void Linker::add_kernel_calls() {
   }
   std::sort(result_.calls.begin(), result_.calls.end(),
             [](const ScannedCall& a, const ScannedCall& b) { return a.call < b.call; });
+}
+
+/// Calls of vDSO functions that objects name: what glibc and musl name they call themselves, where
+/// the vDSO is not there.
+std::set<std::string_view> Linker::vdso_calls() const {
+  std::set<std::string_view> calls;
+  for (std::uint32_t i = 0; i < graph_.objects().size(); ++i) {
+    if (graph_.is_c_library(i) && !(graph_.is_static() && i == 0)) continue;
+    const Summary& summary = graph_.objects()[i].summary;
+    for (const StringRef& string : summary.strings) {
+      const std::string_view text = text_of(summary, string.text);
+      if (text.starts_with(kVdsoPrefix)) calls.insert(text.substr(kVdsoPrefix.size()));
+    }
+  }
+  return calls;
 }
 
 void Linker::find_missing() {

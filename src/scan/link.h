@@ -26,7 +26,8 @@ struct LoadedObject {
   Summary summary;
   std::string path;  ///< inside the root
   Role role = Role::kLibrary;
-  std::vector<std::string> resolved;  ///< path of each of summary.needed
+  /// Path of each of summary.needed; behind them others that may be there under these names.
+  std::vector<std::string> resolved;
   std::string why;  ///< kOpened: what asked for it ("dlopen(\"libx.so\") in main")
 };
 

@@ -109,7 +109,8 @@ std::optional<std::string> LoadedSet::search(const std::string& name, std::size_
     if (expanded.front().front() != '/') return std::nullopt;  // by the working directory
     return around_.resolve(expanded.front());
   }
-  if (const auto known = by_name_.find(name); known != by_name_.end()) return known->second;
+  const auto known = by_name_.find(name);
+  if (known != by_name_.end() && !is_opened(known->second)) return known->second;
   if (musl_ && is_part_of_musl(name)) return interpreter_;
   const ObjectFile& asking = files_[entries_[entry].file];
   LibraryQuestion question;
@@ -127,13 +128,21 @@ std::optional<std::string> LoadedSet::search(const std::string& name, std::size_
     }
   }
   std::optional<std::string> found = around_.find_library(question);
-  if (!found) return std::nullopt;
-  return around_.resolve(*found);
+  if (found) found = around_.resolve(*found);
+  // Else one of that name that is there already, if it comes first.
+  if (!found && known != by_name_.end()) return known->second;
+  return found;
+}
+
+bool LoadedSet::is_opened(const std::string& path) const {
+  const std::optional<std::size_t> entry = entry_at(path);
+  return entry && entries_[*entry].role == LoadedObject::Role::kOpened;
 }
 
 void LoadedSet::add_needed_of(std::size_t first) {
   for (std::size_t at = first; at < entries_.size(); ++at) {
     const std::vector<std::string> needed = files_[entries_[at].file].head.needed;
+    std::vector<std::string> also;
     for (const std::string& name : needed) {
       const std::optional<std::string> path = search(name, at);
       std::string resolved = path.value_or("");
@@ -153,7 +162,12 @@ void LoadedSet::add_needed_of(std::size_t first) {
         entries_[at].missing.push_back(name);
       }
       entries_[at].resolved.push_back(std::move(resolved));
+      // What was opened under that name before may be there first.
+      const auto other = by_name_.find(name);
+      if (other != by_name_.end() && path && other->second != *path) also.push_back(other->second);
     }
+    std::vector<std::string>& resolved = entries_[at].resolved;
+    resolved.insert(resolved.end(), also.begin(), also.end());
   }
 }
 

@@ -66,6 +66,7 @@ class LoadedSet {
   void add_needed_of(std::size_t first);
   [[nodiscard]] std::optional<std::string> search(const std::string& name, std::size_t entry) const;
   [[nodiscard]] std::optional<std::size_t> entry_at(const std::string& path) const;
+  [[nodiscard]] bool is_opened(const std::string& path) const;
 
   const Surroundings& around_;
   const ObjectStore& store_;

@@ -1,6 +1,7 @@
 // dlsym, and what the dynamic linker looks up by name: edges that no relocation shows.
 
 #include <algorithm>
+#include <map>
 
 #include "scan/names.h"
 #include "scan/opens.h"
@@ -45,7 +46,23 @@ std::vector<std::uint32_t> named_by_dlopen(LinkGraph& graph, Texts& texts, Numbe
   return found;
 }
 
-void follow_dlsym(LinkGraph& graph, Numbers& numbers, NewEdges& edges) {
+/// Of each library with a caller in `unknown`: what the texts of its live code name.
+void reach_texts(const LinkGraph& graph, const Reach& reach,
+                 const std::vector<std::uint32_t>& unknown, NewEdges& edges) {
+  std::map<std::uint32_t, std::uint32_t> libraries;
+  for (const std::uint32_t node : unknown) libraries.emplace(graph.object_of(node), node);
+  for (const std::uint32_t node : reach.order()) {
+    const Function* function = graph.function(node);
+    const auto library = libraries.find(graph.object_of(node));
+    if (function == nullptr || library == libraries.end()) continue;
+    const Summary& summary = graph.objects()[library->first].summary;
+    for (const StringRef& string : cut(summary.strings, function->strings)) {
+      reach_named(graph, library->second, text_of(summary, string.text), edges);
+    }
+  }
+}
+
+void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdges& edges) {
   Texts texts(graph.objects());
   std::vector<std::uint32_t> unknown;
   for (const std::string_view finder : kFinders) {
@@ -60,6 +77,7 @@ void follow_dlsym(LinkGraph& graph, Numbers& numbers, NewEdges& edges) {
     }
   }
   if (unknown.empty()) return;
+  reach_texts(graph, reach, unknown, edges);
   for (const std::uint32_t object : named_by_dlopen(graph, texts, numbers)) {
     const std::size_t count = graph.objects()[object].summary.exports.size();
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -106,7 +124,7 @@ void follow_services(const LinkGraph& graph, const Reach& reach, NewEdges& edges
 
 bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers) {
   NewEdges edges;
-  follow_dlsym(graph, numbers, edges);
+  follow_dlsym(graph, reach, numbers, edges);
   follow_linker(graph, reach, edges);
   follow_services(graph, reach, edges);
   bool added = false;

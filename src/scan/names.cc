@@ -6,6 +6,10 @@
 
 namespace sysnare {
 
+bool is_said_by_dlopen(std::string_view text) {
+  return text == "invalid mode parameter" || text == "invalid namespace";
+}
+
 std::string_view file_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);

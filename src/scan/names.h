@@ -15,6 +15,16 @@
 
 namespace sysnare {
 
+/// Functions of the vDSO that make the call of their name where they have no answer themselves
+/// (lib/vdso/gettimeofday.c, lib/vdso/getrandom.c, Linux 6.18).
+inline constexpr std::string_view kVdsoPrefix = "__vdso_";
+inline constexpr std::string_view kVdsoCalls[] = {"clock_gettime", "gettimeofday", "clock_getres",
+                                                  "getrandom"};
+
+/// Whether it is a message of glibc's dlopen and dlmopen, which only they have (dlfcn/dlopen.c,
+/// dlfcn/dlmopen.c, 2.36).
+bool is_said_by_dlopen(std::string_view text);
+
 /// The number of argument `index` (0 to 5) as a place, in the calling convention of `machine`.
 Place argument_place(std::uint16_t machine, unsigned index);
 

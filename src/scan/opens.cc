@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_set>
 
 #include "scan/names.h"
@@ -23,10 +24,12 @@ bool is_library_name(std::string_view text) {
   return whole && text.find_first_of("% :\n") == std::string_view::npos;
 }
 
-/// Every name that an object is known by.
+/// Every name that an object is known by which is loaded from the start.
 std::unordered_set<std::string_view> names_of(const std::vector<LoadedObject>& objects) {
   std::unordered_set<std::string_view> names;
   for (const LoadedObject& object : objects) {
+    // An opened one may not have been opened yet when another is asked for by the same name.
+    if (object.role == LoadedObject::Role::kOpened) continue;
     names.insert(object.path);
     names.insert(file_name(object.path));
     names.insert(text_of(object.summary, object.summary.soname));
@@ -44,6 +47,8 @@ class Finder {
         names_(names_of(graph.objects())) {}
 
   void find_dlopen();
+  void find_nameless_dlopen();
+  bool may_be_anywhere(const Numbers::Caller& caller);
   void find_unknown_dlsym();
   void find_own();
   Opens take();
@@ -219,6 +224,55 @@ void Finder::find_dlopen() {
   }
 }
 
+/// In a static program without symbols dlopen is told by what it says of its arguments, and its
+/// callers by a call: its address stands among those that glibc has for libraries that it opens
+/// (_dlfcn_hook, dlfcn/dlfcn.c).
+void Finder::find_nameless_dlopen() {
+  if (!graph_.is_static()) return;
+  NodeSet is_dlopen(graph_.size(), 0);
+  for (const std::uint32_t node : reach_.order()) {
+    const Function* function = graph_.function(node);
+    if (function == nullptr || graph_.object_of(node) != 0 || !graph_.symbol(node).empty())
+      continue;
+    const Summary& summary = graph_.objects()[0].summary;
+    for (const StringRef& string : cut(summary.strings, function->strings)) {
+      if (is_said_by_dlopen(text_of(summary, string.text))) is_dlopen[node] = 1;
+    }
+  }
+  NodeSet leads(graph_.size(), 0);
+  for (const std::uint32_t node : reach_.order()) {
+    if (graph_.function(node) == nullptr) continue;
+    graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
+      if (is_dlopen[to] != 0) leads[node] = 1;
+    });
+  }
+  for (const std::uint32_t node : reach_.order()) {
+    if (graph_.function(node) == nullptr) continue;
+    bool opens = false;
+    graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
+      opens |= leads[to] != 0 && leads[node] == 0;
+    });
+    if (!opens) continue;
+    open_point(node,
+               "it calls dlopen in a program without symbols, so any object may be loaded; naming "
+               "the objects that it loads closes it");
+  }
+}
+
+/// Whether the symbol that it asks for may be another's than of an object that it has opened: what
+/// that needs, the C library above all, or everything. Libraries ask for what stands in their own
+/// texts (lookups.cc), programs for what they read somewhere, too.
+bool Finder::may_be_anywhere(const Numbers::Caller& caller) {
+  const LoadedObject& object = graph_.objects()[graph_.object_of(caller.node)];
+  if (object.role == LoadedObject::Role::kProgram) return true;
+  const TextArgument handle = text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 0);
+  // RTLD_DEFAULT is 0 and RTLD_NEXT -1: <dlfcn.h>.
+  const bool global = std::any_of(
+      handle.numbers.begin(), handle.numbers.end(),
+      [](std::uint64_t number) { return number == 0 || (number & 0xffffffff) == 0xffffffff; });
+  return global || may_have_all(graph_.object_of(caller.node));
+}
+
 void Finder::find_unknown_dlsym() {
   for (const std::string_view finder : kFinders) {
     for (const std::uint32_t function : graph_.library_functions(finder)) {
@@ -229,18 +283,11 @@ void Finder::find_unknown_dlsym() {
         if (plug_ins != nullptr && !plug_ins->any_name) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
           continue;
-        const TextArgument handle =
-            text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 0);
-        // RTLD_DEFAULT is 0 and RTLD_NEXT -1: <dlfcn.h>.
-        const bool global =
-            std::any_of(handle.numbers.begin(), handle.numbers.end(), [](std::uint64_t number) {
-              return number == 0 || (number & 0xffffffff) == 0xffffffff;
-            });
-        if (!global && !may_have_all(graph_.object_of(caller.node))) continue;
+        if (!may_be_anywhere(caller)) continue;
         open_point(
             caller.node,
-            "it looks up a symbol by a name that is not constant, in all objects; a recording "
-            "that covers it shows what it calls");
+            "it looks up a symbol by a name that is not constant, in an object and all that it "
+            "needs; a recording that covers it shows what it calls");
       }
     }
   }
@@ -267,9 +314,13 @@ void Finder::find_own() {
 }
 
 Opens Finder::take() {
-  const auto by_name = [](const OpenRequest& a, const OpenRequest& b) { return a.name < b.name; };
-  std::stable_sort(opens_.wanted.begin(), opens_.wanted.end(), by_name);
-  const auto same = [](const OpenRequest& a, const OpenRequest& b) { return a.name == b.name; };
+  // One name may be found at one place for this object, and at another for that one.
+  const auto key = [](const OpenRequest& request) {
+    return std::tie(request.name, request.object);
+  };
+  std::stable_sort(opens_.wanted.begin(), opens_.wanted.end(),
+                   [&](const OpenRequest& a, const OpenRequest& b) { return key(a) < key(b); });
+  const auto same = [&](const OpenRequest& a, const OpenRequest& b) { return key(a) == key(b); };
   opens_.wanted.erase(std::unique(opens_.wanted.begin(), opens_.wanted.end(), same),
                       opens_.wanted.end());
   return std::move(opens_);
@@ -286,6 +337,7 @@ Opens find_opens(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                  const std::vector<LiveSite>& sites) {
   Finder finder(graph, reach, numbers);
   finder.find_dlopen();
+  finder.find_nameless_dlopen();
   finder.find_unknown_dlsym();
   finder.find_own();
   Opens opens = finder.take();

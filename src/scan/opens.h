@@ -10,11 +10,11 @@
 //     then. Source: glibc 2.36, nss/nss_module.c, iconv/gconv_dl.c, misc/unwind-link.c,
 //     inet/idna.c.
 // dlsym, dlvsym     A constant name reaches every symbol of that name. An unknown name may be any
-//     export of an opened object (those are roots anyway) and of any object that a constant dlopen
-//     names; with RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL) it is an open point. That
-//     handle is taken to be in no object that opens others and neither asked for it nor had it
-//     asked for.
-//     Not modelled: an unknown name that is found in what the handle's object needs.
+//     export of an opened object (those are roots anyway), of any object that a constant dlopen
+//     names. In the program it may also be one of what that needs, which is the C library at least:
+//     an open point; so it is with RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL), which is
+//     taken to be in no object that opens others and neither asked for it nor had it asked for. Of
+//     a library it is taken for granted that it asks for what stands in the texts of its live code.
 // The dynamic linker  looks up symbols of libc by name (malloc and its kin, __libc_early_init):
 // each
 //     text of a live function of it that is the name of a symbol reaches that symbol.
@@ -51,7 +51,7 @@ std::vector<ExecPoint> find_execs(LinkGraph& graph, const Reach& reach, Numbers&
                                   const std::vector<LiveSite>& sites);
 
 struct Opens {
-  std::vector<OpenRequest> wanted;     ///< sorted by name, each once
+  std::vector<OpenRequest> wanted;     ///< sorted by name and object, each once
   std::vector<OpenPoint> open;         ///< kinds "dlopen"
   std::vector<ExecPoint> execs;        ///< sorted, none twice
   std::vector<std::uint32_t> openers;  ///< live functions that load something
