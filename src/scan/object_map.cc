@@ -11,6 +11,7 @@ namespace {
 
 constexpr unsigned kWord = 8;
 constexpr int kStubInstructions = 5;
+constexpr std::uint64_t kFunctionAlignment = 16;  ///< of gcc and clang at -O2
 /// C11 7.22.4, POSIX, Linux Standard Base 5.0 (__stack_chk_fail, __assert_fail ...), Itanium C++
 /// ABI 2.
 constexpr std::array<std::string_view, 31> kNeverReturn = {
@@ -222,13 +223,18 @@ std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr)
   const std::uint32_t own = function_at(start);
   if (number == kNone || own == kNone) return 0;
   const FunctionRange& function = table_.functions[number];
-  const auto is_cold = [&](const std::string& name) {
-    return name.find(kCold) != std::string::npos;
+  const auto is_cold = [&](std::uint32_t of) {
+    if (!table_.functions[of].name.empty())
+      return table_.functions[of].name.find(kCold) != std::string::npos;
+    // Without names: gcc aligns functions, but nothing in .text.unlikely, where cold parts lie one
+    // behind the other.
+    for (std::uint32_t each = of - (of > 0); each <= of + 1 && each < table_.functions.size();
+         ++each) {
+      if (table_.functions[each].start % kFunctionAlignment != 0) return true;
+    }
+    return false;
   };
-  const bool part = function.name.empty()
-                        ? function.framed
-                        : is_cold(function.name) || is_cold(table_.functions[own].name);
-  return part ? function.start : 0;
+  return is_cold(number) || is_cold(own) ? function.start : 0;
 }
 
 std::uint64_t ObjectMap::data_end(std::uint64_t vaddr) const {
