@@ -50,7 +50,12 @@ std::vector<std::uint32_t> named_by_dlopen(LinkGraph& graph, Texts& texts, Numbe
 void reach_texts(const LinkGraph& graph, const Reach& reach,
                  const std::vector<std::uint32_t>& unknown, NewEdges& edges) {
   std::map<std::uint32_t, std::uint32_t> libraries;
-  for (const std::uint32_t node : unknown) libraries.emplace(graph.object_of(node), node);
+  for (const std::uint32_t node : unknown) {
+    const std::uint32_t object = graph.object_of(node);
+    // Of the program it is an open point anyway.
+    if (graph.objects()[object].role == LoadedObject::Role::kProgram) continue;
+    libraries.emplace(object, node);
+  }
   for (const std::uint32_t node : reach.order()) {
     const Function* function = graph.function(node);
     const auto library = libraries.find(graph.object_of(node));
