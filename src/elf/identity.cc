@@ -52,7 +52,7 @@ Result<ElfIdentity> elf_identity(const std::string& path) {
 Result<ElfIdentity> elf_identity(const ElfImage& image) {
   ElfIdentity identity;
   for (const ElfImage::Segment& segment : image.segments()) {
-    if (segment.type == PT_LOAD &&
+    if (segment.type == PT_LOAD && segment.file_size != 0 &&
         (segment.offset > image.size() || segment.file_size > image.size() - segment.offset)) {
       return fail(Errc::kBadInput,
                   "{}: offset {:#x}: loaded segment of {} bytes lies outside the file of {} bytes",

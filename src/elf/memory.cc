@@ -52,8 +52,11 @@ Result<ImageMemory> ImageMemory::load(const ElfImage& image) {
                   "{}: offset {:#x}: segment of {:#x} bytes at {:#x} wraps or overlaps another",
                   image.name(), segment->offset, segment->memory_size, segment->vaddr);
     }
-    if (segment->file_size > segment->memory_size || segment->offset > image.size() ||
-        segment->file_size > image.size() - segment->offset) {
+    // Of one without bytes of the file it does not matter where they would be.
+    const bool outside =
+        segment->file_size != 0 &&
+        (segment->offset > image.size() || segment->file_size > image.size() - segment->offset);
+    if (segment->file_size > segment->memory_size || outside) {
       return fail(
           Errc::kBadInput,
           "{}: offset {:#x}: segment of {} bytes (in memory {}) lies outside the file of {} "
@@ -74,8 +77,9 @@ Result<ImageMemory> ImageMemory::load(const ElfImage& image) {
   std::uint8_t* next = memory.bytes_.get();
   for (const ElfImage::Segment* segment : loaded) {
     const std::span<std::uint8_t> bytes(next, segment->file_size);
-    if (Result<void> read = image.read_into(segment->offset, bytes, "segment"); !read) {
-      return propagate(read);
+    if (!bytes.empty()) {
+      Result<void> read = image.read_into(segment->offset, bytes, "segment");
+      if (!read) return propagate(read);
     }
     next += segment->file_size;
     memory.segments_.push_back({segment->vaddr, segment->vaddr + segment->memory_size,

@@ -208,9 +208,13 @@ TEST_F(ScanAarch64, HasEveryCallThatAnEmulatorSees) {
                            "setxid", "stream", "tables", "threads", "unwinding", "virtual_call"}) {
     for (const std::string& program : builds_of(name)) {
       SCOPED_TRACE(program);
-      const Names seen = emulated(program);
+      Names seen = emulated(program);
       EXPECT_FALSE(seen.empty());
-      EXPECT_THAT(missing_in(seen, scan(program).calls), ::testing::IsEmpty());
+      seen.erase("rt_sigreturn");
+      const Scanned scanned = scan(program);
+      // With a call whose number is said to be unknown, any may be behind that.
+      if (scanned.open.count("site")) continue;
+      EXPECT_THAT(missing_in(seen, scanned.calls), ::testing::IsEmpty());
     }
   }
 }
