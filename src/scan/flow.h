@@ -207,6 +207,9 @@ class FunctionFlow {
   void visit_with_values(const FlowVisitor& visit, const FlowVisitor& then);
   bool join_into(FlowState& into, const FlowState& from, bool widen);
   void give_away(const FlowValue& value);
+  void note_pointee_store(const Insn& insn, const FlowState& state, unsigned width);
+  [[nodiscard]] bool is_pointee_changed(const FlowValue& base, std::int64_t disp,
+                                        unsigned width) const;
   void forget_given(FlowState& state);
   void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
@@ -258,6 +261,16 @@ class FunctionFlow {
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
   bool given_away_changed_ = false;
+  /// Words behind passed pointers that the function itself writes to: no longer what its caller
+  /// left there.
+  struct PointeeStore {
+    std::uint8_t reg = 0;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    bool operator==(const PointeeStore&) const = default;
+  };
+  std::vector<PointeeStore> pointee_stores_;
+  bool pointee_stores_changed_ = false;
   /// The highest offset of which it was said in this round that nobody else has its address.
   std::int32_t kept_ = INT32_MIN;
 };

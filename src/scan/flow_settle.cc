@@ -132,11 +132,13 @@ void FunctionFlow::settle() {
   }
   entry.regs[machine_.stack_pointer] = FlowValue::stack(0);
   const bool too_large = blocks_.size() > kMaxFlowBlocks || unexplained_;
+  pointee_stores_.clear();
   const bool hints = machine_.composes_addresses && entered_;
   for (unsigned round = 0;; ++round) {
     // An address that is given away late was so all the time, as far as an order of calls is known.
     if (round > kMaxRounds) given_away_ = INT32_MIN;
     given_away_changed_ = false;
+    pointee_stores_changed_ = false;
     kept_ = INT32_MIN;
     std::vector<std::uint8_t> dirty(blocks_.size(), 0);
     if (in_.size() < blocks_.size()) in_.resize(blocks_.size());
@@ -194,6 +196,7 @@ void FunctionFlow::settle() {
       }
       at = lowest;
     }
+    if (pointee_stores_changed_) continue;
     if (!given_away_changed_) break;
     // With what is given away now, every answer of this round would be the same.
     if (kept_ < given_away_ && round < kMaxRounds) break;

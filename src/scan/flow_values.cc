@@ -15,6 +15,8 @@ constexpr std::size_t kMaxWords = 96;
 /// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves
 /// its results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
 constexpr std::int32_t kGoResults = 128;
+/// Most stores behind passed pointers that are kept apart in one function.
+constexpr std::size_t kMaxPointeeStores = 64;
 constexpr unsigned kWord = 8;
 /// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, Linux 6.18; aarch64 has none.
 constexpr std::uint64_t kVfork = 58;
@@ -165,12 +167,39 @@ FlowValue FunctionFlow::passed_word(const FlowState& state, std::int32_t offset)
   return passed;
 }
 
+void FunctionFlow::note_pointee_store(const Insn& insn, const FlowState& state, unsigned width) {
+  if (insn.base == kNoRegister) return;
+  const FlowValue& base = state.regs[insn.base];
+  if (!base.is(Kind::kPassed)) return;
+  PointeeStore made{base.reg, insn.disp, insn.disp + std::max<std::int64_t>(width, 1)};
+  // An element by an index, or more than can be kept apart: any word.
+  if (insn.index != kNoRegister || pointee_stores_.size() >= kMaxPointeeStores) {
+    made.begin = INT64_MIN;
+    made.end = INT64_MAX;
+  }
+  if (std::find(pointee_stores_.begin(), pointee_stores_.end(), made) != pointee_stores_.end())
+    return;
+  pointee_stores_.push_back(made);
+  pointee_stores_changed_ = true;
+}
+
+bool FunctionFlow::is_pointee_changed(const FlowValue& base, std::int64_t disp,
+                                      unsigned width) const {
+  return std::any_of(pointee_stores_.begin(), pointee_stores_.end(), [&](const PointeeStore& made) {
+    return made.reg == base.reg && made.begin < disp + static_cast<std::int64_t>(width) &&
+           made.end > disp;
+  });
+}
+
 FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
   const unsigned width = insn.width;
   // The pointee of something passed, with its displacement: before the sum loses what it was.
   const bool plain = insn.base != kNoRegister && insn.index == kNoRegister;
   if (plain) {
     const FlowValue& base = state.regs[insn.base];
+    if (base.is(Kind::kPassed) && is_pointee_changed(base, insn.disp, width)) {
+      return FlowValue::any();
+    }
     if (base.is(Kind::kPassed) && base.width == kWord && width >= 4) {
       FlowValue value = base;
       value.kind = Kind::kPointee;
@@ -253,6 +282,7 @@ void FunctionFlow::forget_stack(FlowState& state) {
 /// A store to the memory operand.
 void FunctionFlow::store_to(const Insn& insn, FlowState& state, unsigned width,
                             const FlowValue& value) {
+  note_pointee_store(insn, state, width);
   const FlowValue address = address_of(insn, state);
   if (address.unknown()) give_away_element(insn, state);
   store(state, address, width, value);

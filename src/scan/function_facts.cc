@@ -171,6 +171,9 @@ class Observer {
                               [&](const Target& a, const Target& b) { return key(a) == key(b); }),
                   targets.end());
     std::sort(facts_.given.begin(), facts_.given.end());
+    std::vector<std::uint64_t>& data = facts_.given_data;
+    std::sort(data.begin(), data.end());
+    data.erase(std::unique(data.begin(), data.end()), data.end());
     std::sort(facts_.data.begin(), facts_.data.end());
     facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
     // They stay until the object is done, and are a third of what it takes.
@@ -367,13 +370,37 @@ class Observer {
     return map_.load(static_cast<std::uint64_t>(insn.disp), kWord);
   }
 
-  void give(const FlowValue& value) {
-    if (!value.is(Kind::kAddress) && !value.is(Kind::kConstant) && !value.is(Kind::kSet)) return;
+  /// `handed`: to somebody, not to memory; `leaves`: to somebody of another object.
+  void give(const FlowValue& value, bool handed = false, bool leaves = false) {
+    if (!value.is(Kind::kAddress) && !value.is(Kind::kConstant) && !value.is(Kind::kSet) &&
+        !value.is(Kind::kCell)) {
+      return;
+    }
     for (const FlowValue& atom : flow_.sets().atoms(value)) {
       const bool address =
           atom.is(Kind::kAddress) || (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
       if (address && map_.is_code(atom.number)) facts_.given.push_back(atom.number);
+      const bool data = leaves && address && map_.is_data(atom.number);
+      if (handed && (data || atom.is(Kind::kCell))) facts_.given_data.push_back(atom.number);
     }
+  }
+
+  /// Whether what the register holds is passed here, or is the result: not what is kept meanwhile.
+  [[nodiscard]] bool carries(const Insn& insn, unsigned reg) const {
+    if (insn.op == InsnOp::kReturn) return ((machine_.caller_saved >> reg) & 1) != 0;
+    return std::find(machine_.passing.begin(), machine_.passing.end(), reg) !=
+           machine_.passing.end();
+  }
+
+  /// Whether control leaves this object here: a function of its own that gets an address of data is
+  /// taken to keep it here.
+  [[nodiscard]] bool leaves(const Insn& insn) const {
+    if (insn.op != InsnOp::kCall && insn.op != InsnOp::kJump) return true;
+    const std::optional<Target> target = map_.callee(insn.target);
+    if (!target || target->kind != Target::Kind::kImport) return false;
+    // libpsx writes to the pointers that libcap shows it, and calls none (psx/psx.c of
+    // libcap 2.66).
+    return map_.dynamic().symbols[target->index].name != "psx_load_syscalls";
   }
 
   void note_given(const Insn& insn, const FlowState& state) {
@@ -385,9 +412,10 @@ class Observer {
       case InsnOp::kReturn:
         if (!values_) break;
         for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-          if (static_cast<int>(reg) != insn.src) give(state.regs[reg]);
+          if (static_cast<int>(reg) == insn.src) continue;
+          give(state.regs[reg], carries(insn, reg), leaves(insn));
         }
-        for (const StackWord& word : state.stack) give(word.value);
+        for (const StackWord& word : state.stack) give(word.value, true, leaves(insn));
         break;
       case InsnOp::kStore:
         if (machine_.composes_addresses && flow_.address_of(insn, state).is(Kind::kAddress)) break;

@@ -48,7 +48,8 @@ struct FunctionFacts {
   /// Addresses of code that it hands to somebody: as an argument, as its result, or in memory that
   /// is not static data of this object. Sorted; known only where values were followed.
   std::vector<std::uint64_t> given;
-  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
+  std::vector<std::uint64_t> given_data;  ///< the same for addresses of data, and words of it
+  std::vector<std::uint64_t> outside;     ///< places inside of other functions that it goes to
   bool returns = false;
   bool gave_up = false;  ///< FunctionFlow::gave_up()
   bool calls_indirect = false;

@@ -83,8 +83,12 @@ class Finder {
     if (is_exported(word) || is_lost(word)) return true;
     const std::optional<Range> symbol = symbol_around(word);
     Range object;
+    // Go has no pointer that leads from one variable into another one; C beside it, by cgo, has.
+    const bool go = map_.table().is_go && map_.dynamic().needed.empty();
     if (symbol) {
-      object = {symbol->begin - std::min(symbol->begin, kFolded), symbol->end};
+      object = {symbol->begin - (go ? 0 : std::min(symbol->begin, kFolded)), symbol->end};
+    } else if (go) {
+      object = {word, word + kWord};
     } else if (!numbers_.contains(word) && stored_.contains(word)) {
       return is_near_pointer(word);
     } else {
