@@ -179,8 +179,15 @@ Result<Evidence> scan_any(const Surroundings& around, ScanCache& cache, const st
     return fail(Errc::kNotFound, "{}: its interpreter {} is not there", printable(path),
                 printable(script->interpreter));
   }
+  if (*interpreter == path) {
+    return fail(Errc::kBadInput, "{}: a script that its own #! line runs", printable(path));
+  }
   Result<Evidence> evidence = scan_any(around, cache, *interpreter, options, depth + 1);
-  if (!evidence) return propagate(evidence, "{} is run by {}", printable(path), *interpreter);
+  // What scripts that run each other say is said once.
+  if (!evidence && depth > 0) return propagate(evidence);
+  if (!evidence) {
+    return propagate(evidence, "{} is run by {}", printable(path), printable(*interpreter));
+  }
   if (!script->interpreter.ends_with("/env")) {
     add_note(*evidence,
              fmt::format("{} is a script: the scan is of {}, which runs it; what it does "
@@ -200,7 +207,10 @@ Result<Evidence> scan_any(const Surroundings& around, ScanCache& cache, const st
     return evidence;
   }
   Result<Evidence> second = scan_any(around, cache, *started, options, depth + 1);
-  if (!second) return propagate(second, "{} is run by {}", printable(path), *started);
+  if (!second && depth > 0) return propagate(second);
+  if (!second) {
+    return propagate(second, "{} is run by {}", printable(path), printable(*started));
+  }
   // The program is what env becomes: so do recorders see it.
   tell_apart(*evidence, "");
   if (second->executables.empty()) tell_apart(*second, *interpreter);

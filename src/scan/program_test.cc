@@ -399,8 +399,24 @@ TEST(ScanProgram, ScansWhatRunsAScript) {
   EXPECT_EQ(env.executables[1].executed_by.begin()->first, "/usr/bin/env");
   EXPECT_THAT(env.notes, ElementsAre(HasSubstr("of /usr/bin/env and of /usr/bin/python3")));
   EXPECT_THAT(reasons(f.scan("/s/unknown")), ElementsAre(HasSubstr("starts \"nothing\"")));
-  for (const char* path : {"/s/gone", "/s/itself"}) {
-    EXPECT_FALSE(scan_program(f.around, f.no_cache, path, f.options()).has_value()) << path;
+  f.around.put_text("/s/one", "#!/s/other\n");
+  f.around.put_text("/s/other", "#!/s/one\n");
+  struct Case {
+    const char* why;
+    const char* path;
+    const char* message;
+  };
+  constexpr Case kCases[] = {
+      {"no interpreter", "/s/gone", "/s/gone: its interpreter /bin/gone is not there"},
+      {"runs itself", "/s/itself", "/s/itself: a script that its own #! line runs"},
+      {"two run each other", "/s/one",
+       "/s/one is run by /s/other: /s/other: scripts that are run by scripts, more than 5 deep"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const auto failed = scan_program(f.around, f.no_cache, c.path, f.options());
+    ASSERT_FALSE(failed.has_value());
+    EXPECT_EQ(failed.error().message, c.message);
   }
 }
 
