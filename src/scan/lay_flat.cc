@@ -102,7 +102,9 @@ class Layer {
     lay_vdso_names(builder);
     for (std::uint64_t cell : cells_) {
       // What it holds before anybody stores to it.
-      arrays.cells.push_back({cell, kNone, builder.values({initial_value(cell)}), 0});
+      std::vector<Value> initial = {initial_value(cell)};
+      name_addresses(initial);
+      arrays.cells.push_back({cell, kNone, builder.values(initial), 0});
     }
     std::stable_sort(arrays.cells.begin(), arrays.cells.end(),
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
