@@ -8,8 +8,8 @@
 // capability subdirectories (glibc-hwcaps/x86-64-v2 ...) are taken into account: the analysed file
 // is what this machine's ld.so would take, and the others are named. So are the subdirectories of
 // before (tls/, haswell/, x86_64/), which glibc has searched up to 2.36. Not modelled:
-// LD_LIBRARY_PATH and what else the environment says, and empty elements of search lists (the
-// working directory).
+// LD_LIBRARY_PATH and what else the environment says, and relative elements of search lists (by
+// the working directory; left out).
 
 #include <sys/stat.h>
 

@@ -28,9 +28,10 @@ std::vector<std::string> split_path(const std::string& text) {
   std::size_t begin = 0;
   while (parts.size() < kMaxLibraries) {
     const std::size_t end = text.find(':', begin);
-    // To ld.so an empty part is the working directory (elf/dl-load.c of glibc 2.36, fillin_rpath),
-    // which the image does not say.
-    if (end != begin && begin < text.size()) parts.push_back(text.substr(begin, end - begin));
+    // To ld.so an empty part is the working directory, but an empty whole is nothing
+    // (elf/dl-load.c of glibc 2.36, fillin_rpath, decompose_rpath).
+    std::string part = text.substr(begin, end - begin);
+    if (!text.empty()) parts.push_back(part.empty() ? "." : std::move(part));
     if (end == std::string::npos) break;
     begin = end + 1;
   }

@@ -59,7 +59,7 @@ struct Dynamic {
   bool present = false;  ///< there is a dynamic section at all
   std::string soname;
   std::vector<std::string> needed;   ///< DT_NEEDED, in order
-  std::vector<std::string> runpath;  ///< split at ':', $ORIGIN not replaced
+  std::vector<std::string> runpath;  ///< split at ':', $ORIGIN not replaced; empty parts are "."
   std::vector<std::string> rpath;
   bool has_filter = false;  ///< DT_FILTER, DT_AUXILIARY: others stand in for it
   bool has_audit = false;   ///< DT_AUDIT, DT_DEPAUDIT: others watch it

@@ -154,7 +154,7 @@ TEST(ReadDynamic, ReadsEveryTable) {
   EXPECT_TRUE(dynamic.position_independent);
   EXPECT_EQ(dynamic.soname, "libx.so.1");
   EXPECT_THAT(dynamic.needed, ElementsAre("libb.so", "liba.so"));
-  EXPECT_THAT(dynamic.runpath, ElementsAre("$ORIGIN/../lib", "/opt/x"));
+  EXPECT_THAT(dynamic.runpath, ElementsAre("$ORIGIN/../lib", ".", "/opt/x"));
   EXPECT_THAT(dynamic.rpath, ElementsAre("/old"));
 
   ASSERT_EQ(dynamic.symbols.size(), 4u);

@@ -101,7 +101,20 @@ Result<std::size_t> LoadedSet::add(const std::string& path, std::size_t parent,
   return number;
 }
 
-std::optional<std::string> LoadedSet::search(const std::string& name, std::size_t entry) const {
+/// Notes the first directory of the search list that is relative, where none before it has `name`.
+void LoadedSet::note_relative(const LibraryQuestion& question) {
+  std::vector<std::string> directories = question.rpath;
+  add_expanded(question.runpath, question.origin, directories);
+  for (const std::string& directory : directories) {
+    if (!directory.starts_with('/')) {
+      relative_.emplace(std::pair(question.origin, directory), question.name);
+      return;
+    }
+    if (around_.resolve(directory + "/" + question.name)) return;
+  }
+}
+
+std::optional<std::string> LoadedSet::search(const std::string& name, std::size_t entry) {
   if (name.empty()) return std::nullopt;
   if (name.find('/') != std::string::npos) {
     std::vector<std::string> expanded;
@@ -127,6 +140,7 @@ std::optional<std::string> LoadedSet::search(const std::string& name, std::size_
       if (entries_[at].parent == at) break;
     }
   }
+  note_relative(question);
   std::optional<std::string> found = around_.find_library(question);
   if (found) found = around_.resolve(*found);
   // Else one of that name that is there already, if it comes first.
@@ -158,8 +172,11 @@ void LoadedSet::add_needed_of(std::size_t first) {
         } else {
           unreadable_.emplace(*path, added.error().message);
         }
-      } else if (name.find('/') == std::string::npos || name.front() == '/') {
+      } else if (name.find('/') == std::string::npos || name.front() == '/' ||
+                 name.front() == '$') {
         entries_[at].missing.push_back(name);
+      } else {
+        relative_.emplace(std::pair(files_[entries_[at].file].path, name), name);
       }
       entries_[at].resolved.push_back(std::move(resolved));
       // What was opened under that name before may be there first.
@@ -218,8 +235,7 @@ bool LoadedSet::add_opened(const std::string& path, const std::string& why) {
   return true;
 }
 
-std::optional<std::string> LoadedSet::find(const std::string& name,
-                                           const std::string& origin) const {
+std::optional<std::string> LoadedSet::find(const std::string& name, const std::string& origin) {
   return search(name, entry_at(origin).value_or(0));
 }
 
@@ -261,6 +277,16 @@ std::vector<OpenPoint> LoadedSet::open_points() const {
                 fmt::format("{}, which it needs, is not there; install it and scan again", name));
     }
     if (!file.trouble.empty()) add_point(file.path, "cannot be analysed: " + file.trouble);
+  }
+  for (const auto& [place, name] : relative_) {
+    const auto& [object, directory] = place;
+    add_point(object, directory == name
+                          ? fmt::format("{}, which it needs, is looked up in the working "
+                                        "directory, which is not known",
+                                        name)
+                          : fmt::format("its search list for {} has \"{}\", which is looked up in "
+                                        "the working directory, which is not known",
+                                        name, directory));
   }
   for (const auto& [path, why] : unreadable_) add_point(path, "cannot be analysed: " + why);
   return points;

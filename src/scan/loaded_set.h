@@ -38,8 +38,7 @@ class LoadedSet {
   bool add_opened(const std::string& path, const std::string& why);
   /// As dlopen finds `name`, asked for by the object at `origin`: one that is loaded already, or
   /// the path of its file.
-  [[nodiscard]] std::optional<std::string> find(const std::string& name,
-                                                const std::string& origin) const;
+  [[nodiscard]] std::optional<std::string> find(const std::string& name, const std::string& origin);
   /// Gives all that were added their summaries.
   void summarise();
 
@@ -64,7 +63,8 @@ class LoadedSet {
   Result<std::size_t> add(const std::string& path, std::size_t parent, LoadedObject::Role role,
                           const std::string& why);
   void add_needed_of(std::size_t first);
-  [[nodiscard]] std::optional<std::string> search(const std::string& name, std::size_t entry) const;
+  [[nodiscard]] std::optional<std::string> search(const std::string& name, std::size_t entry);
+  void note_relative(const LibraryQuestion& question);
   [[nodiscard]] std::optional<std::size_t> entry_at(const std::string& path) const;
   [[nodiscard]] bool is_opened(const std::string& path) const;
 
@@ -76,6 +76,8 @@ class LoadedSet {
   std::map<std::string, std::size_t, std::less<>> by_path_;
   std::map<std::string, std::string, std::less<>> by_name_;  ///< soname, or name asked for -> path
   std::map<std::string, std::string> unreadable_;            ///< path -> why
+  /// Who asks, and a directory, or name, that is relative -> name that is looked up there.
+  std::map<std::pair<std::string, std::string>, std::string> relative_;
   std::string interpreter_;
   bool musl_ = false;
 };

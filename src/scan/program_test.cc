@@ -206,6 +206,42 @@ TEST(ScanProgram, GoesOnWithoutWhatIsMissingAndIsOpen) {
   EXPECT_EQ(none.error().code, Errc::kNotFound);
 }
 
+TEST(ScanProgram, IsOpenWhereTheWorkingDirectoryDecides) {
+  struct Case {
+    const char* why;
+    FakeObject program;
+    const char* open;  ///< null: closed
+  };
+  const Case cases[] = {
+      {"an absolute directory", {.needed = {"liba.so"}, .runpath = "/own"}, nullptr},
+      {"$ORIGIN is absolute", {.needed = {"liba.so"}, .runpath = "$ORIGIN/lib"}, nullptr},
+      {"a relative one",
+       {.needed = {"liba.so"}, .runpath = "lib"},
+       "object /bin/x: its search list for liba.so has \"lib\", which is looked up in the working "
+       "directory, which is not known"},
+      {"an empty one", {.needed = {"liba.so"}, .rpath = "/none:"}, "for liba.so has \".\""},
+      {"found before it", {.needed = {"liba.so"}, .runpath = "/own:lib"}, nullptr},
+      {"of who needs nothing", {.runpath = "lib"}, nullptr},
+      {"a relative name",
+       {.needed = {"lib/liba.so"}},
+       "object /bin/x: lib/liba.so, which it needs, is looked up in the working directory, which "
+       "is not known"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Fixture f;
+    f.around.put("/bin/x", c.program);
+    f.around.put("/own/liba.so", FakeObject{});
+    f.around.put("/lib/liba.so", FakeObject{});
+    const std::vector<std::string> open = reasons(f.scan("/bin/x"));
+    if (c.open == nullptr) {
+      EXPECT_THAT(open, ElementsAre());
+    } else {
+      EXPECT_THAT(open, ElementsAre(HasSubstr(c.open)));
+    }
+  }
+}
+
 TEST(ScanProgram, TakesMuslForAllOfItsParts) {
   Fixture f;
   f.around.put("/lib/ld-musl-x86_64.so.1", {.soname = "libc.so"});
