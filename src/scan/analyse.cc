@@ -66,6 +66,7 @@ class Analyser {
     follow_all();
     find_ends();
     follow_values();
+    flows_.clear();  // of a large function they hold as much as its findings take now
     return lay_flat(map_, std::move(findings_));
   }
 
@@ -452,6 +453,10 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Wor
   }
   Result<ImageMemory> memory = ImageMemory::load(image);
   if (!memory) return propagate(memory);
+  if (memory->segments().empty()) {
+    return fail(Errc::kBadInput, "{}: it has no segment to load: no program and no library",
+                printable(image.name()));
+  }
   Result<Dynamic> dynamic = read_dynamic(image, *memory);
   if (!dynamic) return propagate(dynamic);
   Result<FunctionTable> table = find_functions(image, *memory, *dynamic, debug);

@@ -29,6 +29,13 @@ namespace sysnare {
 /// Most blocks of one function through which values are followed; larger ones are taken with
 /// nothing known at each block, which is sound. The largest of CPython has some 6,000.
 inline constexpr std::size_t kMaxFlowBlocks = 20'000;
+/// Most instructions of one function that are followed, and in how many bytes they lie: where
+/// nothing tells functions apart, all of a program is one. An instruction takes some 100 bytes of
+/// memory, a call 400, and each byte of code 9.
+inline constexpr std::size_t kMaxFlowInsns = 1u << 19;
+inline constexpr std::uint64_t kMaxFlowBytes = 4u << 20;
+/// Most instructions that are looked at for tables of switches, over and over, of one function.
+inline constexpr std::size_t kMaxTableLooks = 1u << 26;
 /// Most entries of a switch's table where no comparison bounds it.
 inline constexpr std::size_t kMaxTableEntries = 4096;
 /// Most entries of all tables of one function: the largest switches have some thousand.
@@ -128,6 +135,11 @@ class FunctionFlow {
   /// Whether it jumps to where nobody can tell.
   [[nodiscard]] bool unexplained() const { return unexplained_; }
   [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
+  /// Whether it goes on where nobody looked, past kMaxFlowInsns or kMaxFlowBytes.
+  [[nodiscard]] bool too_large() const { return too_large_; }
+  /// Where control comes to what is no instruction by jumps and one after the other alone, no table
+  /// or label having led there; 0: nowhere.
+  [[nodiscard]] std::uint64_t unknown_at() const { return unknown_at_; }
   /// Places outside of the function that tables of its switches lead to.
   [[nodiscard]] std::span<const std::uint64_t> outside() const { return outside_; }
   /// Where Machine::composes_addresses: addresses of which nobody kept track. Everything near them
@@ -163,6 +175,7 @@ class FunctionFlow {
 
   void decode_all(const Request& request);
   void decode_from(std::uint64_t vaddr);
+  void note_beyond(std::uint64_t vaddr);
   bool follow_tables();
   std::size_t table_bound(std::size_t jump) const;
   void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound);
@@ -172,6 +185,9 @@ class FunctionFlow {
   void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
   void follow_offsets();
   void cut_blocks();
+  void find_unknown();
+  [[nodiscard]] bool is_unknown(std::uint32_t number) const;
+  [[nodiscard]] bool is_last_call(const Block& block, std::uint32_t i) const;
   [[nodiscard]] bool runs_on(const Block& block) const;
   static Insn jump_on(const Insn& last);
   void settle();
@@ -183,6 +199,7 @@ class FunctionFlow {
   void lose(const FlowValue& value);
   bool hint(const Insn& insn, const FlowState& state);
   void enter_from_outside(FlowState& in) const;
+  void begin_block(std::size_t number);
   bool follow_switches();
   std::optional<std::uint64_t> constant_before(std::size_t insn, int reg, unsigned depth) const;
   std::vector<std::uint64_t> constants_of(std::size_t insn, int reg);
@@ -225,9 +242,12 @@ class FunctionFlow {
   bool go_ = false;
   bool compiled_ = false;
   std::uint64_t start_ = 0;
-  std::uint64_t end_ = 0;
+  std::uint64_t end_ = 0;               ///< of what is followed
+  std::uint64_t real_end_ = 0;          ///< of the function's bytes
   std::span<const std::uint8_t> code_;  ///< of the function
   std::vector<Insn> insns_;
+  std::vector<std::uint32_t> unknown_insns_;  ///< which of them are none
+  std::uint64_t unknown_at_ = 0;
   std::vector<std::uint8_t> ends_;       ///< by instruction: ends_flow() of it
   std::vector<std::uint32_t> index_;     ///< by byte of the function: 1 + its instruction, 0: none
   std::vector<std::uint8_t> leader_;     ///< by byte of the function
@@ -253,7 +273,10 @@ class FunctionFlow {
       read_before_;                                     ///< in this round
   std::unordered_set<std::uint64_t> labels_of_tables_;  ///< places from which targets are counted
   bool unexplained_ = false;                            ///< it jumps who knows where
-  bool entered_ = false;                                ///< some block is entered from outside
+  bool too_large_ = false;
+  /// Values are followed, but nothing is known at any block.
+  bool unknown_everywhere_ = false;
+  bool entered_ = false;            ///< some block is entered from outside
   FlowValue hints_[kMaxRegisters];  ///< addresses that may be there where it is entered
   std::set<std::uint64_t> lost_;
   std::set<std::uint64_t> merged_;

@@ -44,7 +44,10 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   // No further than there are bytes: what a segment has in memory alone is no code.
   code_ = context_.code(start_);
   code_ = code_.first(std::min<std::uint64_t>(request.end - start_, code_.size()));
+  real_end_ = start_ + code_.size();
+  code_ = code_.first(std::min<std::uint64_t>(code_.size(), kMaxFlowBytes));
   end_ = start_ + code_.size();
+  too_large_ = false;
   returns_ = false;
   table_reads_ = 0;
   given_away_ = INT32_MAX;
@@ -54,6 +57,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   lost_.clear();
   merged_.clear();
   unexplained_ = false;
+  unknown_at_ = 0;
   for (FlowValue& value : hints_) value = {};
   if (end_ == start_) {
     returns_ = true;
@@ -61,6 +65,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   }
   decode_all(request);
   cut_blocks();
+  find_unknown();
   if (!request.values) {
     reach();
     for (const Block& block : blocks_) {
@@ -101,6 +106,7 @@ bool FunctionFlow::ends_flow(const Insn& insn) const {
 
 void FunctionFlow::decode_all(const Request& request) {
   insns_.clear();
+  unknown_insns_.clear();
   ends_.clear();
   tables_read_.clear();
   offsets_read_.clear();
@@ -110,38 +116,58 @@ void FunctionFlow::decode_all(const Request& request) {
   todo_.assign(1, start_);
   leader_[0] = kJumpedTo;
   for (std::uint64_t entry : request.entries) {
+    note_beyond(entry);
     if (entry < start_ || entry >= end_) continue;
     leader_[entry - start_] = kEntered;
     todo_.push_back(entry);
   }
+  std::size_t looked = 0;
   do {
     while (!todo_.empty()) {
       const std::uint64_t vaddr = todo_.back();
       todo_.pop_back();
       decode_from(vaddr);
     }
-  } while (machine_.composes_addresses ? follow_switches() : follow_tables());
+    looked += insns_.size();
+    if (looked > kMaxTableLooks) table_reads_ = kMaxTableReads + 1;
+  } while (looked <= kMaxTableLooks &&
+           (machine_.composes_addresses ? follow_switches() : follow_tables()));
+}
+
+/// Notes that control comes to `vaddr`, where that is past what is followed.
+void FunctionFlow::note_beyond(std::uint64_t vaddr) {
+  if (vaddr >= end_ && vaddr < real_end_) too_large_ = true;
 }
 
 void FunctionFlow::decode_from(std::uint64_t vaddr) {
   while (vaddr >= start_ && vaddr < end_ && index_[vaddr - start_] == 0) {
+    if (insns_.size() >= kMaxFlowInsns) {
+      too_large_ = true;
+      return;
+    }
     Insn insn = decoder_.decode(code_.subspan(vaddr - start_), vaddr);
+    // One that crosses the end of the function.
+    if (insn.length == 0) insn = decoder_.decode(context_.code(vaddr), vaddr);
     if (insn.length == 0) {
       // No instruction: this is data, or a table led astray. What cannot be read may return.
       returns_ = true;
+      unknown_insns_.push_back(static_cast<std::uint32_t>(insns_.size()));
       insn.length = machine_.instruction_bytes;
       insn.op = InsnOp::kStop;
     }
     insns_.push_back(insn);
     index_[vaddr - start_] = static_cast<std::uint32_t>(insns_.size());
-    if ((insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) && insn.target >= start_ &&
-        insn.target < end_) {
-      leader_[insn.target - start_] |= kJumpedTo;
-      todo_.push_back(insn.target);
+    if (insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) {
+      note_beyond(insn.target);
+      if (insn.target >= start_ && insn.target < end_) {
+        leader_[insn.target - start_] |= kJumpedTo;
+        todo_.push_back(insn.target);
+      }
     }
     if (insn.op == InsnOp::kBranch && insn.next() < end_)
       leader_[insn.next() - start_] |= kBehindBranch;
     const auto enter = [&](std::uint64_t label) {
+      note_beyond(label);
       if (label <= start_ || label >= end_) return;
       leader_[label - start_] = kEntered;
       todo_.push_back(label);
@@ -155,6 +181,7 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
     ends_.push_back(ends_flow(insn) ? 1 : 0);
     if (ends_.back() != 0) return;
     vaddr = insn.next();
+    note_beyond(vaddr);
   }
 }
 
@@ -198,6 +225,7 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative
           std::int64_t{static_cast<std::int32_t>(static_cast<std::uint32_t>(word))});
     }
     const std::uint64_t target = relative ? table + word : word;
+    note_beyond(target);
     if (target >= start_ && target < end_) {
       table_targets_.push_back(target);
     } else if ((i < bound && context_.is_code(target)) || is_in_cold_part(target)) {
@@ -219,6 +247,7 @@ void FunctionFlow::read_offsets(std::uint64_t table, unsigned width, std::uint64
     if (!context_.constant_word(table + i * width, width, word)) return;
     const auto distance = static_cast<std::int64_t>(word << shift) >> shift;
     const std::uint64_t target = label + static_cast<std::uint64_t>(distance);
+    note_beyond(target);
     if (target < start_ || target >= end_) return;
     table_targets_.push_back(target);
   }
@@ -249,7 +278,7 @@ void FunctionFlow::follow_offsets() {
   for (std::uint64_t label : labels) {
     for (std::uint64_t table : tables) {
       for (unsigned width : widths) {
-        if (table_reads_ > kMaxTableReads) return;
+        if (++table_reads_ > kMaxTableReads) return;
         if (!offsets_read_.insert({label, table, width}).second) continue;
         read_offsets(table, width, label);
       }
@@ -424,6 +453,55 @@ bool FunctionFlow::runs_on(const Block& block) const {
     if (insn.op != InsnOp::kOther || insn.stores) return true;
   }
   return true;
+}
+
+bool FunctionFlow::is_unknown(std::uint32_t number) const {
+  return std::binary_search(unknown_insns_.begin(), unknown_insns_.end(), number);
+}
+
+/// Whether a compiler knew that instruction `i` of the block, a call, never returns: behind it is
+/// what fills up to the next function or to constants, and nothing jumps there.
+bool FunctionFlow::is_last_call(const Block& block, std::uint32_t i) const {
+  const InsnOp op = insns_[order_[block.first + i]].op;
+  if (!compiled_ || (op != InsnOp::kCall && op != InsnOp::kCallIndirect)) return false;
+  if (i + 1 == block.count) return false;
+  const std::uint32_t next = order_[block.first + i + 1];
+  const Insn& behind = insns_[next];
+  const bool fills = behind.op == InsnOp::kOther && behind.writes == 0 && !behind.stores;
+  return fills || is_unknown(next);
+}
+
+/// Finds the first place of the kind of unknown_at().
+void FunctionFlow::find_unknown() {
+  unknown_at_ = 0;
+  if (unknown_insns_.empty()) return;
+  std::vector<std::uint8_t> seen(blocks_.size(), 0);
+  std::vector<std::uint32_t> todo;
+  const auto add = [&](std::uint64_t vaddr) {
+    if (vaddr < start_ || vaddr >= end_) return;
+    const std::uint32_t number = block_of_[vaddr - start_];
+    if (number == 0 || seen[number - 1]) return;
+    seen[number - 1] = 1;
+    todo.push_back(number - 1);
+  };
+  add(start_);
+  while (!todo.empty()) {
+    const Block& block = blocks_[todo.back()];
+    todo.pop_back();
+    bool ends = false;
+    for (std::uint32_t i = 0; i < block.count && !ends; ++i) {
+      const Insn& insn = insns_[order_[block.first + i]];
+      if (insn.op == InsnOp::kCall) add(insn.target);
+      ends = is_last_call(block, i);
+    }
+    if (ends) continue;
+    const std::uint32_t number = order_[block.first + block.count - 1];
+    const Insn& last = insns_[number];
+    if (last.op == InsnOp::kJump || last.op == InsnOp::kBranch) add(last.target);
+    if (ends_[number] == 0) add(last.next());
+    if (!is_unknown(number)) continue;
+    if (unknown_at_ == 0 || last.vaddr < unknown_at_) unknown_at_ = last.vaddr;
+  }
 }
 
 Insn FunctionFlow::jump_on(const Insn& last) {

@@ -124,6 +124,17 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
   return changed;
 }
 
+/// Sets the state before the first instruction of a block.
+void FunctionFlow::begin_block(std::size_t number) {
+  if (!unknown_everywhere_) {
+    state_ = in_[number];
+    return;
+  }
+  state_ = unknown_;
+  const bool hints = machine_.composes_addresses && entered_;
+  if (hints && blocks_[number].from_outside) enter_from_outside(state_);
+}
+
 void FunctionFlow::settle() {
   FlowState entry;
   for (unsigned reg = 0; reg < kMaxRegisters; ++reg) {
@@ -131,7 +142,7 @@ void FunctionFlow::settle() {
     entry.regs[reg].reg = static_cast<std::uint8_t>(reg);
   }
   entry.regs[machine_.stack_pointer] = FlowValue::stack(0);
-  const bool too_large = blocks_.size() > kMaxFlowBlocks || unexplained_;
+  unknown_everywhere_ = blocks_.size() > kMaxFlowBlocks || unexplained_;
   pointee_stores_.clear();
   const bool hints = machine_.composes_addresses && entered_;
   for (unsigned round = 0;; ++round) {
@@ -141,17 +152,19 @@ void FunctionFlow::settle() {
     pointee_stores_changed_ = false;
     kept_ = INT32_MIN;
     std::vector<std::uint8_t> dirty(blocks_.size(), 0);
-    if (in_.size() < blocks_.size()) in_.resize(blocks_.size());
+    // A million of them would take 800 MB.
+    if (!unknown_everywhere_ && in_.size() < blocks_.size()) in_.resize(blocks_.size());
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       Block& block = blocks_[i];
       block.reached = false;
       block.visits = 0;
       const bool first = block_of_[0] == i + 1;
-      if (!first && !block.from_outside && !too_large) continue;
-      in_[i] = first && !block.from_outside && !too_large ? entry : unknown_;
-      if (hints && block.from_outside) enter_from_outside(in_[i]);
+      if (!first && !block.from_outside && !unknown_everywhere_) continue;
       block.reached = true;
       dirty[i] = 1;
+      if (unknown_everywhere_) continue;
+      in_[i] = first && !block.from_outside ? entry : unknown_;
+      if (hints && block.from_outside) enter_from_outside(in_[i]);
     }
     std::size_t at = 0;
     while (at < blocks_.size()) {
@@ -161,7 +174,7 @@ void FunctionFlow::settle() {
       }
       dirty[at] = 0;
       const Block& block = blocks_[at];
-      state_ = in_[at];
+      begin_block(at);
       std::size_t lowest = at + 1;
       bool hinted = false;
       for (std::uint32_t i = 0; i < block.count; ++i) {
@@ -169,18 +182,18 @@ void FunctionFlow::settle() {
         if (hints) hinted = hint(insn, state_) || hinted;
         step(insn, state_);
       }
-      if (machine_.composes_addresses && too_large) {
+      if (machine_.composes_addresses && unknown_everywhere_) {
         for (const FlowValue& value : state_.regs) lose(value);
       }
       for (std::size_t i = 0; hinted && i < blocks_.size(); ++i) {
         if (!blocks_[i].from_outside) continue;
-        enter_from_outside(in_[i]);
+        if (!unknown_everywhere_) enter_from_outside(in_[i]);
         dirty[i] = 1;
         lowest = std::min(lowest, i);
       }
       for (std::uint32_t next : after(block)) {
+        if (unknown_everywhere_) break;
         Block& to = blocks_[next];
-        if (too_large) continue;
         bool changed = false;
         if (!to.reached) {
           to.reached = true;
@@ -207,7 +220,7 @@ void FunctionFlow::visit_with_values(const FlowVisitor& visit, const FlowVisitor
   for (std::size_t number = 0; number < blocks_.size(); ++number) {
     const Block& block = blocks_[number];
     if (!block.reached) continue;
-    state_ = in_[number];
+    begin_block(number);
     for (std::uint32_t i = 0; i < block.count; ++i) {
       const Insn& insn = insns_[order_[block.first + i]];
       visit(insn, state_);

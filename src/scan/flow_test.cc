@@ -184,6 +184,43 @@ TEST(FunctionFlow, GoesNoFurtherThanThereAreBytes) {
   EXPECT_TRUE(flow.returns());
 }
 
+TEST(FunctionFlow, NamesWhatIsNoInstruction) {
+  struct Case {
+    const char* why;
+    const char* bytes;  ///< 06: push es, none in 64 bits
+    std::uint64_t entry;
+    bool compiled;
+    std::uint64_t unknown_at;
+  };
+  constexpr Case kCases[] = {
+      {"none", "b827000000c3", 0, true, 0},
+      {"behind another one", "b82700000006", 0, true, kText + 5},
+      {"jumped over", "eb0106c3", 0, true, 0},
+      {"jumped to", "eb01c306", 0, true, kText + 3},
+      {"behind a branch", "750106c3", 0, true, kText + 2},
+      {"a compiler knows that what it calls never returns", "e8fbef0f006606", 0, true, 0},
+      {"the same, with constants behind what fills up", "e8fbef0f00669055553306", 0, true, 0},
+      {"nobody says that", "e8fbef0f0006", 0, false, kText + 5},
+      {"called, where nothing tells functions apart", "e801000000c306", 0, false, kText + 6},
+      {"a label or a table alone leads there", "c306", kText + 1, true, 0},
+      {"cut by the end of the function", "90b8270000", 0, true, kText + 1},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const OneFunction function(c.bytes, "");
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    FunctionFlow::Request request;
+    request.start = kText;
+    request.end = function.end();
+    request.entries = std::span(&c.entry, 1);
+    request.compiled = c.compiled;
+    flow.run(request, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(flow.unknown_at(), c.unknown_at);
+    EXPECT_FALSE(flow.too_large());
+  }
+}
+
 TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
   struct Case {
     const char* why;

@@ -155,8 +155,10 @@ class Observer {
 
   FunctionFacts take() {
     refer_from_slots();
-    facts_.returns = flow_.returns() || flow_.gave_up();
+    facts_.returns = flow_.returns() || flow_.gave_up() || flow_.too_large();
     facts_.gave_up = facts_.gave_up || flow_.gave_up();
+    facts_.too_large = flow_.too_large();
+    facts_.unknown_at = flow_.unknown_at();
     facts_.returns_twice |= std::popcount(kept_registers_) >= kContext;
     for (std::uint64_t place : flow_.outside()) note_outside(place);
     for (std::uint64_t vaddr : flow_.merged()) refer(vaddr, 0);
@@ -632,6 +634,14 @@ class Observer {
   FlowValue before_src_;
 };
 
+/// Zeros are instructions, but no compiler makes such; somebody will write code there.
+bool has_no_code(const ObjectMap& map, const FunctionRange& function) {
+  constexpr std::uint64_t kLook = 16;
+  std::span<const std::uint8_t> code = map.code(function.start);
+  code = code.first(std::min<std::uint64_t>({code.size(), kLook, function.end - function.start}));
+  return std::all_of(code.begin(), code.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
 }  // namespace
 
 FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function,
@@ -644,7 +654,9 @@ FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionR
   flow.run(
       {function.start, function.end, entries, go, values, function.framed},
       [&](const Insn& insn, const FlowState& state) { observer(insn, state); }, after);
-  return observer.take();
+  FunctionFacts facts = observer.take();
+  facts.empty = has_no_code(map, function);
+  return facts;
 }
 
 }  // namespace sysnare

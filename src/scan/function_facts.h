@@ -51,7 +51,10 @@ struct FunctionFacts {
   std::vector<std::uint64_t> given_data;  ///< the same for addresses of data, and words of it
   std::vector<std::uint64_t> outside;     ///< places inside of other functions that it goes to
   bool returns = false;
-  bool gave_up = false;  ///< FunctionFlow::gave_up()
+  bool gave_up = false;          ///< FunctionFlow::gave_up(), or it is entered in too many places
+  bool too_large = false;        ///< FunctionFlow::too_large()
+  std::uint64_t unknown_at = 0;  ///< FunctionFlow::unknown_at()
+  bool empty = false;            ///< it begins with zeros, or the file has no byte of it
   bool calls_indirect = false;
   bool through_register = false;  ///< it calls what a register holds
   /// It keeps the registers for somebody who comes back here later (setjmp), or is vfork.

@@ -1,6 +1,7 @@
 #include "scan/lay_flat.h"
 
 #include <elf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
@@ -83,6 +84,7 @@ class Layer {
     for (const std::string& name : dynamic_.needed) arrays.needed.push_back(builder.text(name));
     for (const std::string& path : dynamic_.runpath) arrays.runpath.push_back(builder.text(path));
     for (const std::string& path : dynamic_.rpath) arrays.rpath.push_back(builder.text(path));
+    find_called();
     for (std::uint32_t i = 0; i < table_.functions.size(); ++i) lay_function(i, builder);
     // elf/dl-deps.c and elf/rtld.c of glibc 2.36 load what these name.
     if (dynamic_.has_filter) {
@@ -119,6 +121,28 @@ class Layer {
   }
 
  private:
+  /// Who is called or entered by name. Among code stand constants too (K256 of libcrypto's
+  /// SHA-256), of which an address is taken, and no instruction is amiss there.
+  void find_called() {
+    called_.assign(table_.functions.size(), 0);
+    const auto add = [&](std::uint64_t vaddr) {
+      const std::uint32_t function = map_.function_at(vaddr);
+      if (function != kNone) called_[function] = 1;
+    };
+    add(image_.entry());
+    for (const std::uint64_t vaddr : dynamic_.init) add(vaddr);
+    for (const std::uint64_t vaddr : dynamic_.fini) add(vaddr);
+    for (const DynamicSymbol& symbol : dynamic_.symbols) {
+      if (symbol.defined && symbol.type == STT_FUNC) add(symbol.vaddr);
+    }
+    for (const FunctionFacts& facts : findings_.functions) {
+      for (const CallFact& call : facts.calls) {
+        const std::uint32_t own = own_function(map_, call.target);
+        if (own != kNone) called_[own] = 1;
+      }
+    }
+  }
+
   std::string_view import_name(const Target& target) const {
     return dynamic_.symbols[target.index].name;
   }
@@ -301,12 +325,22 @@ class Layer {
     lay_sites(facts, builder);
     function.sites.count = static_cast<std::uint32_t>(arrays.sites.size()) - function.sites.begin;
     lay_strings(facts, function, builder);
+    const auto trouble = [&](std::string_view text) {
+      arrays.troubles.push_back({range.start, builder.text(text), index});
+    };
     if (facts.gave_up) {
-      arrays.troubles.push_back(
-          {range.start,
-           builder.text("it has more tables of jumps, or is entered in more places, than is read"),
-           index});
+      trouble("it has more tables of jumps, or is entered in more places, than is read");
     }
+    if (facts.too_large) {
+      trouble(fmt::format("it has more than {} instructions or {} MB: the rest is not looked at",
+                          kMaxFlowInsns, kMaxFlowBytes >> 20));
+    }
+    if (facts.unknown_at != 0 && (range.framed || called_[index] != 0)) {
+      trouble(fmt::format(
+          "the instruction at {:#x} is none that the scan knows: where it goes on is not known",
+          facts.unknown_at));
+    }
+    if (facts.empty && called_[index] != 0) trouble("where its code should be, the file has none");
     function.no_return = !facts.returns;
     function.calls_indirect = facts.calls_indirect;
     function.held = findings_.held[index];
@@ -390,8 +424,8 @@ class Layer {
   DataMap data_;
   /// Words of static data that somebody asks for and that others do not write to.
   std::set<std::uint64_t> cells_;
-  std::set<std::uint64_t> lost_;
-  bool looks_up_ = false;  ///< it calls dlsym: texts may be names of symbols
+  bool looks_up_ = false;             ///< it calls dlsym: texts may be names of symbols
+  std::vector<std::uint8_t> called_;  ///< by function
 };
 
 }  // namespace

@@ -131,11 +131,16 @@ TEST(ScanVerb, SaysWhatItCannotUse) {
   const std::string text = dir.write("text", "no program");
   const std::string whole = slurp("/bin/cat");
   const std::string cut = dir.write("cut", whole.substr(0, whole.size() / 2));
+  constexpr std::size_t kEntry = 24;  // Elf64_Ehdr::e_entry
+  std::string moved = whole;
+  moved.replace(kEntry, sizeof(std::uint64_t), std::string("\xff\xff\xff\x7f\0\0\0\0", 8));
+  const std::string nowhere = dir.write("nowhere", moved);
   const struct {
     const char* why;
     Words words;
     const char* sentence;
   } cases[] = {
+      {"starts nowhere", {nowhere}, "/nowhere: it starts at 0x7fffffff, where it has no code"},
       {"no ELF file", {text}, "offset 0x0: no ELF image"},
       {"cut in half", {cut}, "/cut: offset 0x"},
       {"nothing", {dir / "none"}, "none"},
