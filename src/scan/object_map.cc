@@ -226,6 +226,8 @@ std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr)
   const auto is_cold = [&](std::uint32_t of) {
     if (!table_.functions[of].name.empty())
       return table_.functions[of].name.find(kCold) != std::string::npos;
+    // Where nothing tells functions apart, it may be several, of which some are cold parts.
+    if (!table_.functions[of].framed) return true;
     // Without names: gcc aligns functions, but nothing in .text.unlikely, where cold parts lie one
     // behind the other.
     for (std::uint32_t each = of - (of > 0); each <= of + 1 && each < table_.functions.size();

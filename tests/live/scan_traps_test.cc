@@ -346,8 +346,8 @@ TEST_F(Scan, NeverShrinksWithLessToGoBy) {
       argv.insert(argv.end(), {program, dir / "copy"});
       if (run(argv).status != 0) continue;  // binutils of Debian 12 know no --strip-section-headers
       const Scanned after = scan(dir / "copy");
-      // What is open anyway may lack calls.
-      if (after.open.empty() || !before.open.empty()) {
+      // What is open anyway may lack calls; behind a call whose number is not known any may be.
+      if (after.open.count("site") == 0 && (after.open.empty() || !before.open.empty())) {
         EXPECT_THAT(missing_in(before.calls, after.calls), ::testing::IsEmpty()) << after.text;
       }
     }
