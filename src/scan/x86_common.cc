@@ -1,123 +1,11 @@
 #include "scan/x86_common.h"
 
-#include <array>
 #include <cstring>
+
+#include "scan/x86_forms.h"
 
 namespace sysnare {
 namespace {
-
-/// Shapes of encodings. `E` is what ModRM's r/m names (register or memory), `G` its register.
-enum class Form : std::uint8_t {
-  kUnknown,
-  kAluEG,     ///< 00, 01 …: ALU operation number in bits 3 to 5 of the opcode
-  kAluGE,     ///< 02, 03 …
-  kAluA,      ///< 04, 05 …: rax with an immediate
-  kAluE,      ///< 80, 81, 83: E with an immediate, operation in ModRM.reg
-  kTestEG,    ///< 84, 85
-  kTestA,     ///< a8, a9
-  kMoveEG,    ///< 88, 89
-  kMoveGE,    ///< 8a, 8b
-  kMoveImm,   ///< b0 … bf
-  kMoveEImm,  ///< c6, c7
-  kLea,
-  kMovsxd,
-  kExtend,  ///< 0f b6, b7, be, bf
-  kPush,
-  kPop,
-  kPushImm,  ///< 68, 6a
-  kImulImm,  ///< 69, 6b
-  kImul,     ///< 0f af
-  kBranch8,
-  kBranch32,
-  kJump8,
-  kJump32,
-  kCall,
-  kShift,   ///< c0, c1, d0 … d3
-  kGroup3,  ///< f6, f7
-  kGroup4,  ///< fe
-  kGroup5,  ///< ff
-  kReturn,
-  kLeave,
-  kNop,
-  kNopE,   ///< 0f 1f
-  kWiden,  ///< 98, 99: cdqe, cqo and smaller ones
-  kHint,   ///< f3 0f 1e: endbr64
-  kSyscall,
-  kStop,    ///< 0f 0b
-  kSet,     ///< 0f 90 … 9f
-  kChoose,  ///< 0f 40 … 4f
-  kSwap,    ///< 0f c8 … cf: bswap
-  kScan,    ///< 0f bc, bd: bsf, bsr, tzcnt, lzcnt
-  kVector,  ///< see vector_shape()
-};
-
-constexpr std::array<Form, 256> one_byte() {
-  std::array<Form, 256> forms{};
-  for (unsigned op = 0; op < 8; ++op) {
-    forms[op * 8 + 0] = forms[op * 8 + 1] = Form::kAluEG;
-    forms[op * 8 + 2] = forms[op * 8 + 3] = Form::kAluGE;
-    forms[op * 8 + 4] = forms[op * 8 + 5] = Form::kAluA;
-  }
-  for (unsigned i = 0; i < 8; ++i) {
-    forms[0x50 + i] = Form::kPush;
-    forms[0x58 + i] = Form::kPop;
-  }
-  for (unsigned i = 0; i < 16; ++i) {
-    forms[0x70 + i] = Form::kBranch8;
-    forms[0xb0 + i] = Form::kMoveImm;
-  }
-  forms[0x63] = Form::kMovsxd;
-  forms[0x68] = forms[0x6a] = Form::kPushImm;
-  forms[0x69] = forms[0x6b] = Form::kImulImm;
-  forms[0x80] = forms[0x81] = forms[0x83] = Form::kAluE;
-  forms[0x84] = forms[0x85] = Form::kTestEG;
-  forms[0x88] = forms[0x89] = Form::kMoveEG;
-  forms[0x8a] = forms[0x8b] = Form::kMoveGE;
-  forms[0x8d] = Form::kLea;
-  forms[0x90] = Form::kNop;
-  forms[0x98] = forms[0x99] = Form::kWiden;
-  forms[0xa8] = forms[0xa9] = Form::kTestA;
-  for (unsigned opcode : {0xc0u, 0xc1u, 0xd0u, 0xd1u, 0xd2u, 0xd3u}) forms[opcode] = Form::kShift;
-  forms[0xc3] = Form::kReturn;
-  forms[0xc6] = forms[0xc7] = Form::kMoveEImm;
-  forms[0xc9] = Form::kLeave;
-  forms[0xe8] = Form::kCall;
-  forms[0xe9] = Form::kJump32;
-  forms[0xeb] = Form::kJump8;
-  forms[0xf6] = forms[0xf7] = Form::kGroup3;
-  forms[0xfe] = Form::kGroup4;
-  forms[0xff] = Form::kGroup5;
-  return forms;
-}
-
-/// Behind 0f.
-constexpr std::array<Form, 256> two_bytes() {
-  std::array<Form, 256> forms{};
-  forms[0x05] = Form::kSyscall;
-  forms[0x0b] = Form::kStop;
-  forms[0x1e] = Form::kHint;
-  forms[0x1f] = Form::kNopE;
-  for (unsigned i = 0; i < 16; ++i) {
-    forms[0x40 + i] = Form::kChoose;
-    forms[0x80 + i] = Form::kBranch32;
-    forms[0x90 + i] = Form::kSet;
-  }
-  for (unsigned i = 0; i < 8; ++i) forms[0xc8 + i] = Form::kSwap;
-  forms[0xaf] = Form::kImul;
-  forms[0xb6] = forms[0xb7] = forms[0xbe] = forms[0xbf] = Form::kExtend;
-  forms[0xbc] = forms[0xbd] = Form::kScan;
-  for (unsigned opcode :
-       {0x10u, 0x11u, 0x14u, 0x16u, 0x17u, 0x28u, 0x29u, 0x2au, 0x2cu, 0x2du, 0x2eu, 0x2fu,
-        0x51u, 0x54u, 0x55u, 0x56u, 0x57u, 0x58u, 0x59u, 0x5au, 0x5cu, 0x5du, 0x5eu, 0x5fu,
-        0x6cu, 0x6du, 0x6eu, 0x6fu, 0x70u, 0x74u, 0x75u, 0x76u, 0x7eu, 0x7fu, 0xc6u, 0xd4u,
-        0xd6u, 0xd7u, 0xdau, 0xdbu, 0xdfu, 0xebu, 0xefu, 0xfau, 0xfbu, 0xfeu}) {
-    forms[opcode] = Form::kVector;
-  }
-  return forms;
-}
-
-constexpr std::array<Form, 256> kOneByte = one_byte();
-constexpr std::array<Form, 256> kTwoBytes = two_bytes();
 
 constexpr InsnOp kAlu[] = {InsnOp::kAdd, InsnOp::kOr,  InsnOp::kOther, InsnOp::kOther,
                            InsnOp::kAnd, InsnOp::kSub, InsnOp::kXor,   InsnOp::kCompare};
@@ -126,96 +14,6 @@ constexpr unsigned kRax = 0;
 constexpr unsigned kRdx = 2;
 constexpr unsigned kRsp = 4;
 constexpr unsigned kRbp = 5;
-
-/// What a vector instruction has to do with memory and general registers.
-struct Vector {
-  std::uint8_t size = 0;  ///< bytes of its memory operand; 0: not known here
-  bool stores = false;
-  bool writes_g = false;  ///< G is a general register, and written
-  bool writes_e = false;  ///< the same of E where it is a register
-  bool imm = false;
-};
-
-/// `prefix`: 0, 0x66, 0xf2 or 0xf3.
-Vector vector_shape(unsigned prefix, unsigned opcode, bool wide) {
-  const bool packed = prefix == 0 || prefix == 0x66;
-  const auto scalar = static_cast<std::uint8_t>(prefix == 0xf3 ? 4 : prefix == 0xf2 ? 8 : 16);
-  const auto whole = static_cast<std::uint8_t>(wide ? 8 : 4);
-  switch (opcode) {
-    case 0x10:
-      return {scalar};
-    case 0x11:
-      return {scalar, true};
-    case 0x14:  // unpcklps, unpcklpd
-    case 0x54:  // the logical ones
-    case 0x55:
-    case 0x56:
-    case 0x57:
-    case 0x28:
-      if (packed) return {16};
-      break;
-    case 0x29:
-      if (packed) return {16, true};
-      break;
-    case 0x16:  // movhps, movhpd
-      if (packed) return {8};
-      break;
-    case 0x17:
-      if (packed) return {8, true};
-      break;
-    case 0x2a:  // cvtsi2ss, cvtsi2sd
-      if (!packed) return {whole};
-      break;
-    case 0x2c:  // cvttss2si and so on
-    case 0x2d:
-      if (!packed) return {scalar, false, true};
-      break;
-    case 0x2e:
-    case 0x2f:
-      if (packed) return {static_cast<std::uint8_t>(prefix == 0 ? 4 : 8)};
-      break;
-    case 0x51:
-    case 0x58:
-    case 0x59:
-    case 0x5c:
-    case 0x5d:
-    case 0x5e:
-    case 0x5f:
-      return {scalar};
-    case 0x5a:
-      if (!packed) return {scalar};
-      break;
-    case 0x6e:
-      if (prefix == 0x66) return {whole};
-      break;
-    case 0x6f:
-      if (prefix == 0x66 || prefix == 0xf3) return {16};
-      break;
-    case 0x7f:
-      if (prefix == 0x66 || prefix == 0xf3) return {16, true};
-      break;
-    case 0x7e:
-      if (prefix == 0xf3) return {8};
-      if (prefix == 0x66) return {whole, true, false, true};
-      break;
-    case 0xd6:
-      if (prefix == 0x66) return {8, true};
-      break;
-    case 0x70:
-      if (prefix != 0) return {16, false, false, false, true};
-      break;
-    case 0xc6:
-      if (packed) return {16, false, false, false, true};
-      break;
-    case 0xd7:  // pmovmskb
-      if (prefix == 0x66) return {16, false, true};
-      break;
-    default:  // of integers
-      if (prefix == 0x66) return {16};
-      break;
-  }
-  return {};
-}
 
 struct Operand {
   enum class Kind : std::uint8_t { kRegister, kMemory, kImmediate };
@@ -238,15 +36,15 @@ class Common {
 
   bool run() {
     if (!read_prefixes()) return false;
-    Form form = Form::kUnknown;
+    X86Form form = X86Form::kUnknown;
     if (!read_byte(opcode_)) return false;
     if (opcode_ == 0x0f) {
       if (!read_byte(opcode_)) return false;
       form = kTwoBytes[opcode_];
       // A prefix can make another instruction of it.
       if (prefix_ == 0xf2 || prefix_ == 0xf3) {
-        const bool hint = form == Form::kHint && prefix_ == 0xf3;
-        if (!hint && form != Form::kVector && form != Form::kScan) return false;
+        const bool hint = form == X86Form::kHint && prefix_ == 0xf3;
+        if (!hint && form != X86Form::kVector && form != X86Form::kScan) return false;
       }
     } else {
       form = kOneByte[opcode_];
@@ -432,11 +230,11 @@ class Common {
     return true;
   }
 
-  bool decode(Form form);
-  bool decode_move(Form form);
-  bool decode_control(Form form);
-  bool decode_alu(Form form);
-  bool decode_groups(Form form);
+  bool decode(X86Form form);
+  bool decode_move(X86Form form);
+  bool decode_control(X86Form form);
+  bool decode_alu(X86Form form);
+  bool decode_groups(X86Form form);
   bool decode_vector();
 
   const std::uint8_t* begin_;
@@ -459,71 +257,71 @@ class Common {
   std::int64_t imm_ = 0;
 };
 
-bool Common::decode_control(Form form) {
+bool Common::decode_control(X86Form form) {
   // 16 bits of a target are no compiler's.
   if (prefix_ == 0x66) return false;
   switch (form) {
-    case Form::kBranch8:
+    case X86Form::kBranch8:
       return read<std::int8_t>(imm_) && take_target(InsnOp::kBranch);
-    case Form::kBranch32:
+    case X86Form::kBranch32:
       return read<std::int32_t>(imm_) && take_target(InsnOp::kBranch);
-    case Form::kJump8:
+    case X86Form::kJump8:
       return read<std::int8_t>(imm_) && take_target(InsnOp::kJump);
-    case Form::kJump32:
+    case X86Form::kJump32:
       return read<std::int32_t>(imm_) && take_target(InsnOp::kJump);
-    case Form::kCall:
+    case X86Form::kCall:
       return read<std::int32_t>(imm_) && take_target(InsnOp::kCall);
-    case Form::kPush:
+    case X86Form::kPush:
       end();
       insn_.op = InsnOp::kPush;
       insn_.src = static_cast<std::int8_t>((opcode_ & 7) | base_bit_);
       return true;
-    case Form::kPop:
+    case X86Form::kPop:
       end();
       insn_.op = InsnOp::kPop;
       insn_.dst = static_cast<std::int8_t>((opcode_ & 7) | base_bit_);
       return true;
-    case Form::kPushImm:
+    case X86Form::kPushImm:
       if (!read_immediate(opcode_ == 0x6a ? 1 : 4)) return false;
       end();
       insn_.op = InsnOp::kPush;
       insn_.has_imm = true;
       insn_.imm = imm_;
       return true;
-    case Form::kReturn:
-    case Form::kLeave:
-    case Form::kSyscall:
-    case Form::kStop:
+    case X86Form::kReturn:
+    case X86Form::kLeave:
+    case X86Form::kSyscall:
+    case X86Form::kStop:
       end();
-      insn_.op = form == Form::kReturn    ? InsnOp::kReturn
-                 : form == Form::kLeave   ? InsnOp::kLeave
-                 : form == Form::kSyscall ? InsnOp::kSyscall
-                                          : InsnOp::kStop;
+      insn_.op = form == X86Form::kReturn    ? InsnOp::kReturn
+                 : form == X86Form::kLeave   ? InsnOp::kLeave
+                 : form == X86Form::kSyscall ? InsnOp::kSyscall
+                                             : InsnOp::kStop;
       return true;
     default:
       return false;
   }
 }
 
-bool Common::decode_move(Form form) {
+bool Common::decode_move(X86Form form) {
   const unsigned size = size_of((opcode_ & 1) != 0);
   switch (form) {
-    case Form::kMoveEG:
+    case X86Form::kMoveEG:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kMove, e(size), g(size), true);
       return true;
-    case Form::kMoveGE:
+    case X86Form::kMoveGE:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kMove, g(size), e(size), true);
       return true;
-    case Form::kMoveEImm:
+    case X86Form::kMoveEImm:
       if (!read_modrm() || (reg_ & 7) != 0 || !read_immediate(immediate_size(size))) return false;
       end();
       take_two(InsnOp::kMove, e(size), immediate(), true);
       return true;
-    case Form::kMoveImm: {
+    case X86Form::kMoveImm: {
       const bool larger = (opcode_ & 8) != 0;
       const unsigned width = size_of(larger);
       const bool read = width == 8 ? this->read<std::int64_t>(imm_) : read_immediate(width);
@@ -532,23 +330,23 @@ bool Common::decode_move(Form form) {
       take_two(InsnOp::kMove, general((opcode_ & 7) | base_bit_, width), immediate(), true);
       return true;
     }
-    case Form::kLea:
+    case X86Form::kLea:
       if (!read_modrm() || !is_memory_ || segment_) return false;
       end();
       take_two(InsnOp::kAddress, g(operand_size()), e(8), true);
       return true;
-    case Form::kMovsxd:
+    case X86Form::kMovsxd:
       if (!wide_ || !read_modrm()) return false;
       end();
       take_two(InsnOp::kMove, g(8), e(4), true, true, true);
       return true;
-    case Form::kExtend:
+    case X86Form::kExtend:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kMove, g(operand_size()), e((opcode_ & 1) != 0 ? 2 : 1), true, true,
                opcode_ >= 0xbe);
       return true;
-    case Form::kChoose:
+    case X86Form::kChoose:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kChoose, g(operand_size()), e(operand_size()), true);
@@ -558,26 +356,26 @@ bool Common::decode_move(Form form) {
   }
 }
 
-bool Common::decode_alu(Form form) {
+bool Common::decode_alu(X86Form form) {
   const unsigned size = size_of((opcode_ & 1) != 0);
   unsigned op = (opcode_ >> 3) & 7;
   switch (form) {
-    case Form::kAluEG:
+    case X86Form::kAluEG:
       if (!read_modrm()) return false;
       end();
       take_two(kAlu[op], e(size), g(size), op != kAluCompare);
       return true;
-    case Form::kAluGE:
+    case X86Form::kAluGE:
       if (!read_modrm()) return false;
       end();
       take_two(kAlu[op], g(size), e(size), op != kAluCompare);
       return true;
-    case Form::kAluA:
+    case X86Form::kAluA:
       if (!read_immediate(immediate_size(size))) return false;
       end();
       take_two(kAlu[op], general(kRax, size), immediate(), op != kAluCompare);
       return true;
-    case Form::kAluE:
+    case X86Form::kAluE:
       if (!read_modrm() || !read_immediate(opcode_ == 0x81 ? immediate_size(size) : 1)) {
         return false;
       }
@@ -585,22 +383,22 @@ bool Common::decode_alu(Form form) {
       op = reg_ & 7;
       take_two(kAlu[op], e(size), immediate(), op != kAluCompare);
       return true;
-    case Form::kTestEG:
+    case X86Form::kTestEG:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kOther, e(size), g(size), false);
       return true;
-    case Form::kTestA:
+    case X86Form::kTestA:
       if (!read_immediate(immediate_size(size))) return false;
       end();
       take_two(InsnOp::kOther, general(kRax, size), immediate(), false);
       return true;
-    case Form::kImul:
+    case X86Form::kImul:
       if (!read_modrm()) return false;
       end();
       take_two(InsnOp::kOther, g(operand_size()), e(operand_size()), true);
       return true;
-    case Form::kImulImm:
+    case X86Form::kImulImm:
       if (!read_modrm() || !read_immediate(opcode_ == 0x6b ? 1 : immediate_size(operand_size()))) {
         return false;
       }
@@ -614,12 +412,12 @@ bool Common::decode_alu(Form form) {
   }
 }
 
-bool Common::decode_groups(Form form) {
+bool Common::decode_groups(X86Form form) {
   const unsigned size = size_of((opcode_ & 1) != 0);
   if (!read_modrm()) return false;
   const unsigned which = reg_ & 7;
   switch (form) {
-    case Form::kShift: {
+    case X86Form::kShift: {
       constexpr unsigned kLeft = 4;
       constexpr unsigned kLeftAgain = 6;
       if (which == kLeftAgain) return false;
@@ -632,7 +430,7 @@ bool Common::decode_groups(Form form) {
                by_cl ? general(1, 1) : immediate(), true);
       return true;
     }
-    case Form::kGroup3:
+    case X86Form::kGroup3:
       if (which == 1) return false;
       if (which == 0) {
         if (!read_immediate(immediate_size(size))) return false;
@@ -645,14 +443,14 @@ bool Common::decode_groups(Form form) {
       // mul, imul, div, idiv
       if (which >= 4) insn_.writes = size == 1 ? 1u << kRax : 1u << kRax | 1u << kRdx;
       return true;
-    case Form::kGroup4:
-    case Form::kGroup5:
+    case X86Form::kGroup4:
+    case X86Form::kGroup5:
       if (which < 2) {
         end();
         take_one(e(size), true);
         return true;
       }
-      if (form == Form::kGroup4 || prefix_ == 0x66) return false;
+      if (form == X86Form::kGroup4 || prefix_ == 0x66) return false;
       end();
       if (which == 2 || which == 4) {
         insn_.op = which == 2 ? InsnOp::kCallIndirect : InsnOp::kJumpIndirect;
@@ -673,7 +471,7 @@ bool Common::decode_groups(Form form) {
 }
 
 bool Common::decode_vector() {
-  const Vector shape = vector_shape(prefix_, opcode_, wide_);
+  const X86Vector shape = vector_shape(prefix_, opcode_, wide_);
   if (shape.size == 0 || !read_modrm()) return false;
   if (shape.imm && !read<std::int8_t>(imm_)) return false;
   // Half-registers have other mnemonics (movlhps), masks no memory operand.
@@ -689,78 +487,78 @@ bool Common::decode_vector() {
   return true;
 }
 
-bool Common::decode(Form form) {
+bool Common::decode(X86Form form) {
   switch (form) {
-    case Form::kUnknown:
+    case X86Form::kUnknown:
       return false;
-    case Form::kBranch8:
-    case Form::kBranch32:
-    case Form::kJump8:
-    case Form::kJump32:
-    case Form::kCall:
-    case Form::kPush:
-    case Form::kPop:
-    case Form::kPushImm:
-    case Form::kReturn:
-    case Form::kLeave:
-    case Form::kSyscall:
-    case Form::kStop:
+    case X86Form::kBranch8:
+    case X86Form::kBranch32:
+    case X86Form::kJump8:
+    case X86Form::kJump32:
+    case X86Form::kCall:
+    case X86Form::kPush:
+    case X86Form::kPop:
+    case X86Form::kPushImm:
+    case X86Form::kReturn:
+    case X86Form::kLeave:
+    case X86Form::kSyscall:
+    case X86Form::kStop:
       return decode_control(form);
-    case Form::kMoveEG:
-    case Form::kMoveGE:
-    case Form::kMoveImm:
-    case Form::kMoveEImm:
-    case Form::kLea:
-    case Form::kMovsxd:
-    case Form::kExtend:
-    case Form::kChoose:
+    case X86Form::kMoveEG:
+    case X86Form::kMoveGE:
+    case X86Form::kMoveImm:
+    case X86Form::kMoveEImm:
+    case X86Form::kLea:
+    case X86Form::kMovsxd:
+    case X86Form::kExtend:
+    case X86Form::kChoose:
       return decode_move(form);
-    case Form::kAluEG:
-    case Form::kAluGE:
-    case Form::kAluA:
-    case Form::kAluE:
-    case Form::kTestEG:
-    case Form::kTestA:
-    case Form::kImul:
-    case Form::kImulImm:
+    case X86Form::kAluEG:
+    case X86Form::kAluGE:
+    case X86Form::kAluA:
+    case X86Form::kAluE:
+    case X86Form::kTestEG:
+    case X86Form::kTestA:
+    case X86Form::kImul:
+    case X86Form::kImulImm:
       return decode_alu(form);
-    case Form::kShift:
-    case Form::kGroup3:
-    case Form::kGroup4:
-    case Form::kGroup5:
+    case X86Form::kShift:
+    case X86Form::kGroup3:
+    case X86Form::kGroup4:
+    case X86Form::kGroup5:
       return decode_groups(form);
-    case Form::kVector:
+    case X86Form::kVector:
       return decode_vector();
-    case Form::kNop:
+    case X86Form::kNop:
       if (prefix_ != 0 || has_rex_) return false;
       end();
       return true;
-    case Form::kNopE:
+    case X86Form::kNopE:
       if (!read_modrm() || !is_memory_ || (reg_ & 7) != 0) return false;
       end();
       take_memory(operand_size(), false);
       return true;
-    case Form::kHint: {
+    case X86Form::kHint: {
       unsigned last = 0;
       if (prefix_ != 0xf3 || !read_byte(last) || last != 0xfa) return false;
       end();
       return true;
     }
-    case Form::kWiden:
+    case X86Form::kWiden:
       end();
       insn_.writes = 1u << (opcode_ == 0x98 ? kRax : kRdx);
       return true;
-    case Form::kSet:
+    case X86Form::kSet:
       if (!read_modrm()) return false;
       end();
       take_one(e(1), true);
       return true;
-    case Form::kSwap:
+    case X86Form::kSwap:
       if (prefix_ == 0x66) return false;
       end();
       insn_.writes = 1u << ((opcode_ & 7) | base_bit_);
       return true;
-    case Form::kScan:
+    case X86Form::kScan:
       if (prefix_ == 0xf2 || !read_modrm()) return false;
       end();
       take_two(InsnOp::kOther, g(operand_size()), e(operand_size()), true);
