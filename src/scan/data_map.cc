@@ -201,6 +201,9 @@ bool DataMap::may_begin(std::uint64_t vaddr) const {
   return before == pointers_.size() || pointers_[before].vaddr != vaddr - kWord;
 }
 
+/// Most words of one piece of data in which rows of structs are looked for: 512 MB of memory.
+constexpr std::uint64_t kMaxKinds = 1u << 26;
+
 std::vector<std::uint8_t> DataMap::kinds_of_words(std::uint64_t begin, std::uint64_t end) const {
   std::size_t pointer = first_pointer(begin);
   // Without pointers no struct is told from another.
@@ -230,7 +233,10 @@ void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const st
     return;
   }
   const std::uint64_t origin = begin;
-  const std::vector<std::uint8_t> kinds = kinds_of_words(begin, end);
+  // A piece that takes more memory than any program has is not cut at all.
+  const bool huge = (end - begin) / kWord > kMaxKinds;
+  const std::vector<std::uint8_t> kinds =
+      huge ? std::vector<std::uint8_t>() : kinds_of_words(begin, end);
   const auto in_array = [&](std::uint64_t vaddr) {
     if (begin % kWord != 0 || (begin - origin) % kWord != 0 || kinds.empty()) return false;
     const std::span<const std::uint8_t> from =
@@ -242,7 +248,7 @@ void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const st
     return false;
   };
   for (; at != taken.end() && *at < end; ++at) {
-    if (!may_begin(*at) || (arrays && in_array(*at))) continue;
+    if (!may_begin(*at) || (arrays && (huge || in_array(*at)))) continue;
     chunks_.push_back({begin, *at, {}, {}, kNone});
     begin = *at;
   }
