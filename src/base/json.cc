@@ -59,7 +59,7 @@ class Builder : public nlohmann::json_sax<Library> {
 
   bool key(string_t& name) override {
     Level& level = levels_.back();
-    if (!level.keys.insert(name).second) {
+    if (!is_new(level, name)) {
       return stop(fmt::format("key \"{}\" stands twice in one object", printable(name)));
     }
     level.key = std::move(name);
@@ -83,8 +83,25 @@ class Builder : public nlohmann::json_sax<Library> {
   struct Level {
     Value value;
     std::string key;
-    std::set<std::string> keys;
+    std::set<std::string> keys;  ///< of an object with more than kFew
   };
+
+  /// Up to so many keys are compared one by one, which takes less than a set of them.
+  static constexpr std::size_t kFew = 8;
+
+  static bool is_new(Level& level, const std::string& name) {
+    const Object& members = std::get<Object>(level.value.data);
+    if (members.size() < kFew) {
+      for (const auto& [key, value] : members) {
+        if (key == name) return false;
+      }
+      return true;
+    }
+    if (level.keys.empty()) {
+      for (const auto& [key, value] : members) level.keys.insert(key);
+    }
+    return level.keys.insert(name).second;
+  }
 
   bool stop(std::string text) {
     error_ = Error{Errc::kBadInput, fmt::format("{}:{}: {}", name_, *line_, text), 0};
@@ -212,15 +229,18 @@ Cursor Cursor::child(const Value& value, std::string path) const {
 const Value* Cursor::find(std::string_view key) const {
   const auto* object = std::get_if<Object>(&value_->data);
   if (object == nullptr) return nullptr;
-  const auto found = std::find_if(object->begin(), object->end(),
-                                  [&](const auto& member) { return member.first == key; });
-  return found == object->end() ? nullptr : &found->second;
+  for (const auto& member : *object) {
+    if (member.first == key) return &member.second;
+  }
+  return nullptr;
 }
 
-bool Cursor::has(std::string_view key) const {
+const Value* Cursor::given(std::string_view key) const {
   const Value* value = find(key);
-  return value != nullptr && !std::holds_alternative<std::nullptr_t>(value->data);
+  return value == nullptr || std::holds_alternative<std::nullptr_t>(value->data) ? nullptr : value;
 }
+
+bool Cursor::has(std::string_view key) const { return given(key) != nullptr; }
 
 Result<std::string> Cursor::string() const {
   if (const auto* text = std::get_if<std::string>(&value_->data)) return *text;
@@ -302,10 +322,11 @@ Result<Cursor> Cursor::at(std::string_view key) const {
 }
 
 Result<void> Cursor::read(std::string_view key, std::string& out) const {
-  if (!has(key)) return {};
-  Result<std::string> text = at(key)->string();
-  if (!text) return propagate(text);
-  out = std::move(*text);
+  const Value* value = given(key);
+  if (value == nullptr) return {};
+  const auto* text = std::get_if<std::string>(&value->data);
+  if (text == nullptr) return at(key)->wrong("a string");
+  out = *text;
   return {};
 }
 
@@ -318,7 +339,13 @@ Result<void> Cursor::read(std::string_view key, std::vector<std::string>& out) c
 }
 
 Result<void> Cursor::read(std::string_view key, std::uint64_t& out, std::uint64_t high) const {
-  if (!has(key)) return {};
+  const Value* there = given(key);
+  if (there == nullptr) return {};
+  if (const auto* number = std::get_if<std::uint64_t>(&there->data);
+      number != nullptr && *number <= high) {
+    out = *number;
+    return {};
+  }
   const Result<Cursor> member = at(key);
   Result<std::uint64_t> value = member->u64_or_hex();
   if (!value) return propagate(value);

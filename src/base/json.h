@@ -103,6 +103,8 @@ class Cursor {
 
  private:
   [[nodiscard]] const Value* find(std::string_view key) const;
+  /// Member `key` where it is there and not null.
+  [[nodiscard]] const Value* given(std::string_view key) const;
   [[nodiscard]] Cursor child(const Value& value, std::string path) const;
   [[nodiscard]] Failure wrong(std::string_view wanted) const;
 

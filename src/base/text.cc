@@ -93,8 +93,15 @@ std::string plural(std::uint64_t count, std::string_view noun) {
 }
 
 std::string printable(std::string_view text) {
+  constexpr auto plain = [](char c) { return c >= 0x20 && c < 0x7f; };
   std::string out;
+  out.reserve(text.size());
   while (!text.empty()) {
+    std::size_t run = 0;
+    while (run < text.size() && plain(text[run])) ++run;
+    out += text.substr(0, run);
+    text.remove_prefix(run);
+    if (text.empty()) break;
     const std::size_t length = utf8_length(text);
     if (length == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));

@@ -277,7 +277,7 @@ TEST(EvidenceFile, ReadsTheLeastThereCanBe) {
 
 TEST(EvidenceFile, ReadsAndMergesManyCallsInAnyOrder) {
   // Each call put into its place used to move all behind it: 60,000 took minutes.
-  constexpr std::uint32_t kCalls = 25'000;
+  constexpr std::uint32_t kCalls = 40'000;
   const auto file_of = [](std::uint32_t first) {
     std::string calls;
     for (std::uint32_t i = 0; i < kCalls; ++i) {

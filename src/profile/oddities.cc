@@ -9,26 +9,26 @@
 namespace sysnare {
 namespace {
 
-/// `key` as Go compares it. Two letters beyond ASCII fold to one of it: U+017F, the long s, and
-/// U+212A, the sign of Kelvin.
-std::string folded(std::string_view key) {
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Whether Go takes `key` for `known`, which is ASCII: it compares without regard to case. Two
+/// letters beyond ASCII fold to one of it: U+017F, the long s, and U+212A, the sign of Kelvin.
+bool same_to_go(std::string_view key, std::string_view known) {
   constexpr std::string_view kLongS = "\u017f";
   constexpr std::string_view kKelvin = "\u212a";
-  std::string text;
-  for (std::size_t at = 0; at < key.size(); ++at) {
-    const std::string_view rest = key.substr(at);
-    if (rest.starts_with(kLongS)) {
-      text += 's';
-      at += kLongS.size() - 1;
-    } else if (rest.starts_with(kKelvin)) {
-      text += 'k';
-      at += kKelvin.size() - 1;
+  for (const char wanted : known) {
+    if (key.empty()) return false;
+    if (lower(key.front()) == lower(wanted)) {
+      key.remove_prefix(1);
+    } else if (lower(wanted) == 's' && key.starts_with(kLongS)) {
+      key.remove_prefix(kLongS.size());
+    } else if (lower(wanted) == 'k' && key.starts_with(kKelvin)) {
+      key.remove_prefix(kKelvin.size());
     } else {
-      const char c = rest.front();
-      text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      return false;
     }
   }
-  return text;
+  return key.empty();
 }
 
 }  // namespace
@@ -47,9 +47,8 @@ Result<void> OdditiesOf::add_unknown_keys(const json::Cursor& at,
   if (!members) return propagate(members);
   for (const auto& [key, value] : *members) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    const std::string small = folded(key);
     for (const std::string_view each : known) {
-      if (folded(each) != small) continue;
+      if (!same_to_go(key, each)) continue;
       return value.fail(
           "Docker, Podman and runc take this key for `{}`, crun for none; write it in these "
           "letters",
