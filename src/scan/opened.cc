@@ -18,6 +18,8 @@ constexpr std::string_view kGconv = "gconv:";
 constexpr const char* kNsswitch = "/etc/nsswitch.conf";
 constexpr std::size_t kMaxNsswitch = 1u << 20;
 constexpr std::size_t kMaxConfiguration = 1u << 20;
+/// Most files of configuration and directories of plug-ins of one loader.
+constexpr std::size_t kMaxLooked = 4096;
 /// Directories of plug-ins below one another, and files of configuration that name others.
 constexpr int kMaxDepth = 4;
 /// Where libraries of distributions put them; beside libc comes first.
@@ -108,7 +110,7 @@ class PlugInLoader {
   }
 
   void add_all(const std::string& directory, int depth) {
-    if (directory.empty()) return;
+    if (directory.empty() || !is_new(directory)) return;
     for (const std::string& name : around_.list(directory)) {
       const std::string path = directory + "/" + name;
       if (is_library_name(name)) {
@@ -127,13 +129,26 @@ class PlugInLoader {
     }
   }
 
+  /// Whether nothing was looked for there yet: files may name each other, and links lead back.
+  bool is_new(const std::string& path) {
+    const bool is_new = looked_.insert(around_.resolve(path).value_or(path)).second;
+    if (looked_.size() <= kMaxLooked) return is_new;
+    if (is_new) open_point(path, "more files than are read");
+    return false;
+  }
+
   /// A file of configuration, or a directory of them.
   void read(const std::string& path, int depth) {
+    if (!is_new(path)) return;
     if (depth > kMaxDepth) return open_point(path, "files that name others");
     const std::vector<std::string> names = around_.list(path);
     for (const std::string& name : names) read(path + "/" + name, depth + 1);
     if (!names.empty()) return;
-    const std::string text = read_beginning(around_, path, kMaxConfiguration);
+    const Result<Fd> file = around_.open(path);
+    if (!file && file.error().code == Errc::kNoPermission)
+      return open_point(path, "it cannot be read");
+    const std::string text = read_beginning(around_, path, kMaxConfiguration + 1);
+    if (text.size() > kMaxConfiguration) open_point(path, "it is longer than is read");
     for (const std::string_view line : split(text, '\n')) read_line(line, path, depth);
   }
 
@@ -173,6 +188,7 @@ class PlugInLoader {
   }
 
   void open_point(const std::string& path, const std::string& what) {
+    if (!said_.insert(what).second) return;
     OpenPoint point;
     point.kind = "dlopen";
     point.object = request_.object;
@@ -191,6 +207,8 @@ class PlugInLoader {
   std::string why_;
   std::string beside_;                                     ///< where the loader lies, with '/'
   std::map<std::string, std::string, std::less<>> named_;  ///< file -> path, in named_in
+  std::set<std::string> looked_;                           ///< paths of files and directories
+  std::set<std::string> said_;                             ///< what open points were made of
 };
 
 }  // namespace

@@ -304,6 +304,7 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
     const char* opened;
     const char* open;  ///< in the reason of an open point; empty: none
   };
+  const std::string long_text((1u << 20) + 1, '\n');
   const Case kCases[] = {
       {"no configuration", "plug-ins:libcrypto.so.3", {}, "", ""},
       {"a name in a file, and one in a comment",
@@ -324,9 +325,24 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
        "/etc/ssl/openssl.cnf names a library that is not followed: ${dir}/e.so"},
       {"files that include themselves",
        "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", ".include /etc/ssl/openssl.cnf\n"}},
+       {{"/etc/ssl/openssl.cnf", ".include /a\n.include /a\n.include /etc/ssl/openssl.cnf\n"},
+        {"/a", ".include /etc/ssl/openssl.cnf\ndynamic_path = /opt/e.so\n.include /a\n"}},
+       "/opt/e.so",
+       ""},
+      {"files that name each other for ever",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", ".include /1\n"},
+        {"/1", ".include /2\n"},
+        {"/2", ".include /3\n"},
+        {"/3", ".include /4\n"},
+        {"/4", ".include /5\n"}},
        "",
-       "files that name others"},
+       "/5 names a library that is not followed: files that name others"},
+      {"a file that is longer than is read",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf", long_text.c_str()}},
+       "",
+       "it is longer than is read"},
       {"a name that the code has",
        "plug-ins:libcrypto.so.3:padlock",
        {},
