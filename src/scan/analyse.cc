@@ -47,10 +47,7 @@ constexpr int kMaxAgain = 64;
 constexpr std::uint64_t kPiece = 32u << 10;
 constexpr std::uint64_t kBatch = 256u << 10;
 
-/// How far behind an address of static data that is given away pointers are given away with it: 32
-/// of them, which is more than most structs of functions have.
-constexpr std::uint64_t kHolds = 256;
-constexpr std::uint64_t kPointer = 8;
+constexpr std::string_view kLibcap = "libcap.so.2";
 
 class Analyser {
  public:
@@ -291,101 +288,21 @@ class Analyser {
     todo_ = std::move(wave);
   }
 
-  /// Finds the functions whose numbers depend on what they are passed, and whose address is taken,
-  /// but never leaves the static data of this object (libcap keeps its two ways to call the kernel
-  /// so). Then the calls through pointers here are their callers, and their values matter.
+  /// libcap keeps its two ways to call the kernel in static data of its own, and nobody else gets
+  /// them but psx_load_syscalls(), which puts others there and calls none (libcap/cap_proc.c,
+  /// psx/psx.c of libcap 2.66): the calls through pointers here are their callers.
   void find_held() {
     const std::size_t count = findings_.functions.size();
     findings_.held.assign(count, 0);
+    if (dynamic_.soname != kLibcap) return;
     for (std::uint32_t i = 0; i < count; ++i)
       findings_.held[i] = findings_.asking[i] && !is_exported_function(i);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      for (const Target& target : findings_.functions[i].targets) {
-        if (is_taken_function(target) && findings_.held[target.index]) want(i);
-      }
-    }
-    const std::vector<Holder> holders = find_holders();
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const std::vector<DataReference>& data = findings_.functions[i].data;
-      if (std::any_of(data.begin(), data.end(), [&](const DataReference& reference) {
-            return first_behind(holders, reference.vaddr) != holders.end();
-          })) {
-        want(i);
-      }
-    }
-    follow_wanted();
-    for (const FunctionFacts& facts : findings_.functions) {
-      for (std::uint64_t given : facts.given_data) {
-        // What holds a pointer is aligned as one, or packed: then the pointer itself is.
-        const bool near = given % kPointer == 0 && first_behind(holders, given) != holders.end();
-        if (near) let_go(holders, given, reach_of(given));
-      }
-      for (std::uint64_t given : facts.given) {
-        const std::uint32_t function = map_.function_at(given);
-        if (function != kNone) findings_.held[function] = 0;
-      }
-    }
-    for (const DynamicSymbol& symbol : dynamic_.symbols) {
-      if (symbol.defined && symbol.type == STT_OBJECT) let_go(holders, symbol.vaddr, symbol.size);
-    }
     findings_.has_held =
         std::find(findings_.held.begin(), findings_.held.end(), 1) != findings_.held.end();
     for (std::uint32_t i = 0; findings_.has_held && i < count; ++i) {
       if (findings_.functions[i].calls_indirect) want(i);
     }
     follow_wanted();
-  }
-
-  /// A word of static data that holds the address of a function.
-  struct Holder {
-    std::uint64_t vaddr = 0;
-    std::uint32_t function = kNone;
-  };
-
-  /// Those of the functions that seem held, by address.
-  std::vector<Holder> find_holders() const {
-    std::vector<Holder> holders;
-    const auto add = [&](std::uint64_t vaddr, std::uint64_t value) {
-      const std::uint32_t function = map_.function_at(value);
-      if (function != kNone && findings_.held[function]) holders.push_back({vaddr, function});
-    };
-    for (const Relocation& relocation : dynamic_.relocations) {
-      if (relocation.kind == Relocation::Kind::kRelative) add(relocation.vaddr, relocation.value);
-    }
-    map_.each_word_address(add);
-    std::stable_sort(holders.begin(), holders.end(),
-                     [](const Holder& a, const Holder& b) { return a.vaddr < b.vaddr; });
-    return holders;
-  }
-
-  /// The first holder within kHolds bytes from `vaddr`; the end where there is none.
-  static std::vector<Holder>::const_iterator first_behind(const std::vector<Holder>& holders,
-                                                          std::uint64_t vaddr) {
-    const auto at =
-        std::lower_bound(holders.begin(), holders.end(), vaddr,
-                         [](const Holder& holder, std::uint64_t of) { return holder.vaddr < of; });
-    return at != holders.end() && at->vaddr - vaddr < kHolds ? at : holders.end();
-  }
-
-  /// How far an address of data leads: to what code names by an address of its own, but for fields
-  /// of one struct, which are words.
-  std::uint64_t reach_of(std::uint64_t vaddr) const {
-    std::uint64_t end = vaddr + kHolds;
-    for (const FunctionFacts& facts : findings_.functions) {
-      for (const DataReference& reference : facts.data) {
-        const bool field = reference.vaddr % kPointer == 0;
-        if (reference.vaddr > vaddr && !field) end = std::min(end, reference.vaddr);
-      }
-    }
-    return end - vaddr;
-  }
-
-  /// Somebody else has the data at `vaddr`, and so the functions whose addresses stand there.
-  void let_go(const std::vector<Holder>& holders, std::uint64_t vaddr, std::uint64_t size) {
-    for (auto at = first_behind(holders, vaddr); at != holders.end() && at->vaddr - vaddr < size;
-         ++at) {
-      findings_.held[at->function] = 0;
-    }
   }
 
   bool is_exported_function(std::uint32_t i) const {

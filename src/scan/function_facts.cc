@@ -19,6 +19,7 @@ constexpr std::array<std::uint8_t, 6> kI386Args = {3, 1, 2, 6, 7, 5};
 constexpr std::int32_t kWord = 8;
 /// Most addresses that one function may compute others from: there is one GOT.
 constexpr std::size_t kMaxBases = 16;
+constexpr std::size_t kMaxSums = 1u << 24;
 /// Words of arguments on the stack that a call is said to pass.
 constexpr std::int32_t kStackArguments = 8;
 /// Registers of the caller's that only a function stores which keeps all: rbx, r12 to r15.
@@ -90,7 +91,6 @@ class Observer {
       note_references(insn);
       note_number(insn);
     }
-    note_given(insn, state);
     switch (insn.op) {
       case InsnOp::kCall:
         note_call(insn, state, insn.target, false);
@@ -172,10 +172,6 @@ class Observer {
     targets.erase(std::unique(targets.begin(), targets.end(),
                               [&](const Target& a, const Target& b) { return key(a) == key(b); }),
                   targets.end());
-    std::sort(facts_.given.begin(), facts_.given.end());
-    std::vector<std::uint64_t>& data = facts_.given_data;
-    std::sort(data.begin(), data.end());
-    data.erase(std::unique(data.begin(), data.end()), data.end());
     std::sort(facts_.data.begin(), facts_.data.end());
     facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
     // They stay until the object is done, and are a third of what it takes.
@@ -355,13 +351,16 @@ class Observer {
 
   void refer_from_slots() {
     std::set<std::uint64_t> bases;
+    std::size_t sums = 0;
     for (std::uint64_t label : labels_) {
       for (std::uint64_t number : numbers_) {
+        if (++sums > kMaxSums || bases.size() > kMaxBases) {
+          facts_.gave_up = true;
+          return;
+        }
         if (map_.is_data(label + number)) bases.insert(label + number);
       }
     }
-    if (bases.size() > kMaxBases) facts_.gave_up = true;
-    while (bases.size() > kMaxBases) bases.erase(std::prev(bases.end()));
     for (std::uint64_t base : bases) {
       for (std::uint64_t number : numbers_) refer(base + number, 0);
     }
@@ -370,66 +369,6 @@ class Observer {
   FlowValue slot_value(const Insn& insn) const {
     if (!insn.has_memory || !insn.absolute) return FlowValue::any();
     return map_.load(static_cast<std::uint64_t>(insn.disp), kWord);
-  }
-
-  /// `handed`: to somebody, not to memory; `leaves`: to somebody of another object.
-  void give(const FlowValue& value, bool handed = false, bool leaves = false) {
-    if (!value.is(Kind::kAddress) && !value.is(Kind::kConstant) && !value.is(Kind::kSet) &&
-        !value.is(Kind::kCell)) {
-      return;
-    }
-    for (const FlowValue& atom : flow_.sets().atoms(value)) {
-      const bool address =
-          atom.is(Kind::kAddress) || (atom.is(Kind::kConstant) && map_.may_be_address(atom.number));
-      if (address && map_.is_code(atom.number)) facts_.given.push_back(atom.number);
-      const bool data = leaves && address && map_.is_data(atom.number);
-      if (handed && (data || atom.is(Kind::kCell))) facts_.given_data.push_back(atom.number);
-    }
-  }
-
-  /// Whether what the register holds is passed here, or is the result: not what is kept meanwhile.
-  [[nodiscard]] bool carries(const Insn& insn, unsigned reg) const {
-    if (insn.op == InsnOp::kReturn) return ((machine_.caller_saved >> reg) & 1) != 0;
-    return std::find(machine_.passing.begin(), machine_.passing.end(), reg) !=
-           machine_.passing.end();
-  }
-
-  /// Whether control leaves this object here: a function of its own that gets an address of data is
-  /// taken to keep it here.
-  [[nodiscard]] bool leaves(const Insn& insn) const {
-    if (insn.op != InsnOp::kCall && insn.op != InsnOp::kJump) return true;
-    const std::optional<Target> target = map_.callee(insn.target);
-    if (!target || target->kind != Target::Kind::kImport) return false;
-    // libpsx writes to the pointers that libcap shows it, and calls none (psx/psx.c of
-    // libcap 2.66).
-    return map_.dynamic().symbols[target->index].name != "psx_load_syscalls";
-  }
-
-  void note_given(const Insn& insn, const FlowState& state) {
-    switch (insn.op) {
-      case InsnOp::kCall:
-      case InsnOp::kCallIndirect:
-      case InsnOp::kJump:
-      case InsnOp::kJumpIndirect:
-      case InsnOp::kReturn:
-        if (!values_) break;
-        for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-          if (static_cast<int>(reg) == insn.src) continue;
-          give(state.regs[reg], carries(insn, reg), leaves(insn));
-        }
-        for (const StackWord& word : state.stack) give(word.value, true, leaves(insn));
-        break;
-      case InsnOp::kStore:
-        if (machine_.composes_addresses && flow_.address_of(insn, state).is(Kind::kAddress)) break;
-        if (insn.second >= 0) give(state.regs[insn.second]);
-        if (!insn.absolute && insn.src != kNoRegister) give(state.regs[insn.src]);
-        if (!insn.absolute && insn.has_imm) {
-          give(FlowValue::constant(static_cast<std::uint64_t>(insn.imm)));
-        }
-        break;
-      default:
-        break;
-    }
   }
 
   /// It goes to `vaddr`, which `target` covers, but may not begin there.

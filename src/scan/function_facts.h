@@ -44,12 +44,8 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<DataReference> data;  ///< sorted, none twice
-  /// Addresses of code that it hands to somebody: as an argument, as its result, or in memory that
-  /// is not static data of this object. Sorted; known only where values were followed.
-  std::vector<std::uint64_t> given;
-  std::vector<std::uint64_t> given_data;  ///< the same for addresses of data, and words of it
-  std::vector<std::uint64_t> outside;     ///< places inside of other functions that it goes to
+  std::vector<DataReference> data;     ///< sorted, none twice
+  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
   bool returns = false;
   bool gave_up = false;          ///< FunctionFlow::gave_up(), or it is entered in too many places
   bool too_large = false;        ///< FunctionFlow::too_large()
