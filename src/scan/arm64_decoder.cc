@@ -280,6 +280,20 @@ void decode_registers(Word word, Insn& insn) {
   }
 }
 
+/// Whether it changes what a branch asks (Arm ARM, C4.1): the forms with an S, comparisons, and
+/// what tells little of itself (SVE, moves to NZCV).
+bool changes_flags(Word word) {
+  if (word.is(0x1f000000, 0x11000000) || word.is(0x1f000000, 0x0b000000)) return word.bit(29);
+  if (word.is(0x1f800000, 0x12000000) || word.is(0x1f000000, 0x0a000000))
+    return word.field(30, 29) == kAndWithFlags;
+  if (word.is(0x1fe00000, 0x1a000000)) return word.bit(29);  // adcs, sbcs, rmif, setf
+  if (word.is(0x1fe00000, 0x1a400000)) return true;          // ccmp, ccmn
+  if (word.is(0xff20fc00, 0x1e202000)) return true;          // fcmp
+  if (word.is(0xff200c00, 0x1e200400)) return true;          // fccmp
+  if (word.is(0x1e000000, 0x04000000)) return true;          // SVE
+  return word.is(0xfffff01f, 0xd500401f) || word.is(0xffffffe0, 0xd51b4200);
+}
+
 bool decode_control(Word word, Insn& insn) {
   const auto to = [&](std::int64_t words) {
     insn.target = insn.vaddr + static_cast<std::uint64_t>(words * 4);
@@ -468,9 +482,11 @@ Insn Arm64Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vad
   if (bytes.size() < sizeof word.bits || vaddr % sizeof word.bits != 0) return insn;
   std::memcpy(&word.bits, bytes.data(), sizeof word.bits);
   insn.length = sizeof word.bits;
-  if (arm64::decode_word(word, insn)) return insn;
-  insn = {.vaddr = vaddr, .length = sizeof word.bits};
-  rest_->decode(bytes.first(sizeof word.bits), insn);
+  if (!arm64::decode_word(word, insn)) {
+    insn = {.vaddr = vaddr, .length = sizeof word.bits};
+    rest_->decode(bytes.first(sizeof word.bits), insn);
+  }
+  insn.sets_flags = arm64::changes_flags(word);
   return insn;
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -36,8 +37,8 @@ inline constexpr std::size_t kMaxFlowInsns = 1u << 19;
 inline constexpr std::uint64_t kMaxFlowBytes = 4u << 20;
 /// Most instructions that are looked at for tables of switches, over and over, of one function.
 inline constexpr std::size_t kMaxTableLooks = 1u << 26;
-/// Most entries of a switch's table where no comparison bounds it.
-inline constexpr std::size_t kMaxTableEntries = 4096;
+/// Most entries of a switch's table; a longer one is a reason to give up.
+inline constexpr std::size_t kMaxTableEntries = 1u << 15;
 /// Most entries of all tables of one function: the largest switches have some thousand.
 inline constexpr std::size_t kMaxTableReads = 1u << 20;
 
@@ -132,8 +133,6 @@ class FunctionFlow {
   /// Whether some path returns, or leaves by a jump.
   [[nodiscard]] bool returns() const { return returns_; }
   /// Whether its tables had more entries than are read: it can go where nobody looked.
-  /// Whether it jumps to where nobody can tell.
-  [[nodiscard]] bool unexplained() const { return unexplained_; }
   [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
   /// Whether it goes on where nobody looked, past kMaxFlowInsns or kMaxFlowBytes.
   [[nodiscard]] bool too_large() const { return too_large_; }
@@ -205,6 +204,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> constants_of(std::size_t insn, int reg);
   std::size_t definition(std::size_t before, int reg) const;
   bool explain(std::size_t jump, SwitchTable& table);
+  bool explain_any(int reg, SwitchTable& table);
   bool find_offsets(std::size_t at, int entry_reg, int label_reg, SwitchOffsets& offsets);
   bool read_tables(const SwitchOffsets& offsets, SwitchTable& table);
   bool read_switch(std::size_t at, SwitchTable& table);
@@ -230,6 +230,7 @@ class FunctionFlow {
   void forget_given(FlowState& state);
   void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
+  [[nodiscard]] bool jumps_by_table(const Block& block) const;
   [[nodiscard]] std::span<const std::uint32_t> after(const Block& block) const {
     return std::span(next_).subspan(block.next, block.nexts);
   }
@@ -270,7 +271,9 @@ class FunctionFlow {
   std::vector<std::uint64_t> all_constants_;  ///< that the function puts together
   bool has_all_constants_ = false;
   std::vector<std::pair<SwitchOffsets, std::vector<std::uint64_t>>>
-      read_before_;                                     ///< in this round
+      read_before_;  ///< in this round
+  /// What explain_any() said in this round, and where such jumps go.
+  std::map<int, std::pair<bool, std::vector<std::uint64_t>>> explained_;
   std::unordered_set<std::uint64_t> labels_of_tables_;  ///< places from which targets are counted
   bool unexplained_ = false;                            ///< it jumps who knows where
   bool too_large_ = false;

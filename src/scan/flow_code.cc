@@ -1,6 +1,7 @@
 // Decoding a function from its entries, and cutting it into blocks.
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -26,6 +27,17 @@ std::optional<std::uint64_t> taken_address(const FlowContext& context, const Ins
   const auto imm = static_cast<std::uint64_t>(insn.imm);
   if (insn.has_imm && insn.op != InsnOp::kCompare && context.may_be_address(imm)) return imm;
   return std::nullopt;
+}
+
+/// Whether the instruction is one that fills up.
+bool does_nothing(const Machine& machine, std::span<const std::uint8_t> code) {
+  if (machine.instruction_bytes == 4) {
+    constexpr std::array<std::uint8_t, 4> kNop = {0x1f, 0x20, 0x03, 0xd5};
+    return std::equal(code.begin(), code.end(), kNop.begin(), kNop.end());
+  }
+  while (!code.empty() && (code[0] == 0x66 || code[0] == 0x2e)) code = code.subspan(1);
+  return !code.empty() &&
+         (code[0] == 0x90 || (code.size() > 1 && code[0] == 0x0f && code[1] == 0x1f));
 }
 
 }  // namespace
@@ -234,6 +246,7 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative
       return;
     }
   }
+  table_reads_ = kMaxTableReads + 1;
 }
 
 /// A table of distances from a label: &&a + table[i].
@@ -324,12 +337,14 @@ void FunctionFlow::read_far_tables(std::size_t bound) {
   std::set<std::uint64_t> tables;
   for (std::uint64_t label : labels) {
     for (std::uint64_t first : numbers) {
-      if (table_reads_ > kMaxTableReads) return;
+      if (++table_reads_ > kMaxTableReads) return;
       tables.insert(label + first);
       // The GOT is somewhere in the image.
       const bool nowhere = context_.load(label + first, sizeof first).is(FlowValue::Kind::kAny) &&
                            context_.data_end(label + first) == UINT64_MAX;
       if (nowhere) continue;
+      table_reads_ += numbers.size();
+      if (table_reads_ > kMaxTableReads) return;
       for (std::uint64_t second : numbers) tables.insert(label + first + second);
     }
   }
@@ -431,7 +446,7 @@ void FunctionFlow::cut_blocks() {
       } else if ((last.has_memory && last.absolute) || machine_.composes_addresses) {
         returns_ = true;
       } else {
-        if (table_targets_.empty()) returns_ = true;
+        if (!jumps_by_table(block)) returns_ = true;
         for (std::uint64_t target : table_targets_) add(target);
       }
     }
@@ -441,6 +456,26 @@ void FunctionFlow::cut_blocks() {
     }
     block.nexts = static_cast<std::uint32_t>(next_.size()) - block.next;
   }
+}
+
+/// Whether the jump that ends the block is seen to go where a table says, and not through a pointer
+/// that leads out of the function.
+bool FunctionFlow::jumps_by_table(const Block& block) const {
+  if (table_targets_.empty()) return false;
+  const Insn& jump = insns_[order_[block.first + block.count - 1]];
+  if (jump.has_memory) return jump.index != kNoRegister && jump.base == kNoRegister;
+  int reg = jump.src;
+  for (std::uint32_t i = block.count - 1; i-- > 0;) {
+    const Insn& insn = insns_[order_[block.first + i]];
+    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return false;
+    if ((insn.writes >> reg) & 1) return false;
+    if (insn.dst != reg) continue;
+    if (insn.op == InsnOp::kAdd) return true;
+    if (insn.op == InsnOp::kLoad) return insn.index != kNoRegister && insn.base == kNoRegister;
+    if (insn.op != InsnOp::kMove || insn.src == kNoRegister) return false;
+    reg = insn.src;
+  }
+  return false;
 }
 
 /// Whether control comes from the end of `block` into the next function.
@@ -460,15 +495,15 @@ bool FunctionFlow::is_unknown(std::uint32_t number) const {
 }
 
 /// Whether a compiler knew that instruction `i` of the block, a call, never returns: behind it is
-/// what fills up to the next function or to constants, and nothing jumps there.
+/// what fills up to the next function or to constants.
 bool FunctionFlow::is_last_call(const Block& block, std::uint32_t i) const {
   const InsnOp op = insns_[order_[block.first + i]].op;
   if (!compiled_ || (op != InsnOp::kCall && op != InsnOp::kCallIndirect)) return false;
   if (i + 1 == block.count) return false;
   const std::uint32_t next = order_[block.first + i + 1];
   const Insn& behind = insns_[next];
-  const bool fills = behind.op == InsnOp::kOther && behind.writes == 0 && !behind.stores;
-  return fills || is_unknown(next);
+  return is_unknown(next) ||
+         does_nothing(machine_, context_.code(behind.vaddr).first(behind.length));
 }
 
 /// Finds the first place of the kind of unknown_at().

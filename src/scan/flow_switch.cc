@@ -27,6 +27,8 @@ constexpr std::int64_t kHigher = 8 + 2;
 /// Steps in which an address is put together.
 constexpr unsigned kMaxDepth = 4;
 constexpr unsigned kWord = 8;
+/// Most entries of a table of distances of one or two bytes that no comparison bounds.
+constexpr std::size_t kMaxNarrowEntries = 4096;
 
 bool has(const Insn& insn, int reg) { return ((insn.writes >> reg) & 1) != 0; }
 
@@ -174,11 +176,15 @@ std::size_t FunctionFlow::index_bound(std::size_t load) const {
       extra = condition == kHigher ? 1 : 0;
       continue;
     }
+    // The branch asks what changed the flags last.
+    const bool of_index = insn.op == InsnOp::kCompare && ((same >> insn.dst) & 1) != 0;
+    if (insn.op == InsnOp::kCall || (insn.sets_flags && !of_index)) bounded = false;
     if (insn.dst == kNoRegister || ((same >> insn.dst) & 1) == 0) continue;
     const bool small =
         insn.has_imm && insn.imm > 0 && insn.imm < static_cast<std::int64_t>(kMaxTableEntries);
     if (insn.op == InsnOp::kCompare) {
       if (bounded && small) return static_cast<std::size_t>(insn.imm) + extra;
+      bounded = false;
       continue;
     }
     if (insn.op == InsnOp::kAnd) return small ? static_cast<std::size_t>(insn.imm) + 1 : 0;
@@ -241,7 +247,10 @@ bool FunctionFlow::read_tables(const SwitchOffsets& offsets, SwitchTable& table)
   for (const std::uint64_t label : offsets.labels) {
     if (!offsets.from_entry) labels_of_tables_.insert(label);
     for (const std::uint64_t place : offsets.places) {
-      for (std::size_t i = 0; i < (offsets.bound != 0 ? offsets.bound : kMaxTableEntries); ++i) {
+      // Every byte leads into a large function: there is no telling where its table ends.
+      const std::size_t most = offsets.width < 4 ? kMaxNarrowEntries : kMaxTableEntries;
+      for (std::size_t i = 0; i < (offsets.bound != 0 ? offsets.bound : most); ++i) {
+        if (i + 1 == kMaxTableEntries) table_reads_ = kMaxTableReads;
         std::uint64_t word = 0;
         if (++table_reads_ > kMaxTableReads) return true;
         if (!context_.constant_word(place + i * offsets.width, offsets.width, word)) break;
@@ -276,6 +285,7 @@ bool FunctionFlow::read_switch(std::size_t at, SwitchTable& table) {
     if (!find_offsets(at, entry_reg, label_reg, offsets)) continue;
     // Functions with many such jumps have the same tables for all.
     for (const auto& [before, targets] : read_before_) {
+      if (++table_reads_ > kMaxTableReads) return false;
       if (before != offsets) continue;
       for (std::uint64_t target : targets) note_switch_target(target, offsets.bound != 0, table);
       return true;
@@ -294,6 +304,7 @@ bool FunctionFlow::read_addresses(std::size_t load, SwitchTable& table) {
   const std::size_t bound = index_bound(load);
   for (const std::uint64_t place : places) {
     for (std::size_t i = 0; i < (bound != 0 ? bound : kMaxTableEntries); ++i) {
+      if (i + 1 == kMaxTableEntries) table_reads_ = kMaxTableReads;
       std::uint64_t target = 0;
       if (++table_reads_ > kMaxTableReads) return true;
       if (!context_.constant_word(place + i * kWord, kWord, target)) break;
@@ -302,6 +313,21 @@ bool FunctionFlow::read_addresses(std::size_t load, SwitchTable& table) {
     }
   }
   return !places.empty();
+}
+
+/// Several ways lead to a jump through `reg`, and each brings a sum of its own: some of those that
+/// are put into this register.
+bool FunctionFlow::explain_any(int reg, SwitchTable& table) {
+  bool any = false, read = false;
+  for (std::size_t i = 0; i < insns_.size(); ++i) {
+    const Insn& insn = insns_[i];
+    if ((insn.dst != reg && !has(insn, reg)) || !is_computed(insn)) continue;
+    any = true;
+    if (++table_reads_ > kMaxTableReads) return false;
+    const bool sums = insn.op == InsnOp::kAddress || insn.op == InsnOp::kAdd;
+    read = (sums && read_switch(i, table)) || read;
+  }
+  return read || !any;
 }
 
 /// Where the jump through a register goes. `table` stays empty for a call of a pointer. False: it
@@ -315,17 +341,14 @@ bool FunctionFlow::explain(std::size_t jump, SwitchTable& table) {
     at = definition(at, reg);
   }
   if (at == kNowhere) {
-    // Several ways lead here, and each brings a sum of its own: some of those that are put into
-    // this register.
-    bool any = false, read = false;
-    for (std::size_t i = 0; i < insns_.size(); ++i) {
-      const Insn& insn = insns_[i];
-      if ((insn.dst != reg && !has(insn, reg)) || !is_computed(insn)) continue;
-      any = true;
-      const bool sums = insn.op == InsnOp::kAddress || insn.op == InsnOp::kAdd;
-      read = (sums && read_switch(i, table)) || read;
+    const auto known = explained_.find(reg);
+    if (known != explained_.end()) {
+      table.targets = known->second.second;
+      return known->second.first;
     }
-    return read || !any;
+    const bool told = explain_any(reg, table);
+    explained_.emplace(reg, std::pair(told, table.targets));
+    return told;
   }
   const Insn& by = insns_[at];
   if (by.op == InsnOp::kLoad) {
@@ -352,10 +375,12 @@ bool FunctionFlow::follow_switches() {
     return false;
   switches_.clear();
   read_before_.clear();
+  explained_.clear();
   find_sole_jumps();
   bool unexplained = false;
   for (std::size_t i = 0; i < insns_.size(); ++i) {
     if (insns_[i].op != InsnOp::kJumpIndirect) continue;
+    if (gave_up()) break;
     SwitchTable table;
     table.jump = static_cast<std::uint32_t>(i);
     unexplained = !explain(i, table) || unexplained;

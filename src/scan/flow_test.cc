@@ -200,6 +200,7 @@ TEST(FunctionFlow, NamesWhatIsNoInstruction) {
       {"behind a branch", "750106c3", 0, true, kText + 2},
       {"a compiler knows that what it calls never returns", "e8fbef0f006606", 0, true, 0},
       {"the same, with constants behind what fills up", "e8fbef0f00669055553306", 0, true, 0},
+      {"a test of what it returns is no filling", "e8fbef0f0085c006", 0, true, kText + 7},
       {"nobody says that", "e8fbef0f0006", 0, false, kText + 5},
       {"called, where nothing tells functions apart", "e801000000c306", 0, false, kText + 6},
       {"a label or a table alone leads there", "c306", kText + 1, true, 0},
@@ -218,6 +219,44 @@ TEST(FunctionFlow, NamesWhatIsNoInstruction) {
     flow.run(request, [](const Insn&, const FlowState&) {});
     EXPECT_EQ(flow.unknown_at(), c.unknown_at);
     EXPECT_FALSE(flow.too_large());
+  }
+}
+
+TEST(FunctionFlow, ReturnsWhereAPointerMayLeadOut) {
+  // lea rdx,[rip+kData]; movsxd rax,[rdx+rdi*4]; add rax,rdx; jmp rax; hlt; and the second case
+  const std::string by_table = "488d15f90f0000486304ba4801d0ffe0f4";
+  struct Case {
+    const char* why;
+    const char* second;
+    bool returns;
+  };
+  constexpr Case kCases[] = {
+      {"no case leads out: hlt", "f4", false},
+      {"jmp [rsi+8]", "ff6608", true},
+      {"mov rax,[rsi]; jmp rax", "488b06ffe0", true},
+      {"one of an array that was passed: jmp [rsi+rdi*8]", "ff24fe", true},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    const OneFunction function(by_table + c.second, "10f0ffff11f0ffff");
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    flow.run({kText, function.end(), {}, false}, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(flow.returns(), c.returns);
+  }
+}
+
+TEST(FunctionFlow, GivesUpOnATableLongerThanIsRead) {
+  // lea rdx,[rip+kData]; movsxd rax,[rdx+rdi*4]; add rax,rdx; jmp rax; ret
+  std::string table;
+  for (std::size_t i = 0; i < kMaxTableEntries; ++i) table += "10f0ffff";
+  const X86Decoder decoder;
+  for (const bool longer : {false, true}) {
+    const OneFunction function("488d15f90f0000486304ba4801d0ffe0c3",
+                               longer ? table : table.substr(8));
+    FunctionFlow flow(function, decoder);
+    flow.run({kText, function.end(), {}, false}, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(flow.gave_up(), longer);
   }
 }
 
