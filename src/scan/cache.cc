@@ -284,7 +284,7 @@ std::string ScanCache::trouble() const {
 std::optional<std::string> default_cache_directory(bool root, const char* xdg_cache_home,
                                                    const char* home) {
   constexpr const char* kBelow = "/sysnare/scan";
-  if (root) return std::string("/var/cache") + kBelow;
+  if (root) return fmt::format("/var/cache{}", kBelow);
   const auto absolute = [](const char* path) { return path != nullptr && path[0] == '/'; };
   // The XDG base directory specification: a path that is not absolute is ignored.
   if (absolute(xdg_cache_home)) return std::string(xdg_cache_home) + kBelow;

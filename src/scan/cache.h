@@ -40,7 +40,7 @@ struct CachedFile {
   std::shared_ptr<const void> owner;  ///< they stay while this lives
 };
 
-/// Most bytes of the index: 16,384 files. A full one is begun anew.
+/// Most bytes of the index: some 14,500 files. A full one is begun anew.
 inline constexpr std::size_t kMaxIndexBytes = 4u << 20;
 
 class ScanCache {

@@ -3,8 +3,8 @@
 //
 // Kept are the result and all that was asked of the surroundings on the way to it, with the
 // answers. The same questions are asked again: where every answer is the same, and every file that
-// was read has its stamp, so would the result be. Nothing is read but those stamps, the dynamic
-// linker's own cache and nsswitch.conf.
+// was read has its stamp, so would the result be. Most are answered by a stamp; libraries that are
+// links are looked up as before, by the dynamic linker's own cache and their headers.
 
 #include "scan/program.h"
 

@@ -7,12 +7,11 @@
 // from it, to the end of its object: an array is reached through its first element. What is told
 // apart by that are objects that lie behind one another and of which nobody kept the names.
 //
-// Two addresses do not cut: one in the midst of a row of pointers that is not aligned as an object
-// is
-// (&array[3]), nor one in an array of structs as far as their pointers tell, and one that is only
-// loaded from or called through. A load by a constant address reads its own words and no more. An
-// address that code takes shortly before a chunk leads into it too: compilers fold `array[i - 1]`
-// into one.
+// Three kinds of addresses do not cut: one in the midst of a row of pointers that is not aligned as
+// an object is, as &array[3]; one in an array of structs as far as their pointers tell; one that is
+// only loaded from or called through. A load by a constant address reads its own words and no more.
+// An address that code takes shortly before a chunk leads into it too: compilers fold an index
+// less one into one.
 //
 // Constant data has distances too, of 4 bytes, from the table that they stand in: clang and rustc
 // make such a table of a switch that yields addresses (LLVM's RelLookupTableConverter). Whatever

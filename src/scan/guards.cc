@@ -1,13 +1,11 @@
-// Priority protection. A mutex of the protocol PTHREAD_PRIO_PROTECT changes the priority of who
-// locks
-//     it: __pthread_tpp_change_priority, __pthread_current_priority and __init_sched_fifo_prio
-//     (glibc 2.36, nptl/tpp.c), which are called for such mutexes alone, and by the functions that
-//     are the keys. Only pthread_mutexattr_setprotocol makes one of that protocol. Taken for
-//     granted: a program does not lock such a mutex that another program has put into memory that
-//     both share.
-// LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
-//     variables, which EngineBuilder::create alone reads (LLVM 14,
-//     lib/ExecutionEngine/ExecutionEngine.cpp).
+// - Priority protection. A mutex of the protocol PTHREAD_PRIO_PROTECT changes the priority of who
+//   locks it: __pthread_tpp_change_priority, __pthread_current_priority and __init_sched_fifo_prio
+//   (glibc 2.36, nptl/tpp.c), which are called for such mutexes alone, and by the functions that
+//   are the keys. Only pthread_mutexattr_setprotocol makes one of that protocol. Taken for granted:
+//   a program does not lock such a mutex that another program has put into memory that both share.
+// - LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
+//   variables, which EngineBuilder::create alone reads (LLVM 14,
+//   lib/ExecutionEngine/ExecutionEngine.cpp).
 
 #include "scan/guards.h"
 

@@ -5,10 +5,10 @@
 // may have it from their callers, and so on; with recursion, that goes in circles. So every such
 // matter is a *question* of its own:
 //
-//   kPassed(f, place)            what do live callers of f pass in `place`?
-//   kPointee(f, place, offset)   what is the word at offset behind the pointer they pass in
-//   `place`? kCell(object, vaddr)         what can the static word hold? kCellPointee(object,
-//   vaddr, offset)   what is the word behind the pointer that it holds?
+// - kPassed(f, place): what do live callers of f pass in `place`?
+// - kPointee(f, place, offset): what is the word at offset behind the pointer that they pass there?
+// - kCell(object, vaddr): what can the static word hold?
+// - kCellPointee(object, vaddr, offset): what is the word behind the pointer that it holds?
 //
 // A question is looked into once. Constants that are found go into its answer; where it hangs on
 // another question, it becomes a user of that one, and whatever comes into that answer, now or
