@@ -75,15 +75,15 @@ def judge_all(sysnare: str, programs: list[Program], folder: Path, workers: int,
     return results
 
 
-COLUMNS = "calls main open execs misses phase seen observed  cold ms  warm ms    MB  program"
+COLUMNS = "calls main open execs misses phase args seen observed  cold ms  warm ms    MB  program"
 
 
 def row(each: Judgement) -> str:
     if each.failure:
         return f"{'failed':>{len(COLUMNS) - 9}}  {each.name}: {each.failure}"
     return (f"{each.calls:5} {each.in_main:4} {len(each.open):4} {each.execs_open:5} {len(each.misses):6} "
-            f"{len(each.phase_misses):5} {each.observed_calls:4} {each.observed:8} {each.cold * 1e3:8.0f} "
-            f"{each.warm * 1e3:8.1f} {each.memory / MB:5.0f}  {each.name}")
+            f"{len(each.phase_misses):5} {len(each.argument_misses):4} {each.observed_calls:4} {each.observed:8} "
+            f"{each.cold * 1e3:8.0f} {each.warm * 1e3:8.1f} {each.memory / MB:5.0f}  {each.name}")
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -102,6 +102,8 @@ def summary(results: list[Judgement]) -> dict:
         "programs_with_misses": sum(bool(each.misses) for each in good),
         "misses_by_kind": dict(Counter(miss.kind for each in good for miss in each.misses)),
         "phase_misses": sum(len(each.phase_misses) for each in good),
+        "argument_misses": sum(len(each.argument_misses) for each in good),
+        "argument_sets": sum(each.argument_sets for each in good),
         "live_sites": sum(each.sites for each in good),
         "observed_calls": sum(each.observed for each in good),
         "closed": len(closed),
@@ -120,6 +122,8 @@ def print_results(results: list[Judgement]) -> None:
     for each in results:
         for miss in each.misses:
             print(f"miss: {each.name}: {miss.text()}")
+        for miss in each.argument_misses:
+            print(f"argument miss: {each.name}: {miss}")
     for each in results:
         if each.phase_misses:
             print(f"before main alone, seen later: {each.name}: {' '.join(each.phase_misses)}")
@@ -133,6 +137,8 @@ sites and {total['observed_calls']} calls""")
     for kind, count in sorted(total["misses_by_kind"].items()):
         print(f"                {count} {MISSES[kind]}")
     print(f"""\
+arguments       {total['argument_misses']} with values that the scan excludes, of {total['argument_sets']} that it has \
+closed sets of
 phase           {total['phase_misses']} calls seen after main began that the scan has before it alone
 closed          {total['closed']} ({share:.1f} %)
 calls           {total['mean_calls_of_closed']:.1f} in the mean over the closed, \
@@ -244,7 +250,7 @@ def main() -> int:
     if args.json:
         whole = {"summary": summary(results), "programs": [dataclasses.asdict(each) for each in results]}
         args.json.write_text(json.dumps(whole, indent=1) + "\n")
-    bad = failed or any(each.failure or each.misses for each in results)
+    bad = failed or any(each.failure or each.misses or each.argument_misses for each in results)
     return 1 if bad else 0
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from corpus_traces import Live
+from corpus_traces import Live, read_args
 
 SCAN_LIMIT = 120  # seconds
 
@@ -63,6 +63,7 @@ class Static:
     """What the evidence of a scan says, in the words of the judge."""
 
     calls: dict = field(default_factory=dict)  # (ABI, number) -> set of phases
+    args: dict = field(default_factory=dict)  # (ABI, number) -> index -> the only values it takes
     sites: dict = field(default_factory=dict)  # (key, offset) -> (numbers, any)
     modules: set = field(default_factory=set)  # keys
     open: list = field(default_factory=list)
@@ -82,6 +83,7 @@ def read_static(evidence: dict) -> Static:
     static = Static(open=evidence["open"])
     for call in evidence["calls"]:
         static.calls[call["abi"], call["nr"]] = set(call["reachable"])
+        static.args[call["abi"], call["nr"]] = read_args(call)
     for site in evidence["sites"]:
         where = site["module_key"], number(site["offset"])
         numbers = {(site.get("abi", "x86_64"), nr) for nr in site["nrs"]}
@@ -147,6 +149,18 @@ def judge_phases(live: Live, static: Static) -> list[str]:
             static.calls.get(which) == {"load"}]
 
 
+def judge_args(live: Live, static: Static) -> list[str]:
+    """Values of arguments that were seen live, and that the scan excludes."""
+    misses = []
+    for which, by_index in sorted(live.args.items()):
+        for index, seen in sorted(by_index.items()):
+            possible = static.args.get(which, {}).get(index)
+            wrong = sorted(seen - possible) if possible is not None else []
+            if wrong:
+                misses.append(f"{live.names[which]} argument {index}: {' '.join(map(hex, wrong))}")
+    return misses
+
+
 @dataclass
 class Judgement:
     name: str
@@ -158,6 +172,8 @@ class Judgement:
     execs_open: int = 0
     misses: list = field(default_factory=list)
     phase_misses: list = field(default_factory=list)
+    argument_misses: list = field(default_factory=list)
+    argument_sets: int = 0  # that were seen live and that the scan has as closed
     no_file: dict = field(default_factory=dict)
     cold: float = 0.0
     warm: float = 0.0
@@ -194,6 +210,9 @@ def judge(sysnare: str, name: str, path: str, live: Live | None, shared: str = "
         result.misses, no_file = judge_sites(live, static)
         result.no_file = dict(no_file)
         result.phase_misses = judge_phases(live, static)
+        result.argument_misses = judge_args(live, static)
+        result.argument_sets = sum(len(static.args.get(which, {}).keys() & by_index.keys())
+                                   for which, by_index in live.args.items())
         result.observed, result.observed_calls = live.observed, len(live.calls)
         result.sites = len(live.sites)
     return result

@@ -172,12 +172,19 @@ class Live:
     calls: dict = field(default_factory=lambda: defaultdict(int))
     # Likewise, of calls after main began, where the recorder could tell.
     after_main: dict = field(default_factory=lambda: defaultdict(int))
+    # (ABI, number) -> index of an argument -> values
+    args: dict = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
     names: dict = field(default_factory=dict)
     recordings: set = field(default_factory=set)
 
     @property
     def observed(self) -> int:
         return sum(self.calls.values())
+
+
+def read_args(call: dict) -> dict[int, set[int]]:
+    """Index of an argument -> its values, as far as they are told, by the evidence of a call."""
+    return {int(index): {int(value, 16) for value in values} for index, values in call.get("args", {}).items()}
 
 
 def add_recording(name: str, path: Path, all_live: dict[str, Live]) -> tuple[int, int]:
@@ -195,6 +202,8 @@ def add_recording(name: str, path: Path, all_live: dict[str, Live]) -> tuple[int
             which = (call["abi"], call["nr"])
             live.names[which] = call["name"]
             live.calls[which] += int(call["count"])
+            for index, values in read_args(call).items():
+                live.args[which][index] |= values
             phases = call.get("phases", {})
             if knows_phases and phases:
                 live.after_main[which] += int(phases["start"]) + int(phases["steady"])

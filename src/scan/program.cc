@@ -52,10 +52,12 @@ StaticOpen open_of(OpenPoint point) {
           point.offset,          std::move(point.reason), chain_of(point.why)};
 }
 
-void add_call(const ScannedCall& scanned, Evidence& evidence) {
+/// `closed`: what it is given comes from nowhere else than where it was followed.
+void add_call(const ScannedCall& scanned, bool closed, Evidence& evidence) {
   CallEvidence& call = evidence.record(scanned.call, Origin::kScan);
   call.reachable = scanned.phases;
   call.why = chain_of(scanned.why);
+  if (!closed) return;
   for (const auto& [index, values] : scanned.args) {
     for (const std::uint64_t value : values) call.add_arg(index, value);
   }
@@ -69,7 +71,8 @@ Evidence evidence_of(const LoadedSet& set, const std::vector<LoadedObject>& obje
   evidence.recorder = kScanRecorder;
   evidence.runs = 0;
   evidence.last_new_run = 0;
-  for (const ScannedCall& call : result.calls) add_call(call, evidence);
+  const bool closed = open.empty() && result.open.empty();
+  for (const ScannedCall& call : result.calls) add_call(call, closed, evidence);
   StaticEvidence& scanned = evidence.scanned.emplace();
   for (const LoadedObject& object : objects) {
     scanned.objects.push_back({object.path, set.file(object.path)->module_key(),

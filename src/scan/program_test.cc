@@ -55,6 +55,7 @@ struct Fixture {
     call.call = {Abi::kX86_64, *syscall_nr(Abi::kX86_64, "read")};
     call.phases = 2;
     call.why = {{objects.front().path, "main"}};
+    call.args = {{1, {2, 3}}};
     result.calls = {call};
     for (const LoadedObject& object : objects) {
       constexpr const char* kRoles[] = {"program", "library", "interpreter", "opened"};
@@ -294,6 +295,36 @@ TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
   const auto plug = std::find_if(evidence.scanned->objects.begin(), evidence.scanned->objects.end(),
                                  [](const auto& each) { return each.path == "/lib/libplug.so"; });
   EXPECT_EQ(plug->why, "dlopen(\"libplug.so\") in main of /bin/x");
+}
+
+TEST(ScanProgram, LooksUpWhatIsOpenedAsTheOneWhoAsks) {
+  Fixture f;
+  f.put_libc();
+  f.around.put("/bin/x",
+               {.needed = {"libc.so.6", "libask.so"}, .runpath = "/a", .interpreter = kLoader});
+  f.around.put("/a/libask.so", {.soname = "libask.so", .runpath = "/b"});
+  f.around.put("/a/libplug.so", FakeObject{});
+  f.around.put("/b/libplug.so", FakeObject{});
+  f.wanted["/bin/x"] = {{"libplug.so", "/bin/x", "main"}};
+  f.wanted["/a/libask.so"] = {{"libplug.so", "/a/libask.so", "ask"}};
+  f.scan("/bin/x");
+  EXPECT_THAT(f.linked, Contains("/a/libplug.so (opened)"));
+  EXPECT_THAT(f.linked, Contains("/b/libplug.so (opened)"));
+}
+
+/// What an open scan does not know may make the same calls with other arguments.
+TEST(ScanProgram, TellsArgumentsWhereNothingIsOpen) {
+  for (const bool open : {false, true}) {
+    SCOPED_TRACE(open ? "open" : "closed");
+    Fixture f;
+    f.put_libc();
+    f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
+    if (open) f.wanted["/bin/x"] = {{"./local.so", "/bin/x", "user"}};
+    const Evidence evidence = f.scan("/bin/x");
+    ASSERT_EQ(evidence.scanned->open.empty(), !open);
+    ASSERT_EQ(evidence.calls.size(), 1u);
+    EXPECT_EQ(evidence.calls.front().args.empty(), open);
+  }
 }
 
 TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {

@@ -9,7 +9,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-from corpus_judge import judge_phases, judge_sites, read_static  # noqa: E402
+from corpus_judge import judge_args, judge_phases, judge_sites, read_static  # noqa: E402
 from corpus_list import is_executable  # noqa: E402
 from corpus_programs import LEAST_WORKLOADS, read_programs  # noqa: E402
 from corpus_traces import add_recording  # noqa: E402
@@ -28,13 +28,15 @@ def static(**more):
     return read_static({**whole, **more})
 
 
-def live(sites, phases=None):
+def live(sites, phases=None, args=None):
     """Of one recording of one program that called read at `sites`."""
     call = {"abi": "x86_64", "nr": READ, "name": "read", "origin": "application", "count": len(sites) or 1,
             "sites": [{"module": m, "module_key": k, "offset": o, "count": 1} for m, k, o in sites]}
     launch = {**call, "nr": WRITE, "name": "write", "origin": "launch"}
     if phases:
         call["phases"] = phases
+    if args:
+        call["args"] = args
     evidence = {"program": {"path": "/bin/x", "sha256": "s"}, "calls": [call, launch], "lost": 0,
                 "unresolved_sites": 0}
     with tempfile.TemporaryDirectory() as folder:
@@ -84,6 +86,19 @@ class Judge(unittest.TestCase):
         ):
             with self.subTest(why):
                 self.assertEqual(judge_phases(live([], phases), static(**said)), expected)
+
+    def test_arguments(self):
+        def said(args):
+            return {"calls": [{"abi": "x86_64", "nr": READ, "reachable": ["load"], "args": args}]}
+
+        for why, seen, possible, expected in (
+            ("a value that is possible", {"1": ["0x2"]}, {"1": ["0x1", "0x2"]}, []),
+            ("one that is not", {"1": ["0x2", "0x3"]}, {"1": ["0x1", "0x2"]}, ["read argument 1: 0x3"]),
+            ("the scan does not tell", {"1": ["0x3"]}, {"0": ["0x1"]}, []),
+            ("nobody looked", None, {"1": ["0x1"]}, []),
+        ):
+            with self.subTest(why):
+                self.assertEqual(judge_args(live([], args=seen), static(**said(possible))), expected)
 
     def test_execs_without_a_path_are_open(self):
         self.assertEqual(static().execs_open, 1)
