@@ -5,7 +5,9 @@
 //    system calls have. A function that is entered in its middle (from its cold part, through a
 //    label in data, by the unwinder) is followed with nothing known there; who finds such a place
 //    later follows it again.
-// 3. What was found is laid flat (scan/lay_flat.h): its data is cut into chunks, each with what its
+// 3. Where numbers stand behind pointers that are passed, it is looked who writes there
+//    (scan/rewrites.h).
+// 4. What was found is laid flat (scan/lay_flat.h): its data is cut into chunks, each with what its
 //    pointers lead to, and values that no one can ask for are left out.
 
 #include "scan/analyse.h"
@@ -13,6 +15,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -28,6 +31,8 @@
 #include "scan/function_facts.h"
 #include "scan/lay_flat.h"
 #include "scan/object_map.h"
+#include "scan/pointer_facts.h"
+#include "scan/rewrites.h"
 #include "scan/x86_decoder.h"
 
 namespace sysnare {
@@ -63,6 +68,7 @@ class Analyser {
     follow_all();
     find_ends();
     follow_values();
+    follow_pointers();
     flows_.clear();  // of a large function they hold as much as its findings take now
     return lay_flat(map_, std::move(findings_));
   }
@@ -238,6 +244,21 @@ class Analyser {
     }
     follow_wanted();
     find_held();
+  }
+
+  /// Finds what is written behind pointers whose words matter: of few functions, once each.
+  void follow_pointers() {
+    std::map<std::uint32_t, std::vector<PointerFact>> known;
+    const std::unique_ptr<FunctionFlow> flow = take_flow();
+    findings_.rewrites =
+        find_rewrites(map_, findings_, [&](std::uint32_t i) -> const std::vector<PointerFact>& {
+          const auto [at, is_new] = known.try_emplace(i);
+          if (is_new) {
+            const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
+            at->second = pointer_facts_of(map_, *flow, table_.functions[i], entries, table_.is_go);
+          }
+          return at->second;
+        });
   }
 
   void want(std::uint32_t i) {

@@ -156,6 +156,14 @@ class TestObject {
     made.values = values(what);
     data_->cells.push_back(made);
   }
+  /// Bytes behind the pointer in `reg` are written to.
+  void rewrite(std::uint32_t in, std::uint8_t reg, std::int64_t begin, std::int64_t end) {
+    Rewrite made;
+    made.place.reg = reg;
+    made.begin = begin;
+    made.end = end;
+    functions_[in].rewrites.push_back(made);
+  }
   void needs(const std::string& soname) { data_->needed.push_back(text(soname)); }
   void trouble(std::uint32_t in, const std::string& what) {
     data_->troubles.push_back({vaddr(0), text(what), in});
@@ -198,6 +206,7 @@ class TestObject {
     summary_.pointees = data.pointees;
     summary_.sites = data.sites;
     summary_.values = data.values;
+    summary_.rewrites = data.rewrites;
     summary_.cells = data.cells;
     summary_.chunks = data.chunks;
     summary_.imports = data.imports;
@@ -225,6 +234,7 @@ class TestObject {
     std::vector<Passed> passed, pointees;
     std::vector<SyscallSite> sites;
     std::vector<Value> values;
+    std::vector<Rewrite> rewrites;
     std::vector<CellStore> cells;
     std::vector<Chunk> chunks;
     std::vector<Import> imports;
@@ -240,6 +250,7 @@ class TestObject {
     std::vector<CallSite> calls;
     std::vector<SyscallSite> sites;
     std::vector<StringRef> strings;
+    std::vector<Rewrite> rewrites;
     bool no_return = false;
     bool indirect = false;
   };
@@ -272,6 +283,7 @@ class TestObject {
     made.calls = append(data_->calls, functions_[i].calls);
     made.sites = append(data_->sites, functions_[i].sites);
     made.strings = append(data_->strings, functions_[i].strings);
+    made.rewrites = append(data_->rewrites, functions_[i].rewrites);
     made.no_return = functions_[i].no_return ? 1 : 0;
     made.calls_indirect = functions_[i].indirect ? 1 : 0;
     data_->functions.push_back(made);

@@ -15,6 +15,7 @@ struct Findings {
   std::vector<std::uint8_t> asking;      ///< what is found there depends on what callers pass
   std::vector<std::uint8_t> held;        ///< as Function has it
   bool has_held = false;
+  std::vector<std::vector<Rewrite>> rewrites;  ///< by function
 };
 
 /// Whether what a function of that name is passed says what is loaded, executed or called.

@@ -134,6 +134,8 @@ class FunctionFlow {
   [[nodiscard]] bool returns() const { return returns_; }
   /// Whether its tables had more entries than are read: it can go where nobody looked.
   [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
+  /// Whether it is not followed from one block to the next.
+  [[nodiscard]] bool knows_nothing() const { return unknown_everywhere_; }
   /// Whether it goes on where nobody looked, past kMaxFlowInsns or kMaxFlowBytes.
   [[nodiscard]] bool too_large() const { return too_large_; }
   /// Where control comes to what is no instruction by jumps and one after the other alone, no table
@@ -151,6 +153,21 @@ class FunctionFlow {
   /// The value of a word of the stack; kAny where it is not known.
   [[nodiscard]] static FlowValue stack_word(const FlowState& state, std::int32_t offset,
                                             unsigned width);
+  /// Bytes behind what a register held at entry to which the function itself writes: no longer what
+  /// its caller left there.
+  struct PointeeStore {
+    std::uint8_t reg = 0;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    bool operator==(const PointeeStore&) const = default;
+  };
+  [[nodiscard]] std::span<const PointeeStore> pointee_stores() const { return pointee_stores_; }
+  /// Whether somebody else may hold the address of the own stack's word at `offset`.
+  [[nodiscard]] bool is_given_away(std::int32_t offset) const { return offset >= given_away_; }
+  /// Whether an address of the own stack is given away by another instruction than that at `vaddr`.
+  [[nodiscard]] bool gives_away_elsewhere(std::uint64_t vaddr) const {
+    return given_elsewhere_ || (given_at_ != 0 && given_at_ != vaddr);
+  }
   /// What the caller left at `offset` above the stack pointer at entry; kAny where it may be
   /// changed.
   [[nodiscard]] FlowValue passed_word(const FlowState& state, std::int32_t offset) const;
@@ -225,6 +242,7 @@ class FunctionFlow {
   bool join_into(FlowState& into, const FlowState& from, bool widen);
   void give_away(const FlowValue& value);
   void note_pointee_store(const Insn& insn, const FlowState& state, unsigned width);
+  void note_pointee_store(PointeeStore made, bool anywhere);
   [[nodiscard]] bool is_pointee_changed(const FlowValue& base, std::int64_t disp,
                                         unsigned width) const;
   void forget_given(FlowState& state);
@@ -287,14 +305,9 @@ class FunctionFlow {
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold
   bool given_away_changed_ = false;
-  /// Words behind passed pointers that the function itself writes to: no longer what its caller
-  /// left there.
-  struct PointeeStore {
-    std::uint8_t reg = 0;
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    bool operator==(const PointeeStore&) const = default;
-  };
+  std::uint64_t given_at_ = 0;    ///< by which instruction; 0: by none
+  bool given_elsewhere_ = false;  ///< by more than one, or where paths meet
+  std::uint64_t at_ = 0;          ///< the instruction that is followed; 0: none
   std::vector<PointeeStore> pointee_stores_;
   bool pointee_stores_changed_ = false;
   /// The highest offset of which it was said in this round that nobody else has its address.

@@ -63,6 +63,8 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   returns_ = false;
   table_reads_ = 0;
   given_away_ = INT32_MAX;
+  given_at_ = 0;
+  given_elsewhere_ = false;
   outside_.clear();
   switches_.clear();
   labels_of_tables_.clear();

@@ -73,6 +73,7 @@ FlowValue FunctionFlow::widened(const FlowValue& sum) const {
 
 bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen) {
   bool changed = false;
+  at_ = 0;
   for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if (into.regs[reg] == from.regs[reg]) continue;
     FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);

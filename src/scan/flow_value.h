@@ -27,11 +27,11 @@ struct FlowValue {
     kConstant,     ///< `number`
     kAddress,      ///< link-time address `number` of this image
     kImport,       ///< address of import `number`
-    kPassed,       ///< what register `reg` held at entry
+    kPassed,       ///< what register `reg` held at entry + `offset`
     kPassedStack,  ///< the word `offset` above the stack pointer at entry
     kStack,        ///< the stack pointer at entry + `offset`
     kPointee,      ///< the word at (what register `reg` held at entry) + `offset`
-    kCell,         ///< the word of static data at `number`
+    kCell,         ///< the word of static data at `number` + `offset`
     kCellPointee,  ///< the word at (the word at `number`) + `offset`
     kNear,         ///< not known; if made of an address of this image, then of `number`
     kSet,          ///< of atoms: `number` in the pool

@@ -18,6 +18,8 @@ constexpr std::int32_t kGoResults = 128;
 /// Most stores behind passed pointers that are kept apart in one function.
 constexpr std::size_t kMaxPointeeStores = 64;
 constexpr unsigned kWord = 8;
+/// How far from a pointer that was passed an address is kept track of.
+constexpr std::int64_t kMaxPointeeOffset = 1 << 20;
 /// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl, Linux 6.18; aarch64 has none.
 constexpr std::uint64_t kVfork = 58;
 constexpr std::uint64_t kVforkI386 = 190;
@@ -40,9 +42,11 @@ FlowValue narrow(FlowValue atom, unsigned width, bool sign_extends) {
       atom.number = sign_extends ? extend(cut(atom.number, width), width) : cut(atom.number, width);
       return atom;
     case Kind::kPassed:
+    case Kind::kCell:
+      if (atom.offset != 0) return FlowValue::any();
+      [[fallthrough]];
     case Kind::kPassedStack:
     case Kind::kPointee:
-    case Kind::kCell:
     case Kind::kCellPointee:
       if (width < 4) return FlowValue::any();
       atom.width = std::min<std::uint8_t>(atom.width, static_cast<std::uint8_t>(width));
@@ -67,6 +71,17 @@ FlowValue plus(FlowValue atom, std::uint64_t number) {
     case Kind::kStack:
       atom.offset = static_cast<std::int32_t>(atom.offset + static_cast<std::int64_t>(number));
       return atom;
+    case Kind::kPassed:
+    case Kind::kCell: {
+      const auto by = static_cast<std::int64_t>(number);
+      if (by == 0) return atom;
+      if (atom.width < kWord || by > kMaxPointeeOffset || by < -kMaxPointeeOffset)
+        return FlowValue::any();
+      const std::int64_t offset = atom.offset + by;
+      if (offset > kMaxPointeeOffset || offset < -kMaxPointeeOffset) return FlowValue::any();
+      atom.offset = static_cast<std::int32_t>(offset);
+      return atom;
+    }
     default:
       return number == 0 ? atom : FlowValue::any();
   }
@@ -111,6 +126,10 @@ FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, 
 void FunctionFlow::give_away(const FlowValue& value) {
   for (const FlowValue& atom : sets_.atoms(value)) {
     if (!atom.is(Kind::kStack)) continue;
+    if (atom.offset < machine_.pushed && (given_at_ != at_ || at_ == 0)) {
+      given_elsewhere_ |= given_at_ != 0 || at_ == 0;
+      given_at_ = at_;
+    }
     // Who is given a member's address goes back to the beginning of the struct (container_of()),
     // and nothing tells how far that is. What the caller passed is no part of what lies below it.
     const std::int32_t lowest = go_                              ? atom.offset
@@ -142,6 +161,7 @@ void FunctionFlow::give_away_element(const Insn& insn, const FlowState& state) {
 FlowValue FunctionFlow::address_of(const Insn& insn, const FlowState& state) {
   if (insn.absolute) return FlowValue::address(static_cast<std::uint64_t>(insn.disp));
   if (insn.base == kNoRegister && insn.index == kNoRegister) return FlowValue::any();
+  if (insn.scattered) return FlowValue::any();
   FlowValue sum = insn.base == kNoRegister ? FlowValue::constant(0) : state.regs[insn.base];
   sum = sets_.map(sum, [&](const FlowValue& atom) {
     return plus(atom, static_cast<std::uint64_t>(insn.disp));
@@ -168,12 +188,19 @@ FlowValue FunctionFlow::passed_word(const FlowState& state, std::int32_t offset)
 }
 
 void FunctionFlow::note_pointee_store(const Insn& insn, const FlowState& state, unsigned width) {
-  if (insn.base == kNoRegister) return;
-  const FlowValue& base = state.regs[insn.base];
-  if (!base.is(Kind::kPassed)) return;
-  PointeeStore made{base.reg, insn.disp, insn.disp + std::max<std::int64_t>(width, 1)};
-  // An element by an index, or more than can be kept apart: any word.
-  if (insn.index != kNoRegister || pointee_stores_.size() >= kMaxPointeeStores) {
+  for (const int reg : {int{insn.base}, int{insn.index}}) {
+    if (reg == kNoRegister || !state.regs[reg].is(Kind::kPassed)) continue;
+    const FlowValue& base = state.regs[reg];
+    const std::int64_t begin = base.offset + insn.disp;
+    note_pointee_store({base.reg, begin, begin + std::max<std::int64_t>(width, 1)},
+                       // An element by an index, or as many as a register says.
+                       insn.index != kNoRegister || insn.scattered ||
+                           (insn.writes & machine_.string_destination) != 0);
+  }
+}
+
+void FunctionFlow::note_pointee_store(PointeeStore made, bool anywhere) {
+  if (anywhere || pointee_stores_.size() >= kMaxPointeeStores) {
     made.begin = INT64_MIN;
     made.end = INT64_MAX;
   }
@@ -194,24 +221,25 @@ bool FunctionFlow::is_pointee_changed(const FlowValue& base, std::int64_t disp,
 FlowValue FunctionFlow::load(const Insn& insn, const FlowState& state) {
   const unsigned width = insn.width;
   // The pointee of something passed, with its displacement: before the sum loses what it was.
-  const bool plain = insn.base != kNoRegister && insn.index == kNoRegister;
+  const bool plain = insn.base != kNoRegister && insn.index == kNoRegister && !insn.scattered;
   if (plain) {
     const FlowValue& base = state.regs[insn.base];
-    if (base.is(Kind::kPassed) && is_pointee_changed(base, insn.disp, width)) {
+    const std::int64_t offset = base.offset + insn.disp;
+    if (base.is(Kind::kPassed) && is_pointee_changed(base, offset, width)) {
       return FlowValue::any();
     }
     if (base.is(Kind::kPassed) && base.width == kWord && width >= 4) {
       FlowValue value = base;
       value.kind = Kind::kPointee;
       value.width = static_cast<std::uint8_t>(width);
-      value.offset = static_cast<std::int32_t>(insn.disp);
+      value.offset = static_cast<std::int32_t>(offset);
       return value;
     }
     if (base.is(Kind::kCell) && width >= 4) {
       FlowValue value = base;
       value.kind = Kind::kCellPointee;
       value.width = static_cast<std::uint8_t>(width);
-      value.offset = static_cast<std::int32_t>(insn.disp);
+      value.offset = static_cast<std::int32_t>(offset);
       return value;
     }
   }
@@ -274,6 +302,7 @@ bool FunctionFlow::may_be_vfork(const Insn& insn, const FlowState& state) {
 /// What is on the stack now is not what will be there when it is come back to.
 void FunctionFlow::forget_stack(FlowState& state) {
   state.stack.clear();
+  given_elsewhere_ = true;
   if (given_away_ == INT32_MIN) return;
   given_away_ = INT32_MIN;
   given_away_changed_ = true;
@@ -375,6 +404,7 @@ void FunctionFlow::call(const Insn& insn, FlowState& state) {
 }
 
 void FunctionFlow::step(const Insn& insn, FlowState& state) {
+  at_ = insn.vaddr;
   const auto source = [&]() {
     return insn.has_imm              ? FlowValue::constant(static_cast<std::uint64_t>(insn.imm))
            : insn.src != kNoRegister ? state.regs[insn.src]
@@ -446,7 +476,14 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
           return plus(atom, static_cast<std::uint64_t>(insn.imm));
         });
       }
-      assign(insn.dst, sets_.join(left(), other), insn.width, false);
+      const FlowValue first = left();
+      const FlowValue sum = sets_.join(first, other);
+      if (sum.unknown()) {
+        // Of two addresses of the stack none is kept track of.
+        give_away(first);
+        give_away(other);
+      }
+      assign(insn.dst, sum, insn.width, false);
       break;
     }
     case InsnOp::kPush: {

@@ -45,6 +45,7 @@ bool to_value(const FlowValue& atom, Value& value) {
       value.number = atom.number;
       return true;
     case Kind::kPassed:
+      if (atom.offset != 0) return false;
       value.kind = Value::Kind::kPassed;
       value.place.reg = atom.reg;
       return true;
@@ -60,6 +61,7 @@ bool to_value(const FlowValue& atom, Value& value) {
       value.number = static_cast<std::uint64_t>(atom.offset);
       return true;
     case Kind::kCell:
+      if (atom.offset != 0) return false;
       value.kind = Value::Kind::kCell;
       value.number = atom.number;
       return true;
@@ -414,10 +416,12 @@ class Observer {
     }
   }
 
-  PassedFact passed(const FlowState& state, Place place, const FlowValue& value) {
+  PassedFact passed(const Insn& insn, const FlowState& state, Place place, const FlowValue& value) {
     PassedFact fact;
     fact.place = place;
     if (value.is(Kind::kStack)) {
+      // Who got an address of this stack before may write there while the callee runs.
+      if (value.offset >= machine_.pushed || flow_.gives_away_elsewhere(insn.vaddr)) return fact;
       for (const StackWord& word : state.stack) {
         if (word.offset < value.offset || word.offset >= value.offset + kPointees) continue;
         PassedFact pointee;
@@ -440,7 +444,7 @@ class Observer {
     }
     const auto add = [&](Place place, const FlowValue& value) {
       if (value.is(Kind::kAny) || value.is(Kind::kImport)) return;  // nothing to be said of it
-      PassedFact fact = passed(state, place, value);
+      PassedFact fact = passed(insn, state, place, value);
       if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
     };
     for (std::uint8_t reg : go_ ? machine_.go_passing : machine_.passing) {

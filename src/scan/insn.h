@@ -61,6 +61,7 @@ struct Insn {
   bool absolute = false;      ///< the memory operand is `disp` itself, an address
   bool stores = false;        ///< it writes to its memory operand
   bool sets_flags = false;    ///< those that branches ask; told of aarch64 alone
+  bool scattered = false;     ///< `index` is a vector: elements anywhere around `base`
   bool narrow_index = false;  ///< 32 bits of `index` or fewer count; `sign_extends`: with a sign
   std::int8_t base = kNoRegister;
   std::int8_t index = kNoRegister;

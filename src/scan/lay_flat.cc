@@ -325,6 +325,10 @@ class Layer {
     lay_sites(facts, builder);
     function.sites.count = static_cast<std::uint32_t>(arrays.sites.size()) - function.sites.begin;
     lay_strings(facts, function, builder);
+    const std::vector<Rewrite>& rewrites = findings_.rewrites[index];
+    function.rewrites = {static_cast<std::uint32_t>(arrays.rewrites.size()),
+                         static_cast<std::uint32_t>(rewrites.size())};
+    arrays.rewrites.insert(arrays.rewrites.end(), rewrites.begin(), rewrites.end());
     const auto trouble = [&](std::string_view text) {
       arrays.troubles.push_back({range.start, builder.text(text), index});
     };

@@ -252,6 +252,9 @@ void Numbers::answer(std::uint32_t at) {
 void Numbers::answer_passed(std::uint32_t at) {
   const Question question = questions_[at];
   const std::uint32_t to = question.node;
+  if (question.kind == Question::Kind::kPointee && is_rewritten(question)) {
+    doubt(at, Doubt::Kind::kHere, to);
+  }
   switch (reach_.entry(to)) {
     case Reach::Entry::kCallsOnly:
       break;
@@ -273,6 +276,17 @@ void Numbers::answer_passed(std::uint32_t at) {
     if (stop_at_any_ && answers_[at].any()) return;
     answer_caller(at, caller);
   }
+}
+
+/// Whether the word behind the pointer may be another by now than its caller left there.
+bool Numbers::is_rewritten(const Question& question) const {
+  const auto begin = static_cast<std::int64_t>(question.number);
+  const std::span<const Rewrite> all =
+      cut(graph_.summary_of(question.node).rewrites, graph_.function(question.node)->rewrites);
+  return std::any_of(all.begin(), all.end(), [&](const Rewrite& rewrite) {
+    return same_place(rewrite.place, question.place) && rewrite.begin < begin + question.width &&
+           rewrite.end > begin;
+  });
 }
 
 /// Adds what one caller passes.

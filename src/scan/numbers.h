@@ -123,6 +123,7 @@ class Numbers {
   std::uint32_t ask(const Question& question);
   void answer(std::uint32_t at);
   void answer_passed(std::uint32_t at);
+  [[nodiscard]] bool is_rewritten(const Question& question) const;
   void answer_caller(std::uint32_t at, const Caller& caller);
   void answer_cell(std::uint32_t at);
   void spread(std::uint32_t at);

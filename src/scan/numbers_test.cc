@@ -153,6 +153,36 @@ TEST(Numbers, AreWhatLiveCallersPass) {
          o.call(0, 1, {{kRdi, {num(1)}}});
        },
        "1 39", ""},
+      {"and the function that reads it writes to another word",
+       [](TestObject& o) {
+         const std::uint32_t f = o.function("f");
+         o.site(f, {pointee(kRdi, 8)});
+         o.rewrite(f, kRdi, 16, 24);
+         o.rewrite(f, kRsi, 8, 16);
+         o.call(0, f, {{kRdi, {any()}, {{8, {num(39)}}}}});
+         o.call(0, 1, {{kRdi, {num(1)}}});
+       },
+       "1 39", ""},
+      {"and it writes to a part of that",
+       [](TestObject& o) {
+         const std::uint32_t f = o.function("f");
+         o.site(f, {pointee(kRdi, 8)});
+         o.rewrite(f, kRdi, 12, 13);
+         o.call(0, f, {{kRdi, {any()}, {{8, {num(39)}}}}});
+         o.call(0, 1, {{kRdi, {num(1)}}});
+       },
+       "1 39", "the code of f in /p does not tell"},
+      {"and who hands the pointer on writes to it",
+       [](TestObject& o) {
+         const std::uint32_t f = o.function("f");
+         const std::uint32_t outer = o.function("outer");
+         o.site(f, {pointee(kRdi, 8)});
+         o.call(outer, f, {{kRdi, {passed(kRsi)}}});
+         o.rewrite(outer, kRsi, 0, 16);
+         o.call(0, outer, {{kRsi, {any()}, {{8, {num(39)}}}}});
+         o.call(0, 1, {{kRdi, {num(1)}}});
+       },
+       "1 39", "the code of outer in /p does not tell"},
       {"another word of it, of which nothing is said",
        [](TestObject& o) {
          const std::uint32_t f = o.function("f");

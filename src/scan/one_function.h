@@ -59,15 +59,16 @@ class OneFunction : public FlowContext {
   std::vector<std::uint8_t> data_;
 };
 
-/// "c5": a constant, "p7": what register 7 held at entry, "s8": the word 8 above the stack pointer
-/// then, "m7+8": the word at register 7 + 8, "?": not known.
+/// "c5": a constant, "p7+8": what register 7 held at entry and 8, "s8": the word 8 above the stack
+/// pointer then, "m7+8": the word at register 7 + 8, "?": not known.
 inline std::string text_of(const FlowValue& value) {
   using Kind = FlowValue::Kind;
   switch (value.kind) {
     case Kind::kConstant:
       return fmt::format("c{}", static_cast<std::int64_t>(value.number));
     case Kind::kPassed:
-      return fmt::format("p{}", value.reg);
+      return value.offset == 0 ? fmt::format("p{}", value.reg)
+                               : fmt::format("p{}+{}", value.reg, value.offset);
     case Kind::kPassedStack:
       return fmt::format("s{}", value.offset);
     case Kind::kPointee:

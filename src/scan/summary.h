@@ -16,7 +16,7 @@
 namespace sysnare {
 
 /// Counted up whenever the same bytes would give another summary; part of the key of the cache.
-inline constexpr std::uint32_t kAnalyserVersion = 14;
+inline constexpr std::uint32_t kAnalyserVersion = 15;
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -106,6 +106,14 @@ struct CellStore {
   std::uint32_t unused = 0;
 };
 
+/// Bytes behind a pointer that is passed in a register, which may not be what the caller left
+/// there.
+struct Rewrite {
+  Place place;
+  std::int64_t begin = 0;  ///< from where the pointer leads
+  std::int64_t end = 0;
+};
+
 struct Function {
   std::uint64_t start = 0;
   std::uint64_t end = 0;
@@ -114,6 +122,7 @@ struct Function {
   Slice calls;             ///< into Summary::calls
   Slice sites;             ///< into Summary::sites
   Slice strings;           ///< into Summary::strings: texts that it refers to and that matter
+  Slice rewrites;          ///< into Summary::rewrites: of the pointers whose words are asked for
   std::uint8_t no_return = 0;       ///< it ends in no return on any path (abort and the like)
   std::uint8_t calls_indirect = 0;  ///< it calls or jumps through a pointer
   /// Its address is taken, but stays in static data of its object, which calls it through pointers:
@@ -182,6 +191,7 @@ struct Summary {
   std::span<const Passed> passed, pointees;
   std::span<const SyscallSite> sites;
   std::span<const Value> values;
+  std::span<const Rewrite> rewrites;
   std::span<const CellStore> cells;  ///< sorted by vaddr
   std::span<const Chunk> chunks;     ///< sorted by vaddr
   std::span<const Import> imports;

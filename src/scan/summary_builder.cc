@@ -70,6 +70,7 @@ Summary SummaryBuilder::finish(Summary head) {
   head.pointees = owned->pointees;
   head.sites = owned->sites;
   head.values = owned->values;
+  head.rewrites = owned->rewrites;
   head.cells = owned->cells;
   head.chunks = owned->chunks;
   head.imports = owned->imports;

@@ -19,6 +19,7 @@ struct SummaryArrays {
   std::vector<Passed> passed, pointees;
   std::vector<SyscallSite> sites;
   std::vector<Value> values;
+  std::vector<Rewrite> rewrites;
   std::vector<CellStore> cells;
   std::vector<Chunk> chunks;
   std::vector<Import> imports;

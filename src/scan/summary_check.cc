@@ -36,6 +36,7 @@ class Check {
            each(s_.pointees, [&](const Passed& p) { return passed(p); }) &&
            each(s_.sites, [&](const SyscallSite& site) { return syscall_site(site); }) &&
            each(s_.values, [](const Value& v) { return value(v); }) &&
+           each(s_.rewrites, [](const Rewrite& r) { return place(r.place); }) &&
            each(s_.cells, [&](const CellStore& c) { return cell(c); }) &&
            each(s_.chunks, [&](const Chunk& c) { return chunk(c); }) &&
            each(s_.imports, [&](const Import& i) { return text(i.name) && text(i.version); }) &&
@@ -76,7 +77,8 @@ class Check {
   }
   [[nodiscard]] bool function(const Function& f) const {
     return f.start <= f.end && text(f.name) && slice(f.targets, s_.targets) &&
-           slice(f.calls, s_.calls) && slice(f.sites, s_.sites) && slice(f.strings, s_.strings);
+           slice(f.calls, s_.calls) && slice(f.sites, s_.sites) && slice(f.strings, s_.strings) &&
+           slice(f.rewrites, s_.rewrites);
   }
   [[nodiscard]] bool call(const CallSite& call) const {
     const bool pointer = call.target.kind == Target::Kind::kFunction && call.target.index == kNone;

@@ -7,7 +7,7 @@
 namespace sysnare {
 namespace {
 
-constexpr std::size_t kArrays = 20;
+constexpr std::size_t kArrays = 21;
 constexpr std::size_t kAlign = 16;
 
 /// Calls `f(span)` for each array of `summary`, in the order of the file.
@@ -23,6 +23,7 @@ void for_each_array(S& summary, F f) {
   f(summary.pointees);
   f(summary.sites);
   f(summary.values);
+  f(summary.rewrites);
   f(summary.cells);
   f(summary.chunks);
   f(summary.imports);

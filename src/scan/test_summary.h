@@ -24,6 +24,7 @@ struct TestSummary {
   std::vector<SyscallSite> sites;
   std::vector<Value> values = {{Value::Kind::kConstant, 8, 0, 0, {}, 60},
                                {Value::Kind::kPassed, 4, 0, 0, {0, 7, 0, 0}, 0}};
+  std::vector<Rewrite> rewrites = {{{0, 7, 0, 0}, 8, 16}};
   std::vector<CellStore> cells = {{0x10, 0, {0, 1}, 0}};
   std::vector<Chunk> chunks = {{0x4000, 0x4010, 0, {0, 1}, 0}};
   std::vector<Import> imports = {{16, 0, 1, {}}};
@@ -43,6 +44,7 @@ struct TestSummary {
     main.targets = {0, 3};
     main.calls = {0, 1};
     main.strings = {0, 1};
+    main.rewrites = {0, 1};
     Function write;
     write.start = 0x1010;
     write.end = 0x1020;
@@ -88,6 +90,7 @@ struct TestSummary {
     s.pointees = pointees;
     s.sites = sites;
     s.values = values;
+    s.rewrites = rewrites;
     s.cells = cells;
     s.chunks = chunks;
     s.imports = imports;

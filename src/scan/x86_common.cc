@@ -199,6 +199,7 @@ class Common {
     if (from.is_memory()) take_memory(from.size, false);
     if (!carries_value(op, to, from, extends)) {
       if (writes && !to.is_memory()) insn_.writes = 1u << to.reg;
+      if (writes && to.is_memory() && !is_imm) insn_.reads = 1u << from.reg;
       return;
     }
     insn_.op = op;
@@ -480,6 +481,7 @@ bool Common::decode_vector() {
   if (is_memory_) take_memory(shape.size, shape.stores);
   if (shape.writes_g) insn_.writes = 1u << reg_;
   if (shape.writes_e && !is_memory_) insn_.writes = 1u << rm_;
+  if (shape.reads_e && !is_memory_) insn_.reads = 1u << rm_;
   if (shape.imm) {
     insn_.has_imm = true;
     insn_.imm = imm_ & 0xff;

@@ -44,6 +44,7 @@ void take_memory(Insn& insn, const ZydisDecodedOperand& operand) {
   insn.disp = memory.disp.has_displacement ? memory.disp.value : 0;
   insn.scale = memory.scale;
   insn.index = static_cast<std::int8_t>(number_of(memory.index));
+  insn.scattered = memory.index != ZYDIS_REGISTER_NONE && insn.index == kNoRegister;
   if (memory.base == ZYDIS_REGISTER_RIP) {
     insn.absolute = true;
     insn.disp += static_cast<std::int64_t>(insn.next());
@@ -218,6 +219,27 @@ std::uint32_t written(const ZydisDecodedInstruction& decoded, const ZydisDecoded
   return writes;
 }
 
+/// The registers whose values it puts into memory or a vector.
+std::uint32_t put_away(const ZydisDecodedInstruction& decoded,
+                       const ZydisDecodedOperand* operands) {
+  const ZydisDecodedOperand& to = operands[0];
+  const ZydisRegisterClass kind = to.type == ZYDIS_OPERAND_TYPE_REGISTER
+                                      ? ZydisRegisterGetClass(to.reg.value)
+                                      : ZYDIS_REGCLASS_INVALID;
+  const bool vector = kind == ZYDIS_REGCLASS_MMX || kind == ZYDIS_REGCLASS_XMM ||
+                      kind == ZYDIS_REGCLASS_YMM || kind == ZYDIS_REGCLASS_ZMM;
+  const bool memory =
+      to.type == ZYDIS_OPERAND_TYPE_MEMORY && (to.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+  std::uint32_t reads = 0;
+  for (unsigned i = 1; (vector || memory) && i < decoded.operand_count_visible; ++i) {
+    if (operands[i].type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
+    if (!(operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ)) continue;
+    const int reg = number_of(operands[i].reg.value);
+    if (reg != kNoRegister) reads |= 1u << reg;
+  }
+  return reads;
+}
+
 }  // namespace
 
 struct X86Decoder::State {
@@ -289,6 +311,7 @@ Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t v
     insn.op = InsnOp::kOther;
   }
   insn.writes = written(decoded, operands);
+  insn.reads = put_away(decoded, operands);
   for (unsigned i = 0; i < decoded.operand_count; ++i) {
     if (operands[i].type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
     const bool kept = insn.has_memory && insn.stores;

@@ -29,7 +29,7 @@ X86Vector vector_shape(unsigned prefix, unsigned opcode, bool wide) {
       if (packed) return {8, true};
       break;
     case 0x2a:  // cvtsi2ss, cvtsi2sd
-      if (!packed) return {whole};
+      if (!packed) return {.size = whole, .reads_e = true};
       break;
     case 0x2c:  // cvttss2si and so on
     case 0x2d:
@@ -51,7 +51,7 @@ X86Vector vector_shape(unsigned prefix, unsigned opcode, bool wide) {
       if (!packed) return {scalar};
       break;
     case 0x6e:
-      if (prefix == 0x66) return {whole};
+      if (prefix == 0x66) return {.size = whole, .reads_e = true};
       break;
     case 0x6f:
       if (prefix == 0x66 || prefix == 0xf3) return {16};

@@ -129,6 +129,7 @@ struct X86Vector {
   bool writes_g = false;  ///< G is a general register, and written
   bool writes_e = false;  ///< the same of E where it is a register
   bool imm = false;
+  bool reads_e = false;  ///< E is a general register where it is one, and read
 };
 /// `prefix`: 0, 0x66, 0xf2 or 0xf3.
 X86Vector vector_shape(unsigned prefix, unsigned opcode, bool wide);

@@ -1,0 +1,266 @@
+#include "scan/pointer_facts.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <set>
+
+#include "scan/findings.h"
+
+namespace sysnare {
+namespace {
+
+using Kind = FlowValue::Kind;
+
+/// arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h, Linux 6.18. It
+/// writes to no more than the word itself (futex(2): FUTEX_LOCK_PI, FUTEX_WAKE_OP).
+constexpr std::uint64_t kFutex = 202;
+constexpr std::uint64_t kArm64Futex = 98;
+constexpr std::int64_t kFutexBytes = 4;
+/// rax and rdx (x86-64 psABI 1.0, 3.2.3), x0 and x1 (AAPCS64 2022Q3, 6.9).
+constexpr std::array<unsigned, 2> kX86Results = {0, 2};
+constexpr std::array<unsigned, 2> kArm64Results = {0, 1};
+
+class Watcher {
+ public:
+  Watcher(const ObjectMap& map, FunctionFlow& flow, const FunctionRange& function, bool go)
+      : map_(map), machine_(map.machine()), flow_(flow), function_(function), go_(go) {}
+
+  void operator()(const Insn& insn, const FlowState& state) {
+    if (insn.op == InsnOp::kLoad) {
+      const FlowValue from = flow_.address_of(insn, state);
+      if (from.is(Kind::kAddress)) cells_.insert(from.number);
+    }
+    switch (insn.op) {
+      case InsnOp::kStore:
+        note_store(insn, state);
+        break;
+      case InsnOp::kCall:
+        hand_over(state, map_.callee(insn.target), insn.target, false);
+        break;
+      case InsnOp::kJump:
+      case InsnOp::kBranch:
+        if (insn.target >= function_.start && insn.target < function_.end) break;
+        hand_over(state, map_.callee(insn.target), insn.target, true);
+        break;
+      case InsnOp::kCallIndirect:
+      case InsnOp::kJumpIndirect:
+        note_indirect(insn, state);
+        break;
+      case InsnOp::kReturn:
+        // The caller has it anyway, but no track of it.
+        for (const unsigned reg : machine_.abi == Abi::kAarch64 ? kArm64Results : kX86Results) {
+          lose(state.regs[reg]);
+        }
+        break;
+      case InsnOp::kSyscall:
+      case InsnOp::kSyscallI386:
+        note_syscall(insn, state);
+        break;
+      case InsnOp::kAddress:
+        if (flow_.address_of(insn, state).unknown()) lose_of(state, {insn.base, insn.index});
+        break;
+      case InsnOp::kAdd:
+      case InsnOp::kSub:
+        if (!insn.has_imm) lose_of(state, {insn.left, insn.src});
+        break;
+      case InsnOp::kAnd:
+      case InsnOp::kOr:
+      case InsnOp::kXor:
+      case InsnOp::kShiftLeft:
+      case InsnOp::kInsert:
+      case InsnOp::kChoose:
+        lose_of(state, {insn.left, insn.src});
+        break;
+      case InsnOp::kPush:
+        break;  // on the own stack
+      default:
+        break;
+    }
+    for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
+      if ((insn.reads >> reg) & 1) lose(state.regs[reg]);
+    }
+    if (insn.has_memory && insn.stores) note_cell_write(insn, state);
+  }
+
+  /// `unknown`: there are places where nothing is known of any register.
+  std::vector<PointerFact> take(bool unknown) {
+    for (std::uint8_t reg = 0; unknown && reg < machine_.registers; ++reg) {
+      write({false, reg}, kFirstByte, kLastByte);
+    }
+    for (const std::uint64_t cell : cells_) {
+      if (unknown) write({true, cell}, kFirstByte, kLastByte);
+    }
+    for (const FunctionFlow::PointeeStore& made : flow_.pointee_stores()) {
+      write({false, made.reg}, made.begin, made.end);
+    }
+    std::sort(facts_.begin(), facts_.end());
+    facts_.erase(std::unique(facts_.begin(), facts_.end()), facts_.end());
+    return std::move(facts_);
+  }
+
+ private:
+  /// What `value` is a pointer behind of, and how far; nothing for anything else.
+  static std::optional<PointerSource> source_of(const FlowValue& value) {
+    if (value.width < 8) return std::nullopt;
+    if (value.is(Kind::kPassed)) return PointerSource{false, value.reg};
+    if (value.is(Kind::kCell)) return PointerSource{true, value.number};
+    return std::nullopt;
+  }
+
+  void write(const PointerSource& source, std::int64_t begin, std::int64_t end) {
+    PointerFact fact;
+    fact.source = source;
+    fact.begin = begin;
+    fact.end = end;
+    facts_.push_back(fact);
+  }
+
+  /// Nobody keeps track of it from here on.
+  void lose(const FlowValue& value) {
+    if (const auto source = source_of(value)) write(*source, kFirstByte, kLastByte);
+  }
+
+  void lose_of(const FlowState& state, std::initializer_list<int> registers) {
+    for (const int reg : registers) {
+      if (reg >= 0) lose(state.regs[reg]);
+    }
+  }
+
+  void note_cell_write(const Insn& insn, const FlowState& state) {
+    for (const int reg : {int{insn.base}, int{insn.index}}) {
+      if (reg == kNoRegister || !state.regs[reg].is(Kind::kCell)) continue;
+      const FlowValue& base = state.regs[reg];
+      const bool anywhere = insn.index != kNoRegister || insn.scattered ||
+                            (insn.writes & machine_.string_destination) != 0;
+      const std::int64_t begin = base.offset + insn.disp;
+      const unsigned both = insn.second == kNoRegister ? 1 : 2;
+      const std::int64_t width =
+          std::max<std::int64_t>({int{insn.memory_width}, insn.width * both, 1});
+      write({true, base.number}, anywhere ? kFirstByte : begin,
+            anywhere ? kLastByte : begin + width);
+    }
+  }
+
+  void note_store(const Insn& insn, const FlowState& state) {
+    const FlowValue address = flow_.address_of(insn, state);
+    for (const int reg : {int{insn.src}, int{insn.second}}) {
+      if (reg < 0) continue;
+      const std::optional<PointerSource> source = source_of(state.regs[reg]);
+      // Who gets words of the stack is seen where they are given away.
+      if (!source || address.is(Kind::kStack)) continue;
+      if (address.is(Kind::kAddress) && state.regs[reg].offset == 0) {
+        PointerFact fact;
+        fact.kind = PointerFact::Kind::kKept;
+        fact.source = *source;
+        fact.cell = address.number + (reg == insn.second ? insn.width : 0);
+        facts_.push_back(fact);
+      } else {
+        lose(state.regs[reg]);
+      }
+    }
+  }
+
+  void hand(const FlowValue& value, unsigned reg, std::uint32_t callee) {
+    const std::optional<PointerSource> source = source_of(value);
+    if (!source) return;
+    if (callee == kNone) return lose(value);
+    PointerFact fact;
+    fact.kind = PointerFact::Kind::kHanded;
+    fact.source = *source;
+    fact.begin = value.offset;
+    fact.reg = static_cast<std::uint8_t>(reg);
+    fact.callee = callee;
+    facts_.push_back(fact);
+  }
+
+  /// Control goes to `vaddr` in `target`. A jump keeps all registers: cold parts have them.
+  void hand_over(const FlowState& state, const std::optional<Target>& target, std::uint64_t vaddr,
+                 bool jumps) {
+    std::uint32_t callee = target ? own_function(map_, *target) : kNone;
+    if (callee != kNone && target->kind == Target::Kind::kFunction &&
+        map_.table().functions[callee].start != vaddr) {
+      callee = kNone;
+    }
+    for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+      const bool passes = std::find(machine_.passing.begin(), machine_.passing.end(), reg) !=
+                          machine_.passing.end();
+      if (passes || jumps || go_) hand(state.regs[reg], reg, callee);
+    }
+    for (const StackWord& word : state.stack) {
+      // As an argument, behind an address that was given away, or to a part of this function.
+      const FlowValue& stack = state.regs[machine_.stack_pointer];
+      const bool argument = !stack.is(Kind::kStack) || word.offset >= machine_.pushed ||
+                            word.offset < stack.offset + 8 * kStackArguments;
+      if (argument || jumps || flow_.is_given_away(word.offset)) lose(word.value);
+    }
+  }
+
+  void note_indirect(const Insn& insn, const FlowState& state) {
+    const bool jumps = insn.op == InsnOp::kJumpIndirect;
+    FlowValue callee = FlowValue::any();
+    if (insn.src != kNoRegister) {
+      callee = state.regs[insn.src];
+    } else if (insn.has_memory && insn.absolute) {
+      callee = map_.load(static_cast<std::uint64_t>(insn.disp), 8);
+    }
+    if (callee.is(Kind::kAddress)) {
+      hand_over(state, map_.callee(callee.number), callee.number, jumps);
+    } else if (callee.is(Kind::kImport)) {
+      Target target;
+      target.kind = Target::Kind::kImport;
+      target.index = static_cast<std::uint32_t>(callee.number);
+      hand_over(state, target, 0, jumps);
+    } else {
+      hand_over(state, std::nullopt, 0, jumps);
+    }
+  }
+
+  void note_syscall(const Insn& insn, const FlowState& state) {
+    const FlowValue& nr = state.regs[machine_.syscall_nr];
+    const std::uint64_t futex = machine_.abi == Abi::kAarch64 ? kArm64Futex : kFutex;
+    const bool is_futex =
+        insn.op == InsnOp::kSyscall && nr.is(Kind::kConstant) && nr.number == futex;
+    for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+      const bool passes = insn.op != InsnOp::kSyscall ||
+                          std::find(machine_.syscall_args.begin(), machine_.syscall_args.end(),
+                                    reg) != machine_.syscall_args.end();
+      const std::optional<PointerSource> source = source_of(state.regs[reg]);
+      if (!passes || !source) continue;
+      const std::int64_t begin = state.regs[reg].offset;
+      // The kernel writes forwards.
+      write(*source, begin, is_futex ? begin + kFutexBytes : kLastByte);
+    }
+  }
+
+  static constexpr std::int32_t kStackArguments = 8;
+
+  const ObjectMap& map_;
+  const Machine& machine_;
+  FunctionFlow& flow_;
+  const FunctionRange& function_;
+  bool go_;
+  std::set<std::uint64_t> cells_;  ///< words of static data that it reads
+  std::vector<PointerFact> facts_;
+};
+
+}  // namespace
+
+std::vector<PointerFact> pointer_facts_of(const ObjectMap& map, FunctionFlow& flow,
+                                          const FunctionRange& function,
+                                          std::span<const std::uint64_t> entries, bool go) {
+  Watcher watcher(map, flow, function, go);
+  FunctionFlow::Request request;
+  request.start = function.start;
+  request.end = function.end;
+  request.entries = entries;
+  request.go = go;
+  request.compiled = function.framed;
+  flow.run(request, [&](const Insn& insn, const FlowState& state) { watcher(insn, state); });
+  // Where it is entered elsewhere than at its beginning, nothing is known either.
+  return watcher.take(!entries.empty() || flow.knows_nothing() || flow.gave_up() ||
+                      flow.too_large());
+}
+
+}  // namespace sysnare
