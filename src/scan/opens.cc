@@ -48,14 +48,11 @@ class Finder {
 
   void find_dlopen();
   void find_nameless_dlopen();
-  bool may_be_anywhere(const Numbers::Caller& caller);
   void find_unknown_dlsym();
   void find_own();
   Opens take();
 
  private:
-  void note_opener(std::uint32_t node, const Answer& name);
-  [[nodiscard]] bool may_have_all(std::uint32_t object) const;
   bool is_plug_in(std::uint32_t node, const Doubt& doubt);
   [[nodiscard]] bool is_part(const PlugIns& plug_ins, std::uint32_t node) const;
   [[nodiscard]] bool is_given_away(const PlugIns& plug_ins, std::uint32_t function);
@@ -69,8 +66,6 @@ class Finder {
   Numbers& numbers_;
   Texts texts_;
   std::unordered_set<std::string_view> names_;
-  std::unordered_set<std::uint32_t> openers_;      ///< objects that call dlopen
-  std::unordered_set<std::uint32_t> open_itself_;  ///< those of them that call dlopen(NULL)
   Opens opens_;
 };
 
@@ -92,26 +87,6 @@ void Finder::open_point(std::uint32_t node, std::string reason) {
     point.why.push_back(graph_.reason(step));
   opens_.openers.push_back(node);
   opens_.open.push_back(std::move(point));
-}
-
-/// A handle of everything, dlopen(NULL), is with the object that asked for it and with those that
-/// had it ask.
-void Finder::note_opener(std::uint32_t node, const Answer& name) {
-  openers_.insert(graph_.object_of(node));
-  for (const Known& known : name.known) {
-    if (known.object != kNone || known.number != 0) continue;
-    open_itself_.insert(graph_.object_of(node));
-    for (const std::uint32_t step : numbers_.way(known)) {
-      open_itself_.insert(graph_.object_of(step));
-    }
-  }
-}
-
-/// Whether a handle in `object` can be one of everything.
-bool Finder::may_have_all(std::uint32_t object) const {
-  if (open_itself_.contains(object)) return true;
-  // Who opens nothing has its handles from others.
-  return !open_itself_.empty() && !openers_.contains(object);
 }
 
 bool Finder::is_part(const PlugIns& plug_ins, std::uint32_t node) const {
@@ -203,7 +178,6 @@ void Finder::find_dlopen() {
         if (is_own_call(graph_, caller.node, opener.name)) continue;
         const Place place = argument_place(graph_.summary_of(caller.node).machine, opener.argument);
         const Answer& answer = numbers_.passed_at(caller.node, *caller.site, place);
-        note_opener(caller.node, answer);
         const TextArgument name = text_of_answer(texts_, answer);
         for (const std::string& text : name.texts) want(text, caller.node);
         if (!name.unknown() || is_plug_in(caller.node, name.doubt)) continue;
@@ -259,23 +233,13 @@ void Finder::find_nameless_dlopen() {
   }
 }
 
-/// Whether the symbol that it asks for may be another's than of an object that it has opened: what
-/// that needs, the C library above all, or everything. Libraries ask for what stands in their own
-/// texts (lookups.cc), programs for what they read somewhere, too.
-bool Finder::may_be_anywhere(const Numbers::Caller& caller) {
-  const LoadedObject& object = graph_.objects()[graph_.object_of(caller.node)];
-  if (object.role == LoadedObject::Role::kProgram) return true;
-  const TextArgument handle = text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 0);
-  // RTLD_DEFAULT is 0 and RTLD_NEXT -1: <dlfcn.h>.
-  const bool global = std::any_of(
-      handle.numbers.begin(), handle.numbers.end(),
-      [](std::uint64_t number) { return number == 0 || (number & 0xffffffff) == 0xffffffff; });
-  return global || may_have_all(graph_.object_of(caller.node));
-}
-
+/// What is asked for by an unknown name can be another's than of an object that was opened: what
+/// that needs, the C library above all, or everything.
 void Finder::find_unknown_dlsym() {
+  std::vector<std::uint32_t> all;
   for (const std::string_view finder : kFinders) {
     for (const std::uint32_t function : graph_.library_functions(finder)) {
+      all.push_back(function);
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, finder)) continue;
         // Every export of a plug-in is live; what its loader looks up elsewhere is said in its row.
@@ -283,13 +247,19 @@ void Finder::find_unknown_dlsym() {
         if (plug_ins != nullptr && !plug_ins->any_name) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
           continue;
-        if (!may_be_anywhere(caller)) continue;
         open_point(
             caller.node,
             "it looks up a symbol by a name that is not constant, in an object and all that it "
             "needs; a recording that covers it shows what it calls");
       }
     }
+  }
+  for (const std::uint32_t node : takers(graph_, reach_, all)) {
+    const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(node)]);
+    if (plug_ins != nullptr && !plug_ins->any_name) continue;
+    open_point(node,
+               "it takes the address of dlsym, so any symbol may be looked up; a recording that "
+               "covers it shows what it calls");
   }
 }
 

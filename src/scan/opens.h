@@ -11,10 +11,10 @@
 //     inet/idna.c.
 // dlsym, dlvsym     A constant name reaches every symbol of that name. An unknown name may be any
 //     export of an opened object (those are roots anyway), of any object that a constant dlopen
-//     names. In the program it may also be one of what that needs, which is the C library at least:
-//     an open point; so it is with RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL), which is
-//     taken to be in no object that opens others and neither asked for it nor had it asked for. Of
-//     a library it is taken for granted that it asks for what stands in the texts of its live code.
+//     names, of what these need, which is the C library at least, and with RTLD_DEFAULT, RTLD_NEXT
+//     or the handle of dlopen(NULL) of all: an open point. Not so for a loader of plug-ins, of
+//     which it is known what it looks up; it is taken for granted that what it looks up elsewhere
+//     stands in the texts of its live code.
 // The dynamic linker  looks up symbols of libc by name (malloc and its kin, __libc_early_init):
 // each
 //     text of a live function of it that is the name of a symbol reaches that symbol.

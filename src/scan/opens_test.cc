@@ -88,6 +88,14 @@ TEST(Opens, AreAskedForByName) {
          w.program.call(0, load, {{kRsi, w.text("libb.so")}});
        },
        "liba.so libb.so", ""},
+      {"one name by two objects, each of which has directories of its own",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, w.text("libx.so")}});
+         w.other.call(w.used, w.other.import("dlopen"),
+                      {{kRdi, {address(w.other.string(w.used, "libx.so"))}}});
+         w.call(0, "used", {});
+       },
+       "libx.so libx.so", ""},
       {"dead code asks for nothing",
        [](World& w) {
          w.call(w.program.function("dead"), "dlopen", {{kRdi, w.text("libx.so")}});
@@ -251,22 +259,29 @@ TEST(Lookups, ByDlsymReachWhatTheyName) {
          w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
        },
        "", true},
-      {"that of another object, in one that opens nothing itself",
+      {"a library: nobody knows the handle, which may be RTLD_DEFAULT",
        [](World& w) {
-         w.call(0, "dlopen", {{kRdi, {num(0)}}});
          w.other.call(w.used, w.other.import("dlsym"), {{kRdi, {any()}}, {kRsi, {any()}}});
          w.call(0, "used", {});
        },
        "", true},
-      {"that of another object, in one that opens others",
+      {"a library that opens others: it may keep RTLD_DEFAULT beside their handles",
        [](World& w) {
-         w.call(0, "dlopen", {{kRdi, {num(0)}}});
          w.other.call(w.used, w.other.import("dlopen"),
                       {{kRdi, {address(w.other.string(w.used, "libx.so"))}}});
          w.other.call(w.used, w.other.import("dlsym"), {{kRdi, {any()}}, {kRsi, {any()}}});
          w.call(0, "used", {});
        },
-       "", false},
+       "", true},
+      {"the address of dlsym is taken",
+       [](World& w) { w.program.refer(0, w.program.import("dlsym", "", false, true)); }, "", true},
+      {"a library that asks for a constant name",
+       [](World& w) {
+         w.other.call(w.used, w.other.import("dlsym"),
+                      {{kRdi, {any()}}, {kRsi, {address(w.other.string(w.used, "secret"))}}});
+         w.call(0, "used", {});
+       },
+       "77", false},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);

@@ -300,10 +300,12 @@ TEST_F(Scan, FollowsWhatIsLoadedAtRunTimeOrSaysThatItCannot) {
                                    [](const auto& name) { return name.starts_with("libz.so.1"); });
     EXPECT_TRUE(variant == "more" || found || scanned.open.count("dlopen")) << scanned.text;
   }
-  for (const auto& [variant, program] : builds_of("opens_unknown")) {
-    SCOPED_TRACE(variant);
-    const Scanned scanned = scan(program);
-    EXPECT_TRUE(scanned.open.count("dlopen")) << scanned.text;
+  for (const char* name : {"opens_unknown", "opens_symbol"}) {
+    for (const auto& [variant, program] : builds_of(name)) {
+      SCOPED_TRACE(std::string(name) + "." + variant);
+      const Scanned scanned = scan(program);
+      EXPECT_TRUE(scanned.open.count("dlopen")) << scanned.text;
+    }
   }
 }
 
