@@ -155,23 +155,46 @@ class PlugInLoader {
   void read_line(std::string_view line, const std::string& path, int depth) {
     line = trim(line.substr(0, line.find('#')));
     std::string_view key;
+    std::string_view before;
     for (std::size_t at = 0; at < line.size();) {
       const std::size_t end = std::min(line.find_first_of(" \t\r=:;,\"'", at), line.size());
       const std::string_view word = line.substr(at, end - at);
       at = end + 1;
       if (word.empty()) continue;
       if (key.empty()) key = word;
-      take(key, word, path, depth);
+      take({key, before, path}, word, depth);
+      // What is behind the name of a library are its arguments.
+      if (is_library_name(word)) break;
+      before = word;
     }
   }
 
-  /// A word of a line that begins with `key`.
-  void take(std::string_view key, std::string_view word, const std::string& path, int depth) {
-    constexpr std::array<std::string_view, 3> kLoads = {"module", "dynamic_path",
-                                                        "plugin_base_dir"};
+  /// Whether the file begins as programs and libraries do.
+  [[nodiscard]] bool is_object(const std::string& path) const {
+    return read_beginning(around_, path, 4) == "\177ELF";
+  }
+
+  struct Line {
+    std::string_view key;     ///< with which it begins
+    std::string_view before;  ///< the word that is taken; empty: it is the first one
+    const std::string& path;
+  };
+
+  /// A word of a line.
+  void take(const Line& line, std::string_view word, int depth) {
+    constexpr std::array<std::string_view, 4> kLoads = {"module", "dynamic_path", "plugin_base_dir",
+                                                        "db_module_dir"};
+    const std::string_view key = line.key;
     const bool loads = std::find(kLoads.begin(), kLoads.end(), key) != kLoads.end() && key != word;
-    if (word.front() == '/' && key.find("include") != std::string_view::npos) {
+    // PAM has these behind the kind of a line: "auth include FILE".
+    const bool includes = key.find("include") != std::string_view::npos ||
+                          line.before.find("include") != std::string_view::npos ||
+                          line.before == "substack";
+    if (word.front() == '/' && includes) {
       read(std::string(word), depth + 1);
+    } else if (key == ".include" && key != word) {
+      // OpenSSL takes it by OPENSSL_CONF_INCLUDE, or by the working directory.
+      open_point(line.path, std::string(word));
     } else if (word.front() == '/' && (loads || is_library_name(word))) {
       if (is_library_name(word)) {
         add(std::string(word));
@@ -181,7 +204,9 @@ class PlugInLoader {
         add(std::string(word));
       }
     } else if (word.find('$') != std::string_view::npos && (loads || is_library_name(word))) {
-      open_point(path, std::string(word));
+      open_point(line.path, std::string(word));
+    } else if (word.front() == '/' && is_object(std::string(word))) {
+      add(std::string(word));
     } else {
       add_named(word);
     }

@@ -34,11 +34,15 @@ constexpr PlugIns kPlugIns[] = {
                 {"DSO_load"},
                 {"DSO_global_lookup"}}},
      .parts = {"legacy.so"}},
-    // MIT Kerberos 1.20: lib/krb5/krb/plugin.c (configure_plugin_base, open_plugin),
-    // lib/gssapi/mechglue/g_initialize.c (loadInterMech), util/profile/prof_file.c.
+    // MIT Kerberos 1.20.1: lib/krb5/krb/plugin.c (parse_modstr, make_plugin_mapping:
+    // what krb5.conf names is below plugin_base_dir or absolute), lib/krb5/os/locate_kdc.c,
+    // lib/krb5/krb/authdata.c (directories below it), lib/kdb/kdb5.c (kdb_load_library:
+    // db_module_dir), lib/gssapi/mechglue/g_initialize.c (loadConfigFiles, addConfigEntry,
+    // loadInterMech), util/profile/prof_init.c ("module" in a profile), util/support/plugins.c,
+    // which alone calls dlopen.
     {.object = "libkrb5support.so.0",
      .directories = {"krb5/plugins", "gss"},
-     .files = {"/etc/krb5.conf", "/etc/gss/mech", "/etc/gss/mech.d"},
+     .files = {"/etc/krb5.conf", "/etc/gss/mech", "/etc/gss/mech.d", "/etc/krb5kdc/kdc.conf"},
      .names = {{{"krb5int_open_plugin"},
                 {"krb5int_open_plugin_dirs"},
                 {"krb5_init_context_profile"},
@@ -47,8 +51,9 @@ constexpr PlugIns kPlugIns[] = {
                 {"profile_init_path"},
                 {"profile_init_vtable"}}},
      .parts = {"libkrb5.so", "libgssapi_krb5.so", "libkdb5.so", "libkadm5", "libgssrpc.so"}},
-    // p11-kit 0.24: p11-kit/conf.c, p11-kit/modules.c (load_module_from_file_inlock); GnuTLS 3.7:
-    // lib/pkcs11.c (compat_load).
+    // p11-kit 0.24.1: p11-kit/conf.c, p11-kit/modules.c (load_module_from_file_inlock: what is not
+    // absolute is in "pkcs11"; its callers are the modules of the configuration, and the two
+    // functions that are given a path); GnuTLS 3.7: lib/pkcs11.c (compat_load).
     {.object = "libp11-kit.so.0",
      .named_in = {"pkcs11"},
      .files = {"/etc/pkcs11/pkcs11.conf", "/etc/pkcs11/modules", "/usr/share/p11-kit/modules",
@@ -58,21 +63,26 @@ constexpr PlugIns kPlugIns[] = {
                 {"gnutls_pkcs11_init"},
                 {"gnutls_pkcs11_add_provider"}}},
      .parts = {"libgnutls.so"}},
-    // Cyrus SASL 2.1.28: lib/dlopen.c (_sasl_load_plugins), lib/common.c
-    // (_sasl_find_getpath_callback);
+    // Cyrus SASL 2.1.28: lib/dlopen.c (_sasl_load_plugins; also what a file *.la there names, of
+    // which Debian has none), lib/common.c (_sasl_getpath, _sasl_find_getpath_callback),
+    // lib/server.c (sasl_server_start: a file of "plugin_list", by an option of who calls
+    // sasl_server_init);
     // OpenLDAP 2.5: libraries/libldap/cyrus.c gives no such callback.
     {.object = "libsasl2.so.2",
      .directories = {"sasl2"},
      .names = {{{"sasl_set_path"}, {"sasl_client_init"}, {"sasl_server_init"}}},
      .parts = {"libldap"}},
-    // binutils 2.40: bfd/plugin.c (load_plugin, build_plugin_list).
+    // binutils 2.40: bfd/plugin.c (load_plugin, build_plugin_list: BINDIR "/../lib/bfd-plugins"
+    // and LIBDIR "/bfd-plugins", as they stand in its texts).
     {.object = "libbfd-",
      .directories = {"bfd-plugins", "/usr/lib/bfd-plugins"},
      .names = {{{"bfd_plugin_set_plugin", 0}}},
      .starts = {"bfd_plugin_set_plugin", "bfd_plugin_set_program_name"}},
-    // Linux-PAM 1.5: libpam/pam_handlers.c (_pam_load_module, _pam_open_config_file).
+    // Linux-PAM 1.5.2: libpam/pam_handlers.c (_pam_add_handler: what is not absolute is in
+    // "security", with Debian's patch also in /lib/security; _pam_load_module;
+    // _pam_open_config_file: "include" and "substack" of a file with a slash that it begins with).
     {.object = "libpam.so.0",
-     .named_in = {"security"},
+     .named_in = {"security", "/lib/security"},
      .files = {"/etc/pam.d", "/usr/lib/pam.d", "/etc/pam.conf"},
      .names = {{{"pam_start_confdir"}}}},
     // iptables 1.8: libxtables/xtables.c (load_extension): a name is put behind "libxt_" or the
