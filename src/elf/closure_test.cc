@@ -226,6 +226,34 @@ TEST_F(Tree, OtherProcessorsMayTakeOtherFiles) {
 #endif
 }
 
+/// glibc has searched these up to 2.36, before the directory itself.
+TEST_F(Tree, OldDirectoriesForProcessorsComeFirst) {
+#if defined(__x86_64__)
+  struct Case {
+    const char* why;
+    const char* file;
+  };
+  constexpr Case kCases[] = {
+      {"the directory itself", "/opt/liba.so"},
+      {"of the machine", "/opt/x86_64/liba.so"},
+      {"with thread-local storage", "/opt/tls/liba.so"},
+      {"both", "/opt/tls/x86_64/liba.so"},
+  };
+  for (const Case& c : kCases) {  // each comes before those above
+    SCOPED_TRACE(c.why);
+    library(c.file);
+    const FileTree tree = this->tree();
+    const LibrarySearch search(tree, EM_X86_64, false);
+    EXPECT_EQ(search.find("liba.so", "/bin/x", {}, {"/opt"}), c.file);
+  }
+  library("/usr/lib64/libb.so");
+  library("/usr/lib64/tls/libb.so");
+  const FileTree tree = this->tree();
+  const LibrarySearch search(tree, EM_X86_64, false);
+  EXPECT_EQ(search.find("libb.so", "/bin/x", {}, {}), "/usr/lib64/tls/libb.so") << "by default";
+#endif
+}
+
 TEST_F(Tree, MuslHasItsOwnDirectories) {
   for (const char* path : {"/lib/ld-musl-x86_64.so.1", "/usr/local/lib/liba.so", "/m/liba.so",
                            "/n/libb.so", "/r/liba.so"}) {

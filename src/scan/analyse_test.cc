@@ -64,6 +64,42 @@ TEST(AnalyseObject, SaysWhereItCannotFollowTheCode) {
   }
 }
 
+/// What the dynamic linker loads by these, nobody looks at (elf/dl-deps.c, elf/rtld.c, glibc 2.36).
+TEST(AnalyseObject, SaysThatOthersStandInForItOrWatchIt) {
+  struct Case {
+    const char* why;
+    std::uint64_t tag;
+    const char* trouble;  ///< null: none
+  };
+  constexpr Case kCases[] = {
+      {"nothing of the kind", DT_SONAME, nullptr},
+      {"DT_FILTER", DT_FILTER, "it is a filter"},
+      {"DT_AUXILIARY", DT_AUXILIARY, "it is a filter"},
+      {"DT_AUDIT", DT_AUDIT, "it names an object that audits it"},
+      {"DT_DEPAUDIT", DT_DEPAUDIT, "it names an object that audits it"},
+  };
+  constexpr std::uint64_t kStrings = 0x2000;
+  constexpr std::uint64_t kDynamic = 0x3000;
+  const std::string strings("\0other.so", 10);
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    ElfBuilder builder;
+    builder.load(kCode, PF_R | PF_X, "\xc3", 16).load(kStrings, PF_R, strings);
+    builder.dynamic(kDynamic, {{c.tag, 1}, {DT_STRTAB, kStrings}, {DT_STRSZ, strings.size()}});
+    const auto image = ElfImage::from_bytes(builder.build(), "x");
+    ASSERT_TRUE(image.has_value());
+    const auto summary = analyse_object(*image, nullptr);
+    ASSERT_TRUE(summary.has_value()) << summary.error().message;
+    std::string texts;
+    for (const Trouble& trouble : summary->troubles) texts += summary->at(trouble.text);
+    if (c.trouble == nullptr) {
+      EXPECT_EQ(texts, "");
+    } else {
+      EXPECT_THAT(texts, HasSubstr(c.trouble));
+    }
+  }
+}
+
 TEST(AnalyseObject, RefusesAnImageOfWhichNothingIsLoaded) {
   const auto image = ElfImage::from_bytes(ElfBuilder(ET_EXEC).entry(kCode).build(), "x");
   ASSERT_TRUE(image.has_value());
