@@ -154,6 +154,7 @@ class PlugInLoader {
 
   void read_line(std::string_view line, const std::string& path, int depth) {
     line = trim(line.substr(0, line.find('#')));
+    if (line.starts_with('[')) section_ = trim(line.substr(1, line.find(']') - 1));
     std::string_view key;
     std::string_view before;
     for (std::size_t at = 0; at < line.size();) {
@@ -161,12 +162,30 @@ class PlugInLoader {
       const std::string_view word = line.substr(at, end - at);
       at = end + 1;
       if (word.empty()) continue;
-      if (key.empty()) key = word;
+      if (key.empty()) {
+        key = word;
+        if (section_ == modules_ && !line.starts_with('[') && !is_known_module(key)) {
+          open_point(path, std::string(key));
+        }
+      } else if (section_.empty() && key == "openssl_conf") {
+        modules_ = word;
+      }
       take({key, before, path}, word, depth);
       // What is behind the name of a library are its arguments.
       if (is_library_name(word)) break;
       before = word;
     }
+  }
+
+  /// OpenSSL loads a library for each name in the section of modules that it has none for: 3.0,
+  /// crypto/conf/conf_mod.c (module_run, module_find, module_load_dso), conf_mall.c.
+  static bool is_known_module(std::string_view key) {
+    constexpr std::array<std::string_view, 7> kKnown = {
+        "alg_section", "engines", "oid_section", "providers", "random", "ssl_conf", "stbl_section"};
+    const std::string_view name = key.substr(0, key.rfind('.'));
+    return key == ".include" || key == ".pragma" ||
+           std::any_of(kKnown.begin(), kKnown.end(),
+                       [&](std::string_view known) { return known.starts_with(name); });
   }
 
   /// Whether the file begins as programs and libraries do.
@@ -230,7 +249,9 @@ class PlugInLoader {
   LoadedSet& set_;
   std::vector<OpenPoint>& open_;
   std::string why_;
-  std::string beside_;                                     ///< where the loader lies, with '/'
+  std::string section_;        ///< of the file that is read
+  std::string modules_ = "?";  ///< the section of OpenSSL's modules; "?": none is named
+  std::string beside_;         ///< where the loader lies, with '/'
   std::map<std::string, std::string, std::less<>> named_;  ///< file -> path, in named_in
   std::set<std::string> looked_;                           ///< paths of files and directories
   std::set<std::string> said_;                             ///< what open points were made of

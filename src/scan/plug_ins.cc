@@ -88,15 +88,16 @@ constexpr PlugIns kPlugIns[] = {
     // iptables 1.8: libxtables/xtables.c (load_extension): a name is put behind "libxt_" or the
     // like.
     {.object = "libxtables.so.12", .directories = {"xtables"}},
-    // cryptsetup 2.6: lib/luks2/luks2_token.c (crypt_token_load_external): likewise, behind
-    // "libcryptsetup-token-".
+    // cryptsetup 2.6.1: lib/luks2/luks2_token.c (crypt_token_load_external): likewise, behind
+    // "libcryptsetup-token-"; what it looks up there are constants.
     {.object = "libcryptsetup.so.12", .directories = {"cryptsetup"}},
-    // libxslt 1.1: libxslt/extensions.c (xsltExtModuleRegisterDynamic) makes '_' of slashes.
+    // libxslt 1.1.35: libxslt/extensions.c (xsltExtModuleRegisterDynamic) makes '_' of slashes.
     {.object = "libxml2.so.2",
      .directories = {"libxslt-plugins"},
      .names = {{{"xmlModuleOpen"}}},
      .parts = {"libxslt.so.1"}},
-    // systemd 252: src/shared/tpm2-util.c (tpm2_context_init) puts the name of a driver, without a
+    // systemd 252.9: src/shared/tpm2-util.c (tpm2_context_init) puts the name of a driver, without
+    // a
     // slash, between "libtss2-tcti-" and ".so.0"; qrcode-util.c (dlopen_qrencode) tries two
     // versions.
     {.object = "libsystemd-shared-",

@@ -414,6 +414,13 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
         {"/opt/kdb/db2.so", nullptr}},
        "/lib/krb5/plugins/preauth/spake.so /opt/kdb/db2.so",
        ""},
+      {"a module that OpenSSL does not have itself",
+       "plug-ins:libcrypto.so.3",
+       {{"/etc/ssl/openssl.cnf",
+         "openssl_conf = init\n[init]\nproviders = all\nengines.1 = more\nown = own_sect\n"
+         "[own_sect]\nsize = 2\n"}},
+       "",
+       "names a library that is not followed: own;"},
       {"a file that is included by the working directory",
        "plug-ins:libcrypto.so.3",
        {{"/etc/ssl/openssl.cnf", ".include more.cnf\n"}},

@@ -34,6 +34,7 @@ struct Scanned {
   std::set<std::string> open;         ///< kinds
   std::set<std::string> opened;       ///< names of files that were loaded at run time
   std::set<std::string> execs;        ///< paths; "?" for one that is not known
+  std::set<std::string> starters;     ///< names of files that start one that is not known
   std::string text;                   ///< of the open points
 };
 
@@ -63,6 +64,8 @@ Scanned read_scan(const Json& json) {
   }
   for (const Json& exec : json["execs"]) {
     scanned.execs.insert(exec["path"].is_string() ? exec["path"].get<std::string>() : "?");
+    if (exec["path"].is_string()) continue;
+    scanned.starters.insert(fs::path(exec["object"].get<std::string>()).filename());
   }
   return scanned;
 }
@@ -319,7 +322,8 @@ TEST_F(Scan, TellsWhatIsStarted) {
   }
   for (const auto& [variant, program] : builds_of("starts_unknown")) {
     SCOPED_TRACE(variant);
-    EXPECT_TRUE(scan(program).execs.count("?"));
+    // The linker of dynamic programs starts some too, when it is called by its own name.
+    EXPECT_TRUE(scan(program).starters.count(fs::path(program).filename()));
   }
 }
 
