@@ -239,17 +239,13 @@ std::optional<CachedFile> ScanCache::load(const std::string& name, std::uint32_t
 }
 
 void ScanCache::keep(const std::string& name, std::uint32_t version,
-                     std::span<const std::span<const std::byte>> parts) {
-  if (!directory_) return;
-  std::string text(sizeof(FileHeader), '\0');
-  for (const std::span<const std::byte> part : parts) text += view_of(part);
-  if (text.size() > kMaxKeptBytes) return;
+                     std::span<const std::byte> bytes) {
+  if (!directory_ || bytes.size() > kMaxKeptBytes - sizeof(FileHeader)) return;
   FileHeader header;
   header.magic = kFileMagic;
   header.version = version;
-  header.bytes = text.size() - sizeof header;
-  header.checksum = checksum_of(std::as_bytes(std::span(text)).subspan(sizeof header), version);
-  std::memcpy(text.data(), &header, sizeof header);
+  header.bytes = bytes.size();
+  header.checksum = checksum_of(bytes, version);
   // Not by our pid: two PID namespaces can share the directory.
   std::uint64_t number = 0;
   if (::getrandom(&number, sizeof number, 0) != sizeof number) return;
@@ -261,7 +257,8 @@ void ScanCache::keep(const std::string& name, std::uint32_t version,
     return;
   }
   const NoSignalOfWriting quiet;
-  Result<void> written = write_all(file.get(), text);
+  Result<void> written = write_all(file.get(), view_of(std::as_bytes(std::span(&header, 1))));
+  if (written) written = write_all(file.get(), view_of(bytes));
   if (written &&
       ::renameat(directory_.get(), temporary.c_str(), directory_.get(), name.c_str()) != 0) {
     written = fail_errno(errno, "{}/{}", printable(path_), name);

@@ -59,9 +59,7 @@ class ScanCache {
   /// What was kept under `name` (letters, digits, '.', '-') by the same `version`.
   [[nodiscard]] std::optional<CachedFile> load(const std::string& name,
                                                std::uint32_t version) const;
-  /// `parts` are written one behind the other.
-  void keep(const std::string& name, std::uint32_t version,
-            std::span<const std::span<const std::byte>> parts);
+  void keep(const std::string& name, std::uint32_t version, std::span<const std::byte> bytes);
 
   /// Writes what was remembered. Call it once, at the end.
   void flush();

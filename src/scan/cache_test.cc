@@ -46,8 +46,7 @@ std::unique_ptr<ScanCache> open_cache(const std::string& path) {
 
 void keep(ScanCache& cache, const std::string& name, std::string_view text,
           std::uint32_t version = 1) {
-  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(text))};
-  cache.keep(name, version, parts);
+  cache.keep(name, version, std::as_bytes(std::span(text)));
 }
 
 std::optional<std::string> load(const ScanCache& cache, const std::string& name,

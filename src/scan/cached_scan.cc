@@ -252,8 +252,7 @@ Result<Evidence> cached_scan(const Surroundings& around, ScanCache& cache, const
     writer.text(answer);
   }
   put_evidence(writer, *evidence);
-  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(writer.bytes()))};
-  cache.keep(name, kResultVersion, parts);
+  cache.keep(name, kResultVersion, std::as_bytes(std::span(writer.bytes())));
   return evidence;
 }
 

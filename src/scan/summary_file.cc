@@ -133,8 +133,7 @@ std::optional<Summary> unpack_summary(const CachedFile& file) {
 
 void keep_summary(ScanCache& cache, const std::string& sha256, const Summary& summary) {
   const std::string bytes = pack_summary(summary);
-  const std::array parts = {std::as_bytes(std::span(bytes))};
-  cache.keep(file_name(sha256), kAnalyserVersion, parts);
+  cache.keep(file_name(sha256), kAnalyserVersion, std::as_bytes(std::span(bytes)));
 }
 
 std::optional<Summary> load_summary(const ScanCache& cache, const std::string& sha256) {
