@@ -86,9 +86,14 @@ void Linker::walk() {
     reach_->run();
     if (guards_.wake(*reach_)) {
       begin();
+      numbers_.reset();
       continue;
     }
-    numbers_.emplace(graph_, *reach_);
+    if (numbers_) {
+      numbers_->look_again();
+    } else {
+      numbers_.emplace(graph_, *reach_);
+    }
     if (!follow_names(graph_, *reach_, *numbers_)) break;
   }
 }

@@ -91,37 +91,51 @@ std::size_t Numbers::Hash::operator()(const Question& question) const {
   return hash;
 }
 
-Numbers::Numbers(LinkGraph& graph, const Reach& reach) : graph_(graph), reach_(reach) {
+Numbers::Numbers(LinkGraph& graph, const Reach& reach)
+    : graph_(graph), reach_(reach), last_call_(graph.size(), kNone) {
+  index_callers();
+}
+
+void Numbers::look_again() {
+  handed_on_ = 0;
+  pointer_calls_.clear();
+  by_question_.clear();
+  questions_.clear();
+  answers_.clear();
+  uses_.clear();
+  known_uses_.clear();
+  is_changed_.clear();
+  callers_.clear();
   index_callers();
 }
 
 void Numbers::index_callers() {
-  // Twice over the live calls: count, then fill.
-  first_caller_.assign(graph_.size() + 1, 0);
-  const auto each_call = [&](auto visit) {
-    for (const std::uint32_t node : reach_.order()) {
-      const Function* function = graph_.function(node);
-      if (function == nullptr) continue;
-      const std::uint32_t object = graph_.object_of(node);
-      for (const CallSite& site : cut(graph_.objects()[object].summary.calls, function->calls)) {
-        for (const std::uint32_t callee : graph_.nodes(object, site.target))
-          visit(callee, node, site);
+  const std::span<const std::uint32_t> live = reach_.order();
+  for (; walked_ < live.size(); ++walked_) {
+    const std::uint32_t node = live[walked_];
+    const Function* function = graph_.function(node);
+    if (function == nullptr) continue;
+    const std::uint32_t object = graph_.object_of(node);
+    const std::span<const CallSite> calls =
+        cut(graph_.objects()[object].summary.calls, function->calls);
+    for (std::uint32_t i = 0; i < calls.size(); ++i) {
+      for (const std::uint32_t callee : graph_.nodes(object, calls[i].target)) {
+        live_calls_.push_back({node, function->calls.begin + i, last_call_[callee]});
+        last_call_[callee] = static_cast<std::uint32_t>(live_calls_.size() - 1);
       }
     }
-  };
-  each_call(
-      [&](std::uint32_t callee, std::uint32_t, const CallSite&) { ++first_caller_[callee + 1]; });
-  for (std::size_t i = 1; i < first_caller_.size(); ++i) first_caller_[i] += first_caller_[i - 1];
-  callers_.resize(first_caller_.back());
-  std::vector<std::uint32_t> next(first_caller_.begin(), first_caller_.end() - 1);
-  each_call([&](std::uint32_t callee, std::uint32_t node, const CallSite& site) {
-    callers_[next[callee]++] = {node, &site};
-  });
+  }
 }
 
 std::span<const Numbers::Caller> Numbers::callers(std::uint32_t node) const {
-  return std::span<const Caller>(callers_).subspan(first_caller_[node],
-                                                   first_caller_[node + 1] - first_caller_[node]);
+  const auto [found, is_new] = callers_.try_emplace(node);
+  std::vector<Caller>& callers = found->second;
+  for (std::uint32_t at = last_call_[node]; is_new && at != kNone; at = live_calls_[at].before) {
+    const LiveCall& call = live_calls_[at];
+    callers.push_back({call.node, &graph_.summary_of(call.node).calls[call.site]});
+  }
+  if (is_new) std::reverse(callers.begin(), callers.end());
+  return callers;
 }
 
 const Answer& Numbers::values(std::uint32_t node, Slice values) {

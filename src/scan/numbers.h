@@ -68,6 +68,9 @@ class Numbers {
   /// `reach` has run.
   Numbers(LinkGraph& graph, const Reach& reach);
 
+  /// `reach` has gone on since: the new calls count too, and every question is open again.
+  void look_again();
+
   /// Gives up on a question as soon as it is `any`, or has more than kMaxKnownArgs: faster, and its
   /// known values are then a part. Answers of before stay as they are, so what needs all values is
   /// asked first.
@@ -93,7 +96,7 @@ class Numbers {
   };
   /// Every live call through a pointer in `object`.
   [[nodiscard]] std::span<const Caller> pointer_calls(std::uint32_t object);
-  /// Every live call of the function `node`.
+  /// Every live call of the function `node`. The span lives until look_again().
   [[nodiscard]] std::span<const Caller> callers(std::uint32_t node) const;
 
  private:
@@ -142,9 +145,17 @@ class Numbers {
   const Reach& reach_;
   bool stop_at_any_ = false;
   std::size_t handed_on_ = 0;
-  std::vector<std::uint32_t> first_caller_;  ///< of each node in callers_; then the end
-  std::vector<Caller> callers_;
-  std::unordered_map<std::uint32_t, std::vector<Caller>> pointer_calls_;  ///< by object
+  /// A live call. Hardly any function is asked for its callers: so they are chained, not sorted.
+  struct LiveCall {
+    std::uint32_t node = kNone;
+    std::uint32_t site = 0;        ///< among the calls of its object
+    std::uint32_t before = kNone;  ///< in live_calls_, of the same callee
+  };
+  std::deque<LiveCall> live_calls_;       ///< a million of a large program: none is moved
+  std::vector<std::uint32_t> last_call_;  ///< of each node, in live_calls_
+  std::size_t walked_ = 0;                ///< how much of what is live is in live_calls_
+  mutable std::unordered_map<std::uint32_t, std::vector<Caller>> callers_;  ///< that were asked for
+  std::unordered_map<std::uint32_t, std::vector<Caller>> pointer_calls_;    ///< by object
   std::unordered_map<Question, std::uint32_t, Hash> by_question_;
   std::vector<Question> questions_;
   std::vector<Answer> answers_;
