@@ -241,7 +241,7 @@ int run_scan(Typed typed, const Request& request) {
   options.analyse = [&](const ElfImage& image, const ElfImage* debug) {
     return analyse_object(image, debug, workers);
   };
-  options.link = [](const auto& objects, auto& wanted) { return link_objects(objects, wanted); };
+  options.link = link_objects;
   options.workers = &workers;
   options.now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                        std::chrono::system_clock::now().time_since_epoch())

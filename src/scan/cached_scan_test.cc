@@ -85,9 +85,11 @@ void is_used_as(const Case& c, bool looks) {
   options.analyse = [](const ElfImage& image, const ElfImage*) -> Result<Summary> {
     return *light_summary(image);
   };
-  options.link = [&](const std::vector<LoadedObject>&, std::vector<OpenRequest>& wanted) {
+  options.link = [&](const std::vector<LoadedObject>&, std::vector<OpenRequest>& wanted,
+                     const LinkOptions& asked) {
     ++linked;
     wanted = {{"nss:", "/lib/liba.so", "f"}, {"gconv:", "/lib/liba.so", "f"}};
+    asked.load(wanted);
     return Result<ScanResult>(ScanResult{});
   };
   const auto scan = [&](bool follow, bool keep) {

@@ -356,6 +356,7 @@ ScanResult Linker::link(std::vector<OpenRequest>& wanted) {
   walk();
   find_sites();
   Opens opens = find_opens(graph_, *reach_, *numbers_, sites_);
+  if (options_.load && options_.load(opens.wanted)) return {};
   phases_ = find_phases(graph_, *reach_, roots_, opens.openers);
   for (OpenPoint& point : opens.open) result_.open.push_back(std::move(point));
   result_.execs = std::move(opens.execs);

@@ -110,6 +110,9 @@ struct OpenRequest {
 };
 
 struct LinkOptions {
+  /// Told what live code asks for, as soon as that is known. True: it has loaded more, so that this
+  /// result is of no use, and nothing more is found out for it. Empty: nobody asks.
+  std::function<bool(const std::vector<OpenRequest>& wanted)> load;
   std::optional<Call> why;  ///< give each site that can make this call its own chain (`--why`)
   bool graph = false;       ///< fill ScanResult::graph (`--graph`)
 };

@@ -312,6 +312,24 @@ TEST(Link, RefusesNothing) {
   EXPECT_EQ(result.error().code, Errc::kUsage);
 }
 
+TEST(Link, FindsOutNothingMoreOnceMoreIsLoaded) {
+  for (const bool loads : {true, false}) {
+    SCOPED_TRACE(loads ? "more was loaded" : "there is no more");
+    LinkOptions options;
+    int told = 0;
+    options.load = [&](const std::vector<OpenRequest>& wanted) {
+      EXPECT_TRUE(wanted.empty());
+      ++told;
+      return loads;
+    };
+    const ScanResult result =
+        linked({program([](TestObject& o) { o.site(0, {num(2)}); })}, nullptr, options);
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(result.calls.empty(), loads);
+    EXPECT_EQ(result.sites.empty(), loads);
+  }
+}
+
 TEST(Link, GivesWhyAndGraphWhereAskedFor) {
   LinkOptions options;
   options.why = Call{Abi::kX86_64, 2};

@@ -112,23 +112,25 @@ Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const 
   for (int round = 0;; ++round) {
     objects = set.objects();
     if (options.progress) options.progress(path);
-    std::vector<OpenRequest> wanted;
-    result = options.link(objects, wanted);
-    if (!result) return propagate(result);
     const std::size_t before = set.files().size();
-    for (const OpenRequest& request : wanted) {
-      if (!asked.insert(request.name + '\0' + request.object).second) continue;
-      load_opened(request, around, set, open, notes);
-    }
-    if (set.files().size() == before) break;
-    if (round == kMaxRounds) {
+    LinkOptions link;
+    link.load = [&](const std::vector<OpenRequest>& requests) {
+      for (const OpenRequest& request : requests) {
+        if (!asked.insert(request.name + '\0' + request.object).second) continue;
+        load_opened(request, around, set, open, notes);
+      }
+      if (set.files().size() == before || round < kMaxRounds) return set.files().size() != before;
       OpenPoint point;
       point.kind = "object";
       point.object = path;
       point.reason = fmt::format("what is opened opens more, and so on past {} rounds", kMaxRounds);
       open.push_back(std::move(point));
-      break;
-    }
+      return false;
+    };
+    std::vector<OpenRequest> wanted;
+    result = options.link(objects, wanted, link);
+    if (!result) return propagate(result);
+    if (set.files().size() == before || round == kMaxRounds) break;
     set.summarise();
   }
   for (OpenPoint& point : set.open_points()) open.push_back(std::move(point));

@@ -16,8 +16,9 @@
 
 namespace sysnare {
 
-using LinkObjects = std::function<Result<ScanResult>(const std::vector<LoadedObject>& objects,
-                                                     std::vector<OpenRequest>& wanted)>;
+using LinkObjects =
+    std::function<Result<ScanResult>(const std::vector<LoadedObject>& objects,
+                                     std::vector<OpenRequest>& wanted, const LinkOptions& options)>;
 
 struct ScanOptions {
   AnalyseObject analyse;       ///< analyse_object()
