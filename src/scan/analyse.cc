@@ -70,6 +70,7 @@ class Analyser {
     follow_values();
     follow_pointers();
     flows_.clear();  // of a large function they hold as much as its findings take now
+    drop_unheard();
     return lay_flat(map_, std::move(findings_));
   }
 
@@ -259,6 +260,20 @@ class Analyser {
           }
           return at->second;
         });
+  }
+
+  /// Lets go of what calls pass to functions that do not ask: before data is cut, which takes as
+  /// much memory again.
+  void drop_unheard() {
+    if (is_linker(map_)) return;
+    for (FunctionFacts& facts : findings_.functions) {
+      for (CallFact& call : facts.calls) {
+        if (call.target.kind == Target::Kind::kImport) continue;
+        const bool pointer = call.target.index == kNone;
+        if (pointer ? findings_.has_held : findings_.asking[call.target.index] != 0) continue;
+        call.passed = {};
+      }
+    }
   }
 
   void want(std::uint32_t i) {

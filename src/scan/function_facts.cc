@@ -442,10 +442,11 @@ class Observer {
       facts_.calls.push_back(std::move(call));
       return;
     }
+    passed_.clear();
     const auto add = [&](Place place, const FlowValue& value) {
       if (value.is(Kind::kAny) || value.is(Kind::kImport)) return;  // nothing to be said of it
       PassedFact fact = passed(insn, state, place, value);
-      if (!fact.values.empty() || !fact.pointees.empty()) call.passed.push_back(std::move(fact));
+      if (!fact.values.empty() || !fact.pointees.empty()) passed_.push_back(std::move(fact));
     };
     for (std::uint8_t reg : go_ ? machine_.go_passing : machine_.passing) {
       Place place;
@@ -471,6 +472,9 @@ class Observer {
         add(place, flow_.passed_word(state, above));
       }
     }
+    // They stay as long as the calls: no more room than they need.
+    call.passed.assign(std::make_move_iterator(passed_.begin()),
+                       std::make_move_iterator(passed_.end()));
     facts_.calls.push_back(std::move(call));
   }
 
@@ -571,6 +575,7 @@ class Observer {
   std::uint32_t kept_registers_ = 0;  ///< those of its caller's that it stores at its argument
   std::int64_t last_nr_ = 0;
   FunctionFacts facts_;
+  std::vector<PassedFact> passed_;  ///< by the call that is being looked at
   std::vector<std::uint64_t> found_;
   std::vector<std::pair<std::uint64_t, unsigned>> places_;
   FlowValue before_left_;  ///< of the choice that is being looked at

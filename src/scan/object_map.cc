@@ -94,6 +94,8 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
     }
   }
   find_data_among_code();
+  starts_.reserve(table.functions.size());
+  for (const FunctionRange& function : table.functions) starts_.push_back(function.start);
   labels_.resize(table.functions.size());
   never_return_.assign(table.functions.size(), 0);
   returns_twice_.assign(table.functions.size(), 0);
@@ -220,8 +222,9 @@ bool ObjectMap::constant_word(std::uint64_t vaddr, unsigned width, std::uint64_t
 std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr) const {
   constexpr std::string_view kCold = ".cold";
   const std::uint32_t number = function_at(vaddr);
+  if (number == kNone) return 0;  // most are: texts that were taken for tables
   const std::uint32_t own = function_at(start);
-  if (number == kNone || own == kNone) return 0;
+  if (own == kNone) return 0;
   const FunctionRange& function = table_.functions[number];
   const auto is_cold = [&](std::uint32_t of) {
     if (!table_.functions[of].name.empty())
@@ -281,13 +284,10 @@ bool ObjectMap::returns_twice(const Insn& insn) const {
 }
 
 std::uint32_t ObjectMap::function_at(std::uint64_t vaddr) const {
-  const auto at = std::upper_bound(
-      table_.functions.begin(), table_.functions.end(), vaddr,
-      [](std::uint64_t of, const FunctionRange& function) { return of < function.start; });
-  if (at == table_.functions.begin()) return kNone;
-  const FunctionRange& function = *std::prev(at);
-  if (vaddr >= function.end) return kNone;
-  return static_cast<std::uint32_t>(std::prev(at) - table_.functions.begin());
+  const auto after = std::upper_bound(starts_.begin(), starts_.end(), vaddr);
+  if (after == starts_.begin()) return kNone;
+  const auto index = static_cast<std::uint32_t>(after - starts_.begin() - 1);
+  return vaddr < table_.functions[index].end ? index : kNone;
 }
 
 std::optional<Target> ObjectMap::callee(std::uint64_t vaddr) const {

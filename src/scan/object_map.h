@@ -99,6 +99,8 @@ class ObjectMap : public FlowContext {
   /// Sections of data in executable segments, sorted: gold, ld -z noseparate-code and ld -N make
   /// such.
   std::vector<const ElfImage::Section*> data_among_code_;
+  /// Where functions start: what is searched lies together.
+  std::vector<std::uint64_t> starts_;
   std::vector<std::vector<std::uint64_t>> labels_;
   std::vector<std::uint8_t> never_return_;   ///< by function
   std::vector<std::uint8_t> returns_twice_;  ///< likewise

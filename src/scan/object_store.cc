@@ -49,6 +49,8 @@ Result<ObjectHead> head_of(const ElfImage& image) {
 
 /// Before the SHA-256: a light summary.
 constexpr std::string_view kLightKey = "light-";
+/// An object of so many bytes takes some four times as much memory while it is analysed.
+constexpr std::uint64_t kLarge = 24u << 20;
 
 }  // namespace
 
@@ -158,8 +160,13 @@ void ObjectStore::summarise(const std::vector<ObjectFile*>& objects,
     }
     summarise(*work[i]);
   };
-  if (workers_ != nullptr) return workers_->each(work.size(), one);
-  for (std::size_t i = 0; i < work.size(); ++i) one(i);
+  // Of the large ones only one at a time, by all threads: what two take together is too much.
+  std::size_t done = 0;
+  for (; done < work.size() && (workers_ == nullptr || work[done]->stamp.size >= kLarge); ++done) {
+    one(done);
+  }
+  if (done == work.size()) return;
+  workers_->each(work.size() - done, [&](std::size_t i) { one(done + i); });
 }
 
 }  // namespace sysnare
