@@ -71,6 +71,10 @@ DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(
   std::sort(doubtful_.begin(), doubtful_.end(),
             [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
   cut(std::move(taken));
+  // They stay while all is laid flat, and grew by doubling.
+  pointers_.shrink_to_fit();
+  doubtful_.shrink_to_fit();
+  chunks_.shrink_to_fit();
   std::vector<std::uint8_t> has_any(chunks_.size(), 0);
   for (const Pointer& pointer : pointers_) {
     const std::uint32_t chunk = index_at(pointer.vaddr);

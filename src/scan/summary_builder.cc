@@ -8,17 +8,19 @@
 
 namespace sysnare {
 
-SummaryBuilder::SummaryBuilder() { arrays_.text.push_back('\0'); }
+SummaryBuilder::SummaryBuilder() : texts_(0, TextHash{&arrays_.text}, TextEqual{&arrays_.text}) {
+  arrays_.text.push_back('\0');
+}
 
 std::uint32_t SummaryBuilder::text(std::string_view text) {
   text = text.substr(0, text.find('\0'));
   if (text.empty()) return 0;
-  const auto [at, is_new] = texts_.emplace(text, static_cast<std::uint32_t>(arrays_.text.size()));
-  if (is_new) {
-    arrays_.text.insert(arrays_.text.end(), text.begin(), text.end());
-    arrays_.text.push_back('\0');
-  }
-  return at->second;
+  if (const auto known = texts_.find(text); known != texts_.end()) return *known;
+  const auto at = static_cast<std::uint32_t>(arrays_.text.size());
+  arrays_.text.insert(arrays_.text.end(), text.begin(), text.end());
+  arrays_.text.push_back('\0');
+  texts_.insert(at);
+  return at;
 }
 
 Slice SummaryBuilder::values(const std::vector<Value>& values) {

@@ -1,8 +1,12 @@
 #pragma once
 // Lays an object's findings flat, as a Summary has them.
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "scan/function_facts.h"
@@ -33,6 +37,8 @@ struct SummaryArrays {
 class SummaryBuilder {
  public:
   SummaryBuilder();
+  SummaryBuilder(const SummaryBuilder&) = delete;
+  SummaryBuilder& operator=(const SummaryBuilder&) = delete;
 
   std::uint32_t text(std::string_view text);
   Slice values(const std::vector<Value>& values);
@@ -45,8 +51,30 @@ class SummaryBuilder {
   Summary finish(Summary head);
 
  private:
+  /// Of texts, by where they stand in SummaryArrays::text: no copy of each is kept to find it.
+  struct TextHash {
+    using is_transparent = void;
+    const std::vector<char>* all = nullptr;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+    std::size_t operator()(std::uint32_t at) const {
+      return (*this)(std::string_view(all->data() + at));
+    }
+  };
+  struct TextEqual {
+    using is_transparent = void;
+    const std::vector<char>* all = nullptr;
+    [[nodiscard]] std::string_view at(std::uint32_t place) const { return all->data() + place; }
+    static std::string_view at(std::string_view text) { return text; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return at(a) == at(b);
+    }
+  };
+
   SummaryArrays arrays_;
-  std::unordered_map<std::string, std::uint32_t> texts_;
+  std::unordered_set<std::uint32_t, TextHash, TextEqual> texts_;
   std::unordered_map<std::uint32_t, std::uint32_t> imports_;
 };
 
