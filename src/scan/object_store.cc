@@ -1,5 +1,7 @@
 #include "scan/object_store.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <mutex>
 #include <new>
@@ -51,6 +53,13 @@ Result<ObjectHead> head_of(const ElfImage& image) {
 constexpr std::string_view kLightKey = "light-";
 /// An object of so many bytes takes some four times as much memory while it is analysed.
 constexpr std::uint64_t kLarge = 24u << 20;
+
+/// What threads have freed stays theirs: the next object would come on top of it.
+void give_back_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
 
 }  // namespace
 
@@ -164,6 +173,7 @@ void ObjectStore::summarise(const std::vector<ObjectFile*>& objects,
   std::size_t done = 0;
   for (; done < work.size() && (workers_ == nullptr || work[done]->stamp.size >= kLarge); ++done) {
     one(done);
+    if (work[done]->stamp.size >= kLarge) give_back_memory();
   }
   if (done == work.size()) return;
   workers_->each(work.size() - done, [&](std::size_t i) { one(done + i); });
