@@ -170,11 +170,11 @@ void DataMap::find_distances(const std::vector<std::uint64_t>& taken) {
       const std::uint64_t value = table + static_cast<std::uint64_t>(std::int64_t{distance});
       if (map_.memory().segment_at(value) == nullptr) break;
       if (distance == 0) continue;
-      if (map_.is_data(value)) doubtful_.push_back({at, true, value, {}});
+      if (map_.is_data(value)) doubtful_.push_back({at, true, value, {}, true});
       const std::uint32_t function = map_.function_at(value);
       if (function == kNone || map_.table().functions[function].start != value) continue;
       if (const std::optional<Target> target = map_.taken_code(value))
-        doubtful_.push_back({at, false, value, *target});
+        doubtful_.push_back({at, false, value, *target, true});
     }
   }
 }
@@ -357,6 +357,9 @@ void DataMap::add_targets(const DataReference& reference, std::vector<Target>& t
         pointers->begin(), pointers->end(), from,
         [](const Pointer& pointer, std::uint64_t vaddr) { return pointer.vaddr < vaddr; });
     for (; at != pointers->end() && at->vaddr < reference.vaddr + reference.width; ++at) {
+      // A distance is loaded alone: constants of 8 and 16 bytes have none among them.
+      const bool alone = reference.width == kDistance && at->vaddr == reference.vaddr;
+      if (at->distance && !alone) continue;
       if (at->to_data) {
         add_chunk(index_at(at->value), targets);
       } else {

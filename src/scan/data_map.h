@@ -64,6 +64,7 @@ class DataMap {
     bool to_data = false;
     std::uint64_t value = 0;  ///< `to_data`: where it points
     Target target;            ///< else
+    bool distance = false;    ///< 4 bytes from its table to there
   };
   void find_pointers();
   void find_distances(const std::vector<std::uint64_t>& taken);

@@ -63,6 +63,13 @@ class FlowContext {
                                                     std::uint64_t /*vaddr*/) const {
     return 0;
   }
+  /// Whether code at `vaddr` may belong to the function at `start`, which it is not in: a compiler
+  /// describes both for unwinding, or neither. `begin` is where the function there begins, if it is
+  /// described.
+  [[nodiscard]] virtual bool may_belong_to(std::uint64_t /*start*/, std::uint64_t vaddr,
+                                           std::uint64_t& /*begin*/) const {
+    return is_code(vaddr);
+  }
   /// Where the object of data at `vaddr` ends at the latest.
   [[nodiscard]] virtual std::uint64_t data_end(std::uint64_t) const { return UINT64_MAX; }
   /// Whether an immediate of that value can be an address of the image.
@@ -194,10 +201,18 @@ class FunctionFlow {
   void note_beyond(std::uint64_t vaddr);
   bool follow_tables();
   std::size_t table_bound(std::size_t jump) const;
-  void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound);
+  struct OwnTable {
+    std::uint64_t vaddr = 0;
+    std::size_t bound = 0;  ///< of entries; 0: not known
+  };
+  [[nodiscard]] std::optional<OwnTable> own_table(std::size_t jump) const;
+  void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
+                  bool exact = false);
   void read_tables_of(const Insn& insn, std::size_t bound);
   void read_far_tables(std::size_t bound);
   [[nodiscard]] bool is_in_cold_part(std::uint64_t vaddr);
+  [[nodiscard]] bool may_be_case(std::uint64_t vaddr);
+  [[nodiscard]] bool begins_at(std::uint64_t function, std::uint64_t vaddr);
   void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
   void follow_offsets();
   void cut_blocks();
@@ -280,7 +295,10 @@ class FunctionFlow {
   std::vector<std::uint64_t> todo_;
   std::vector<std::uint64_t> table_targets_;
   std::vector<std::uint64_t> outside_;
+  std::vector<std::uint64_t> begins_;  ///< of instructions of another function, from its start on
   std::unordered_set<std::uint64_t> tables_read_;
+  std::map<std::uint64_t, std::size_t> own_tables_;       ///< and how many entries; 0: not known
+  std::map<std::uint64_t, std::size_t> own_tables_read_;  ///< and how many entries were allowed
   std::set<std::tuple<std::uint64_t, std::uint64_t, unsigned>> offsets_read_;
   // Where Machine::composes_addresses:
   std::vector<SwitchTable> switches_;

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kBoundWindow = 32;
 /// Most entries of a table of distances of one or two bytes, in which nothing marks the end.
 constexpr std::size_t kMaxNarrowEntries = 256;
+/// Bytes of an entry of a table that own_table() finds.
+constexpr unsigned kOwnEntry = 4;
 /// Bytes of a move of 64 bits, and most of those in a function of the large code model.
 constexpr std::uint8_t kLongMove = 10;
 constexpr std::size_t kMaxFarNumbers = 512;
@@ -66,6 +68,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   given_at_ = 0;
   given_elsewhere_ = false;
   outside_.clear();
+  begins_.clear();
   switches_.clear();
   labels_of_tables_.clear();
   lost_.clear();
@@ -123,6 +126,8 @@ void FunctionFlow::decode_all(const Request& request) {
   unknown_insns_.clear();
   ends_.clear();
   tables_read_.clear();
+  own_tables_.clear();
+  own_tables_read_.clear();
   offsets_read_.clear();
   table_targets_.clear();
   index_.assign(end_ - start_, 0);
@@ -216,21 +221,36 @@ std::size_t FunctionFlow::table_bound(std::size_t jump) const {
 /// a table of which nothing says the end are others' tables, and most of what those lead to, taken
 /// from here, is no such place.
 bool FunctionFlow::is_in_cold_part(std::uint64_t vaddr) {
-  std::uint64_t at = context_.other_part_at(start_, vaddr);
-  if (at == 0) return false;
-  while (at < vaddr) {
-    if (++table_reads_ > kMaxTableReads) return false;
-    const Insn insn = decoder_.decode(context_.code(at), at);
-    if (insn.length == 0) return false;
-    at = insn.next();
-  }
-  return at == vaddr;
+  const std::uint64_t function = context_.other_part_at(start_, vaddr);
+  return function != 0 && begins_at(function, vaddr);
 }
 
-/// `relative`: to the table itself.
-void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative,
-                              std::size_t bound) {
-  for (std::size_t i = 0; i < kMaxTableEntries; ++i) {
+/// Whether an instruction begins at `vaddr`, in the function that begins at `function`.
+bool FunctionFlow::begins_at(std::uint64_t function, std::uint64_t vaddr) {
+  // One function after the other is asked for, and each many times.
+  if (begins_.empty() || begins_.front() != function) begins_ = {function};
+  while (begins_.back() < vaddr) {
+    if (++table_reads_ > kMaxTableReads) return false;
+    const Insn insn = decoder_.decode(context_.code(begins_.back()), begins_.back());
+    if (insn.length == 0) return false;
+    begins_.push_back(insn.next());
+  }
+  return std::binary_search(begins_.begin(), begins_.end(), vaddr);
+}
+
+/// Whether an entry of a table that is known to be that long may lead to `vaddr`, outside of the
+/// function. The comparison may have been another table's: then what stands behind the table leads
+/// into the midst of other functions and of their instructions.
+bool FunctionFlow::may_be_case(std::uint64_t vaddr) {
+  std::uint64_t function = 0;
+  if (!context_.may_belong_to(start_, vaddr, function)) return false;
+  return function == 0 || begins_at(function, vaddr);
+}
+
+/// `relative`: to the table itself. `exact`: it has `bound` entries.
+void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
+                              bool exact) {
+  for (std::size_t i = 0; i < (exact ? bound : kMaxTableEntries); ++i) {
     if (++table_reads_ > kMaxTableReads) return;
     std::uint64_t word = 0;
     if (!context_.constant_word(table + i * width, width, word)) return;
@@ -242,7 +262,7 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative
     note_beyond(target);
     if (target >= start_ && target < end_) {
       table_targets_.push_back(target);
-    } else if ((i < bound && context_.is_code(target)) || is_in_cold_part(target)) {
+    } else if ((i < bound && may_be_case(target)) || is_in_cold_part(target)) {
       outside_.push_back(target);
     } else {
       return;
@@ -314,7 +334,9 @@ void FunctionFlow::read_tables_of(const Insn& insn, std::size_t bound) {
     return;
   }
   std::uint64_t word = 0;
-  if (!context_.constant_word(table, 4, word) || !tables_read_.insert(table).second) return;
+  if (!context_.constant_word(table, 4, word) || own_tables_.contains(table) ||
+      !tables_read_.insert(table).second)
+    return;
   read_table(table, 4, true, bound);
   read_table(table, 8, true, bound);  // of the large code model
   read_table(table, 8, false, bound);
@@ -364,29 +386,47 @@ void FunctionFlow::read_far_tables(std::size_t bound) {
 bool FunctionFlow::follow_tables() {
   std::size_t bound = 0;
   bool jumps = false;
+  bool others = false;  // jumps of which the table is not told
+  own_tables_.clear();
   for (std::size_t i = 0; i < insns_.size(); ++i) {
     const Insn& insn = insns_[i];
     if (insn.op != InsnOp::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
     jumps = true;
+    const std::optional<OwnTable> table = own_table(i);
+    if (table) {
+      std::size_t& most = own_tables_[table->vaddr];
+      most = std::max(most, table->bound);
+      if (table->bound != 0) continue;
+    }
+    others = others || !table;
     bound = std::max(bound, table_bound(i));
     if (insn.has_memory && insn.index != kNoRegister && insn.base == kNoRegister &&
         insn.scale == 8) {
       read_table(static_cast<std::uint64_t>(insn.disp), 8, false, table_bound(i));
     }
   }
-  if (!go_ || jumps) {
+  for (const auto& [table, own_bound] : own_tables_) {
+    const std::size_t most = own_bound != 0 ? own_bound : bound;
+    const auto [read, is_new] = own_tables_read_.emplace(table, most);
+    if (!is_new && read->second >= most) continue;
+    read->second = most;
+    read_table(table, kOwnEntry, true, most, own_bound != 0);
+  }
+  if (others || (!jumps && !go_)) {
     for (const Insn& insn : insns_) read_tables_of(insn, bound);
   }
-  if (jumps) {
+  if (others) {
     read_far_tables(bound);
     follow_offsets();
   }
   bool found = false;
   for (std::uint64_t target : table_targets_) {
-    leader_[target - start_] |= jumps ? kJumpedTo : kJumpedTo | kEntered;
-    if (index_[target - start_] != 0) continue;
-    todo_.push_back(target);
-    found = true;
+    std::uint8_t& leader = leader_[target - start_];
+    const bool is_new = leader == 0;
+    leader |= jumps ? kJumpedTo : kJumpedTo | kEntered;
+    if (index_[target - start_] == 0) todo_.push_back(target);
+    // Known code that is jumped to now may be before a jump that had a table for itself.
+    found = found || is_new || index_[target - start_] == 0;
   }
   return found;
 }

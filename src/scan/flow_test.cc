@@ -310,5 +310,90 @@ TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
   }
 }
 
+/// One whose last bytes are another function, which a compiler described or not.
+class WithAnother : public OneFunction {
+ public:
+  WithAnother(std::string_view text, std::string_view data, std::uint64_t another, bool alike)
+      : OneFunction(text, data), another_(another), alike_(alike) {}
+  bool may_belong_to(std::uint64_t, std::uint64_t, std::uint64_t& begin) const override {
+    begin = another_;
+    return alike_;
+  }
+
+ private:
+  std::uint64_t another_;
+  bool alike_;
+};
+
+TEST(FunctionFlow, ATableLeadsToInstructionsOfItsColdPart) {
+  constexpr std::uint64_t kAnother = 0x1014;
+  struct Case {
+    const char* why;
+    const char* entry;  ///< the second of the table, from it
+    bool alike;
+    std::vector<std::uint64_t> outside;
+  };
+  const Case cases[] = {
+      {"its first instruction", "14f0ffff", true, {0x1014}},
+      {"its second", "19f0ffff", true, {0x1019}},
+      {"in the midst of one: the comparison was another table's", "15f0ffff", true, {}},
+      {"what has no frame is no part of what has one", "14f0ffff", false, {}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    // cmp edi,2; lea rcx,[kData]; movslq rax,[rcx+rdi*4]; add rax,rcx; jmp rax; ret; the other:
+    // mov eax,0x50f; ret
+    const WithAnother function("83ff02488d0df60f0000486304b94801c8ffe0c3b80f050000c3",
+                               std::string("13f0ffff") + c.entry, kAnother, c.alike);
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    FunctionFlow::Request request;
+    request.start = kText;
+    request.end = kAnother;
+    flow.run(request, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(std::vector(flow.outside().begin(), flow.outside().end()), c.outside);
+  }
+}
+
+TEST(FunctionFlow, ATableIsAsLongAsItsOwnComparisonAllows) {
+  struct Case {
+    const char* why;
+    const char* bytes;
+    const char* data;
+    std::uint64_t another;
+    std::vector<std::uint64_t> outside;
+  };
+  // cmp edi,1; ja case 0; lea rcx,[kData]; movslq rax,[rcx+rdi*4]; add rax,rcx; jmp rax;
+  // case 0: cmp esi,0x20; jmp rsi; the other: ret; ret
+  const Case cases[] = {
+      {"another jump has a greater one",
+       "83ff017710488d0df40f0000486304b94801c8ffe083fe20ffe6c3c3",
+       "15f0ffff1af0ffff1bf0ffff",
+       0x101a,
+       {0x101a}},
+      {"cmp edi,2; case 0: ret",
+       "83ff027710488d0df40f0000486304b94801c8ffe0c390909090c3c3",
+       "15f0ffff1af0ffff1bf0ffff",
+       0x101a,
+       {0x101a, 0x101b}},
+      {"cmp edi,2; ja case 0; cmp edi,1; je case 0: the second bounds nothing",
+       "83ff02771583ff017410488d0def0f0000486304b94801c8ffe0c3c3c3",
+       "1af0ffff1bf0ffff1cf0ffff",
+       0x101b,
+       {0x101b, 0x101c}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const WithAnother function(c.bytes, c.data, c.another, true);
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    FunctionFlow::Request request;
+    request.start = kText;
+    request.end = c.another;
+    flow.run(request, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(std::vector(flow.outside().begin(), flow.outside().end()), c.outside);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

@@ -226,6 +226,7 @@ std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr)
   const std::uint32_t own = function_at(start);
   if (own == kNone) return 0;
   const FunctionRange& function = table_.functions[number];
+  if (function.framed != table_.functions[own].framed) return 0;
   const auto is_cold = [&](std::uint32_t of) {
     if (!table_.functions[of].name.empty())
       return table_.functions[of].name.find(kCold) != std::string::npos;
@@ -240,6 +241,17 @@ std::uint64_t ObjectMap::other_part_at(std::uint64_t start, std::uint64_t vaddr)
     return false;
   };
   return is_cold(number) || is_cold(own) ? function.start : 0;
+}
+
+bool ObjectMap::may_belong_to(std::uint64_t start, std::uint64_t vaddr,
+                              std::uint64_t& begin) const {
+  if (!is_code(vaddr)) return false;
+  const std::uint32_t number = function_at(vaddr);
+  const std::uint32_t own = function_at(start);
+  if (number == kNone || own == kNone) return true;
+  const FunctionRange& function = table_.functions[number];
+  if (function.framed) begin = function.start;
+  return function.framed == table_.functions[own].framed;
 }
 
 std::uint64_t ObjectMap::data_end(std::uint64_t vaddr) const {

@@ -37,6 +37,8 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] bool import_never_returns(std::uint64_t import) const override;
   [[nodiscard]] std::uint64_t other_part_at(std::uint64_t start,
                                             std::uint64_t vaddr) const override;
+  [[nodiscard]] bool may_belong_to(std::uint64_t start, std::uint64_t vaddr,
+                                   std::uint64_t& begin) const override;
   [[nodiscard]] std::uint64_t data_end(std::uint64_t vaddr) const override;
   /// In programs that are loaded where they are linked any immediate can be one.
   [[nodiscard]] bool may_be_address(std::uint64_t number) const override;
