@@ -62,11 +62,13 @@ auto key_of(const Target& target) {
 
 }  // namespace
 
-DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken) : map_(map) {
+DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken,
+                 std::vector<std::uint64_t> tables)
+    : map_(map) {
   find_pointers();
   std::sort(taken.begin(), taken.end());
   taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
-  find_distances(taken);
+  find_distances(taken, std::move(tables));
   find_unaligned();
   std::sort(doubtful_.begin(), doubtful_.end(),
             [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
@@ -156,9 +158,14 @@ void DataMap::find_pointers() {
 }
 
 /// A table goes on to the next address that is taken, as far as all of it are distances.
-void DataMap::find_distances(const std::vector<std::uint64_t>& taken) {
+void DataMap::find_distances(const std::vector<std::uint64_t>& taken,
+                             std::vector<std::uint64_t> tables) {
+  std::sort(tables.begin(), tables.end());
   for (std::size_t i = 0; i < taken.size(); ++i) {
     const std::uint64_t table = taken[i];
+    // Their alignment is that of their entries.
+    if (table % kDistance != 0 || !std::binary_search(tables.begin(), tables.end(), table))
+      continue;
     const ImageMemory::Segment* segment = map_.memory().segment_at(table);
     if (segment == nullptr || segment->writable) continue;
     const std::uint64_t end = i + 1 < taken.size() ? taken[i + 1] : UINT64_MAX;
@@ -170,6 +177,10 @@ void DataMap::find_distances(const std::vector<std::uint64_t>& taken) {
       const std::uint64_t value = table + static_cast<std::uint64_t>(std::int64_t{distance});
       if (map_.memory().segment_at(value) == nullptr) break;
       if (distance == 0) continue;
+      // LLVM makes such a table for constants alone, and what has pointers is aligned.
+      if (map_.is_data(value) && !map_.is_read_only(value)) break;
+      const bool has_pointers = map_.memory().segment_at(value)->writable;
+      if (has_pointers && value % kWord != 0) break;
       if (map_.is_data(value)) doubtful_.push_back({at, true, value, {}, true});
       const std::uint32_t function = map_.function_at(value);
       if (function == kNone || map_.table().functions[function].start != value) continue;

@@ -15,7 +15,10 @@
 //
 // Constant data has distances too, of 4 bytes, from the table that they stand in: clang and rustc
 // make such a table of a switch that yields addresses (LLVM's RelLookupTableConverter). Whatever
-// can be one counts as a pointer where it leads to something with pointers.
+// can be one counts as a pointer where it leads to something with pointers: in a table that is
+// aligned as its entries, that code reads with a sign and in no other way, and not for a switch; it
+// leads to constants alone (LLVM 14, lib/Transforms/Utils/RelLookupTableConverter.cpp,
+// shouldConvertToRelLookupTable: private constants, loads alone, setAlignment(Align(4))).
 
 #include <cstdint>
 #include <span>
@@ -49,8 +52,10 @@ class DataMap {
     std::uint32_t number = kNone;  ///< among those that have targets
   };
 
-  /// `map` must outlive this. `taken`: addresses of data that code takes.
-  DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken);
+  /// `map` must outlive this. `taken`: addresses of data that code takes. `tables`: those of them
+  /// that may be of tables of distances.
+  DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken,
+          std::vector<std::uint64_t> tables);
 
   [[nodiscard]] std::span<const DataChunk> chunks() const { return chunks_; }
   /// Adds what `reference` leads to.
@@ -67,7 +72,7 @@ class DataMap {
     bool distance = false;    ///< 4 bytes from its table to there
   };
   void find_pointers();
-  void find_distances(const std::vector<std::uint64_t>& taken);
+  void find_distances(const std::vector<std::uint64_t>& taken, std::vector<std::uint64_t> tables);
   void find_unaligned();
   void add_pointer(std::uint64_t vaddr, std::uint64_t value);
   void cut(std::vector<std::uint64_t> taken);

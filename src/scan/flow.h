@@ -141,6 +141,10 @@ class FunctionFlow {
   [[nodiscard]] bool returns() const { return returns_; }
   /// Whether its tables had more entries than are read: it can go where nobody looked.
   [[nodiscard]] bool gave_up() const { return table_reads_ > kMaxTableReads; }
+  /// Whether the instruction at `vaddr` loads the entry of a table of a switch, and no other.
+  [[nodiscard]] bool is_load_of_switch(std::uint64_t vaddr) const {
+    return switch_loads_.contains(vaddr);
+  }
   /// Whether it is not followed from one block to the next.
   [[nodiscard]] bool knows_nothing() const { return unknown_everywhere_; }
   /// Whether it goes on where nobody looked, past kMaxFlowInsns or kMaxFlowBytes.
@@ -203,7 +207,8 @@ class FunctionFlow {
   std::size_t table_bound(std::size_t jump) const;
   struct OwnTable {
     std::uint64_t vaddr = 0;
-    std::size_t bound = 0;  ///< of entries; 0: not known
+    std::size_t bound = 0;   ///< of entries; 0: not known
+    std::uint64_t load = 0;  ///< the instruction that loads an entry
   };
   [[nodiscard]] std::optional<OwnTable> own_table(std::size_t jump) const;
   void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
@@ -297,6 +302,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> outside_;
   std::vector<std::uint64_t> begins_;  ///< of instructions of another function, from its start on
   std::unordered_set<std::uint64_t> tables_read_;
+  std::unordered_set<std::uint64_t> switch_loads_;
   std::map<std::uint64_t, std::size_t> own_tables_;       ///< and how many entries; 0: not known
   std::map<std::uint64_t, std::size_t> own_tables_read_;  ///< and how many entries were allowed
   std::set<std::tuple<std::uint64_t, std::uint64_t, unsigned>> offsets_read_;

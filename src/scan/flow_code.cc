@@ -128,6 +128,7 @@ void FunctionFlow::decode_all(const Request& request) {
   tables_read_.clear();
   own_tables_.clear();
   own_tables_read_.clear();
+  switch_loads_.clear();
   offsets_read_.clear();
   table_targets_.clear();
   index_.assign(end_ - start_, 0);
@@ -388,12 +389,14 @@ bool FunctionFlow::follow_tables() {
   bool jumps = false;
   bool others = false;  // jumps of which the table is not told
   own_tables_.clear();
+  switch_loads_.clear();
   for (std::size_t i = 0; i < insns_.size(); ++i) {
     const Insn& insn = insns_[i];
     if (insn.op != InsnOp::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
     jumps = true;
     const std::optional<OwnTable> table = own_table(i);
     if (table) {
+      switch_loads_.insert(table->load);
       std::size_t& most = own_tables_[table->vaddr];
       most = std::max(most, table->bound);
       if (table->bound != 0) continue;

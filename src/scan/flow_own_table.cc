@@ -107,7 +107,7 @@ std::optional<FunctionFlow::OwnTable> FunctionFlow::own_table(std::size_t jump) 
     } else {
       if (!table && writes(insn, load->base)) {
         if (insn.op != InsnOp::kAddress || !insn.absolute) break;
-        table = OwnTable{static_cast<std::uint64_t>(insn.disp), 0};
+        table = OwnTable{static_cast<std::uint64_t>(insn.disp), 0, load->vaddr};
       }
       if (table && same == 0) break;
       if (insn.op == InsnOp::kBranch) branch = &insn;

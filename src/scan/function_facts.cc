@@ -17,6 +17,8 @@ using Kind = FlowValue::Kind;
 constexpr std::array<std::uint8_t, 6> kI386Args = {3, 1, 2, 6, 7, 5};
 
 constexpr std::int32_t kWord = 8;
+/// Bytes of a distance in a table (scan/data_map.h).
+constexpr unsigned kDistance = 4;
 /// Most addresses that one function may compute others from: there is one GOT.
 constexpr std::size_t kMaxBases = 16;
 constexpr std::size_t kMaxSums = 1u << 24;
@@ -176,6 +178,10 @@ class Observer {
                   targets.end());
     std::sort(facts_.data.begin(), facts_.data.end());
     facts_.data.erase(std::unique(facts_.data.begin(), facts_.data.end()), facts_.data.end());
+    std::vector<std::uint64_t>& others = facts_.no_distances;
+    std::sort(others.begin(), others.end());
+    others.erase(std::unique(others.begin(), others.end()), others.end());
+    others.shrink_to_fit();
     // They stay until the object is done, and are a third of what it takes.
     facts_.calls.shrink_to_fit();
     facts_.data.shrink_to_fit();
@@ -324,7 +330,30 @@ class Observer {
     return insn.memory_width;
   }
 
+  /// Whoever reads a table of distances adds each to the table's address: it is read in no other
+  /// way. `is_signed`: `insn` may load a distance.
+  void note_other_reads(const Insn& insn, bool is_signed) {
+    if (insn.vaddr != after_) held_.clear();
+    after_ = insn.next();
+    const bool reads = insn.has_memory && !insn.absolute && insn.disp == 0 && !is_signed &&
+                       insn.op != InsnOp::kAddress && insn.memory_width != 0;
+    for (const auto& [reg, vaddr] : held_) {
+      if (reads && insn.base == reg) facts_.no_distances.push_back(vaddr);
+    }
+    std::erase_if(held_, [&](const auto& each) {
+      return insn.dst == each.first || insn.second == each.first ||
+             ((insn.writes >> each.first) & 1) != 0;
+    });
+    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) held_.clear();
+    if (insn.op == InsnOp::kAddress && insn.absolute && insn.dst != kNoRegister)
+      held_.emplace_back(insn.dst, static_cast<std::uint64_t>(insn.disp));
+  }
+
   void note_references(const Insn& insn) {
+    const bool is_signed = insn.op == InsnOp::kLoad && insn.sign_extends && insn.width == kDistance;
+    if (machine_.composes_addresses || (is_signed && !flow_.is_load_of_switch(insn.vaddr)))
+      facts_.loads_distances = true;
+    note_other_reads(insn, is_signed);
     if (insn.has_memory && insn.absolute) {
       // A call through a slot is noted as a call.
       const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
@@ -574,6 +603,10 @@ class Observer {
   std::set<std::uint64_t> numbers_;   ///< of 64 bits
   std::uint32_t kept_registers_ = 0;  ///< those of its caller's that it stores at its argument
   std::int64_t last_nr_ = 0;
+  /// Registers that hold the address of data, since an instruction just before; and where the next
+  /// one is.
+  std::vector<std::pair<int, std::uint64_t>> held_;
+  std::uint64_t after_ = 0;
   FunctionFacts facts_;
   std::vector<PassedFact> passed_;  ///< by the call that is being looked at
   std::vector<std::uint64_t> found_;

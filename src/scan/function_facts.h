@@ -44,14 +44,16 @@ struct FunctionFacts {
   std::vector<CallFact> calls;
   std::vector<SiteFact> sites;
   std::vector<CellFact> cells;
-  std::vector<DataReference> data;     ///< sorted, none twice
-  std::vector<std::uint64_t> outside;  ///< places inside of other functions that it goes to
+  std::vector<DataReference> data;          ///< sorted, none twice
+  std::vector<std::uint64_t> outside;       ///< places inside of other functions that it goes to
+  std::vector<std::uint64_t> no_distances;  ///< data that it reads otherwise than by distances
   bool returns = false;
   bool gave_up = false;          ///< FunctionFlow::gave_up(), or it is entered in too many places
   bool too_large = false;        ///< FunctionFlow::too_large()
   std::uint64_t unknown_at = 0;  ///< FunctionFlow::unknown_at()
   bool empty = false;            ///< it begins with zeros, or the file has no byte of it
   bool calls_indirect = false;
+  bool loads_distances = false;   ///< it may load distances from a table, and not of a switch
   bool through_register = false;  ///< it calls what a register holds
   /// It keeps the registers for somebody who comes back here later (setjmp), or is vfork.
   bool returns_twice = false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "base/file.h"
@@ -38,13 +39,21 @@ bool is_identifier(std::string_view text) {
 }
 
 /// The addresses of data that code takes.
-std::vector<std::uint64_t> taken_data(const Findings& findings) {
+/// `tables`: by functions that may load distances, and which nobody reads otherwise.
+std::vector<std::uint64_t> taken_data(const Findings& findings, bool tables) {
   std::vector<std::uint64_t> taken;
   for (const FunctionFacts& facts : findings.functions) {
+    if (tables && !facts.loads_distances) continue;
     for (const DataReference& reference : facts.data) {
       if (reference.width == 0) taken.push_back(reference.vaddr);
     }
   }
+  if (!tables) return taken;
+  std::unordered_set<std::uint64_t> none;
+  for (const FunctionFacts& facts : findings.functions) {
+    none.insert(facts.no_distances.begin(), facts.no_distances.end());
+  }
+  std::erase_if(taken, [&](std::uint64_t vaddr) { return none.contains(vaddr); });
   return taken;
 }
 
@@ -57,7 +66,7 @@ class Layer {
         table_(map.table()),
         map_(map),
         findings_(std::move(findings)),
-        data_(map, taken_data(findings_)),
+        data_(map, taken_data(findings_, false), taken_data(findings_, true)),
         cells_(known_static_words(map, findings_)),
         looks_up_(std::any_of(
             dynamic_.symbols.begin(), dynamic_.symbols.end(), [](const DynamicSymbol& symbol) {
