@@ -205,17 +205,19 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
   }
 }
 
-/// The number of entries that a comparison before the jump allows; 0 where there is none.
+/// The number of entries that some comparison before the jump allows; 0 where there is none. Which
+/// of them is of the index is not told.
 std::size_t FunctionFlow::table_bound(std::size_t jump) const {
+  std::size_t most = 0;
   for (std::size_t back = 1; back <= kBoundWindow && back <= jump; ++back) {
     const Insn& insn = insns_[jump - back];
-    if (insn.next() != insns_[jump - back + 1].vaddr) return 0;
+    if (insn.next() != insns_[jump - back + 1].vaddr) break;
     if (insn.op == InsnOp::kCompare && insn.has_imm && insn.imm > 0 &&
         insn.imm < static_cast<std::int64_t>(kMaxTableEntries)) {
-      return static_cast<std::size_t>(insn.imm) + 1;
+      most = std::max(most, static_cast<std::size_t>(insn.imm) + 1);
     }
   }
-  return 0;
+  return most;
 }
 
 /// Whether `vaddr` may be a place in its cold part: an instruction begins there. What stands behind
@@ -269,7 +271,7 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative
       return;
     }
   }
-  table_reads_ = kMaxTableReads + 1;
+  if (!exact) table_reads_ = kMaxTableReads + 1;
 }
 
 /// A table of distances from a label: &&a + table[i].

@@ -60,6 +60,12 @@ Narrow narrow(std::span<const std::uint8_t> bytes) {
   return found;
 }
 
+/// Whether a branch behind the instruction asks what one before it has compared.
+bool keeps_flags(const Insn& insn) {
+  return insn.op == InsnOp::kBranch || insn.op == InsnOp::kAddress || insn.op == InsnOp::kLoad ||
+         insn.op == InsnOp::kStore || (insn.op == InsnOp::kMove && insn.src != kNoRegister);
+}
+
 /// How many numbers go on behind a comparison with `most` and the branch that it decides; 0: not
 /// told. Intel SDM, volume 2, Jcc: 77 and 0F 87 are taken above it, 73 and 0F 83 where not below.
 std::size_t allowed_by(std::int64_t most, std::span<const std::uint8_t> branch) {
@@ -122,6 +128,7 @@ std::optional<FunctionFlow::OwnTable> FunctionFlow::own_table(std::size_t jump) 
         bound = allowed_by(part.with, code_.subspan(branch->vaddr - start_));
         if (bound != 0) same = 0;
       }
+      if (!keeps_flags(insn)) branch = nullptr;
       const bool copies = is_index(part.to);
       for (unsigned each = 0; each < kMaxRegisters; ++each) {
         if (writes(insn, static_cast<int>(each))) same &= ~(1u << each);

@@ -381,6 +381,11 @@ TEST(FunctionFlow, ATableIsAsLongAsItsOwnComparisonAllows) {
        "1af0ffff1bf0ffff1cf0ffff",
        0x101b,
        {0x101b, 0x101c}},
+      {"cmp edi,2; ja case 0; cmp edi,1; sete al; cmp rsi,rdx; ja case 0: nor does what it asks",
+       "83ff02771b83ff010f94c04839d67710488d0de90f0000486304b94801c8ffe0c3c3c3",
+       "20f0ffff21f0ffff22f0ffff",
+       0x1021,
+       {0x1021, 0x1022}},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
