@@ -254,6 +254,8 @@ void Finder::find_unknown_dlsym() {
       }
     }
   }
+  // A static program has symbols of what it opens alone, and that is an open point of its own.
+  if (graph_.is_static()) return;
   for (const std::uint32_t node : takers(graph_, reach_, all)) {
     const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(node)]);
     if (plug_ins != nullptr && !plug_ins->any_name) continue;

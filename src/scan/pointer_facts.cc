@@ -1,7 +1,6 @@
 #include "scan/pointer_facts.h"
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 #include <optional>
 #include <set>
@@ -18,9 +17,9 @@ using Kind = FlowValue::Kind;
 constexpr std::uint64_t kFutex = 202;
 constexpr std::uint64_t kArm64Futex = 98;
 constexpr std::int64_t kFutexBytes = 4;
-/// rax and rdx (x86-64 psABI 1.0, 3.2.3), x0 and x1 (AAPCS64 2022Q3, 6.9).
-constexpr std::array<unsigned, 2> kX86Results = {0, 2};
-constexpr std::array<unsigned, 2> kArm64Results = {0, 1};
+/// rax (x86-64 psABI 1.0, 3.2.3), x0 (AAPCS64 2022Q3, 6.9). The second register of a result is more
+/// often an argument that is still there: of aarch64's atomic functions for one.
+constexpr unsigned kResult = 0;
 
 class Watcher {
  public:
@@ -50,9 +49,7 @@ class Watcher {
         break;
       case InsnOp::kReturn:
         // The caller has it anyway, but no track of it.
-        for (const unsigned reg : machine_.abi == Abi::kAarch64 ? kArm64Results : kX86Results) {
-          lose(state.regs[reg]);
-        }
+        lose(state.regs[kResult]);
         break;
       case InsnOp::kSyscall:
       case InsnOp::kSyscallI386:
@@ -79,7 +76,9 @@ class Watcher {
         break;
     }
     for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
-      if ((insn.reads >> reg) & 1) lose(state.regs[reg]);
+      // By its base it writes to memory, which is noted as such.
+      const bool base = insn.has_memory && static_cast<int>(reg) == insn.base;
+      if (!base && ((insn.reads >> reg) & 1)) lose(state.regs[reg]);
     }
     if (insn.has_memory && insn.stores) note_cell_write(insn, state);
   }
@@ -217,6 +216,18 @@ class Watcher {
     }
   }
 
+  /// Whether the register is none of the first three arguments, and holds the pointer by which the
+  /// number itself was read: glibc's setxid leaves it there (nptl/nptl_setxid.c, 2.36).
+  [[nodiscard]] bool is_left_over(const FlowState& state, unsigned reg) const {
+    constexpr std::size_t kCertain = 3;
+    const auto first = machine_.syscall_args.begin();
+    if (std::find(first, first + kCertain, reg) != first + kCertain) return false;
+    const FlowValue& nr = state.regs[machine_.syscall_nr];
+    const FlowValue& value = state.regs[reg];
+    return (nr.is(Kind::kPointee) && value.is(Kind::kPassed) && nr.reg == value.reg) ||
+           (nr.is(Kind::kCellPointee) && value.is(Kind::kCell) && nr.number == value.number);
+  }
+
   void note_syscall(const Insn& insn, const FlowState& state) {
     const FlowValue& nr = state.regs[machine_.syscall_nr];
     const std::uint64_t futex = machine_.abi == Abi::kAarch64 ? kArm64Futex : kFutex;
@@ -227,7 +238,7 @@ class Watcher {
                           std::find(machine_.syscall_args.begin(), machine_.syscall_args.end(),
                                     reg) != machine_.syscall_args.end();
       const std::optional<PointerSource> source = source_of(state.regs[reg]);
-      if (!passes || !source) continue;
+      if (!passes || !source || is_left_over(state, reg)) continue;
       const std::int64_t begin = state.regs[reg].offset;
       // The kernel writes forwards.
       write(*source, begin, is_futex ? begin + kFutexBytes : kLastByte);

@@ -3,7 +3,8 @@
 // and who else gets them?
 //
 // A pointer is what a register held at entry, or a word of static data, and a constant
-// (scan/flow.h). Not modelled: a pointer of which the flow of values loses track where paths meet.
+// (scan/flow.h). Not modelled: a pointer of which the flow of values loses track where paths
+// meet, and one in the second register of a result.
 
 #include <cstdint>
 #include <span>

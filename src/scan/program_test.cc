@@ -21,6 +21,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::UnorderedElementsAre;
 
 constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
@@ -312,22 +313,18 @@ TEST(ScanProgram, LooksUpWhatIsOpenedAsTheOneWhoAsks) {
   f.wanted["/bin/x"] = {{"libplug.so", "/bin/x", "main"}};
   f.wanted["/a/libask.so"] = {{"libplug.so", "/a/libask.so", "ask"}};
   f.scan("/bin/x");
-  EXPECT_THAT(f.linked, Contains("/a/libplug.so (opened)"));
-  EXPECT_THAT(f.linked, Contains("/b/libplug.so (opened)"));
+  EXPECT_THAT(f.linked, IsSupersetOf({"/a/libplug.so (opened)", "/b/libplug.so (opened)"}));
 }
 
-/// What an open scan does not know may make the same calls with other arguments.
 TEST(ScanProgram, TellsArgumentsWhereNothingIsOpen) {
   for (const bool open : {false, true}) {
-    SCOPED_TRACE(open ? "open" : "closed");
     Fixture f;
     f.put_libc();
     f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
     if (open) f.wanted["/bin/x"] = {{"./local.so", "/bin/x", "user"}};
     const Evidence evidence = f.scan("/bin/x");
     ASSERT_EQ(evidence.scanned->open.empty(), !open);
-    ASSERT_EQ(evidence.calls.size(), 1u);
-    EXPECT_EQ(evidence.calls.front().args.empty(), open);
+    EXPECT_EQ(evidence.calls.at(0).args.empty(), open);
   }
 }
 
@@ -407,9 +404,8 @@ TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
        ""},
       {"a module without the name of one, and what is an argument of another",
        "plug-ins:libpam.so.0",
-       {{"/etc/pam.d/su", "auth required /opt/plain\nauth optional pam_unix.so /opt/argument\n"},
-        {"/opt/plain", nullptr},
-        {"/opt/argument", nullptr}},
+       {{"/etc/pam.d/su", "auth required /opt/plain\nauth optional pam_unix.so /opt/e.so\n"},
+        {"/opt/plain", nullptr}},
        "/lib/security/pam_unix.so /opt/plain",
        ""},
       {"a directory of data bases",

@@ -172,6 +172,10 @@ TEST_F(ScanAarch64, KnowsTheCallsOfProgramsWithLibraries) {
       SCOPED_TRACE(program + ": " + c.why);
       const Scanned scanned = scan(program);
       // With a call whose number is said to be unknown, any may be behind that.
+      // Nobody writes to the number in the struct that glibc's setuid hands around.
+      if (std::string_view(c.program) == "setxid" && program.find(".static") == std::string::npos) {
+        EXPECT_FALSE(scanned.open.count("site")) << scanned.text;
+      }
       if (!scanned.open.count("site")) {
         EXPECT_THAT(missing_in(c.calls, scanned.calls), ::testing::IsEmpty()) << scanned.text;
       }

@@ -263,6 +263,10 @@ TEST_F(Scan, KnowsTheCallsOfProgramsWithLibraries) {
         EXPECT_THAT(missing_in(c.calls, scanned.calls), ::testing::IsEmpty()) << scanned.text;
       }
       EXPECT_FALSE(scanned.open.count("object")) << scanned.text;
+      // Nobody writes to the number in the struct that glibc's setuid hands around.
+      if (std::string_view(c.program) == "setxid" && !variant.starts_with("musl")) {
+        EXPECT_FALSE(scanned.open.count("site")) << scanned.text;
+      }
       for (const Names* none : {&c.absent, &never}) {
         for (const std::string& name : *none) EXPECT_FALSE(scanned.calls.count(name)) << name;
       }
