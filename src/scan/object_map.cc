@@ -48,6 +48,17 @@ constexpr std::array<std::string_view, 31> kNeverReturn = {
     "siglongjmp",
 };
 
+/// Libraries that have those functions, and others that come with them and have none of their own
+/// by these names.
+bool is_runtime(std::string_view soname) {
+  constexpr std::array<std::string_view, 13> kNames = {
+      "libc.so",      "libc.musl-",  "ld-linux",    "ld-musl-",   "libpthread.so.0",
+      "libstdc++.so", "libgcc_s.so", "libm.so.6",   "libdl.so.2", "librt.so.1",
+      "libc++.so",    "libc++abi.",  "libresolv.so"};
+  return std::any_of(kNames.begin(), kNames.end(),
+                     [&](std::string_view name) { return soname.starts_with(name); });
+}
+
 /// Sections whose words no program follows as pointers.
 bool is_metadata(const ElfImage::Section& section) {
   constexpr std::array<std::string_view, 5> kNames = {".eh_frame", ".eh_frame_hdr",
@@ -100,7 +111,7 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
   never_return_.assign(table.functions.size(), 0);
   returns_twice_.assign(table.functions.size(), 0);
   for (std::size_t i = 0; i < table.functions.size(); ++i) {
-    never_return_[i] = name_never_returns(table.functions[i].name);
+    never_return_[i] = is_named_for_good(table.functions[i].name);
     returns_twice_[i] = name_returns_twice(table.functions[i].name);
   }
   for (const Relocation& relocation : dynamic.relocations) {
@@ -266,8 +277,24 @@ std::uint64_t ObjectMap::data_end(std::uint64_t vaddr) const {
   return UINT64_MAX;
 }
 
+/// Whether the function of this object that has this name is the one that the standard has it for.
+/// In a program of its own kind any function may be called abort.
+bool ObjectMap::is_named_for_good(std::string_view name) const {
+  const bool known = table_.is_go ? name.starts_with("runtime.") : is_runtime(dynamic_.soname);
+  return known && name_never_returns(name);
+}
+
 bool ObjectMap::import_never_returns(std::uint64_t import) const {
-  return import < dynamic_.symbols.size() && name_never_returns(dynamic_.symbols[import].name);
+  if (import >= dynamic_.symbols.size()) return false;
+  const DynamicSymbol& symbol = dynamic_.symbols[import];
+  if (!name_never_returns(symbol.name)) return false;
+  // musl has no versions: then it is the C library's where no other object is asked for.
+  if (symbol.version.empty()) {
+    return std::all_of(dynamic_.needed.begin(), dynamic_.needed.end(), is_runtime);
+  }
+  constexpr std::array<std::string_view, 4> kVersions = {"GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_"};
+  return std::any_of(kVersions.begin(), kVersions.end(),
+                     [&](std::string_view version) { return symbol.version.starts_with(version); });
 }
 
 bool ObjectMap::never_returns(std::uint64_t vaddr) const {

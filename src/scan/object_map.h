@@ -84,6 +84,7 @@ class ObjectMap : public FlowContext {
 
  private:
   [[nodiscard]] const Relocation* relocation_at(std::uint64_t vaddr) const;
+  [[nodiscard]] bool is_named_for_good(std::string_view name) const;
   void find_data_among_code();
   [[nodiscard]] bool is_among_code(std::uint64_t vaddr) const;
   void note_label(std::uint64_t value);
