@@ -93,8 +93,19 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
   }
 }
 
+/// The dynamic linker, and how the names begin that it looks up; musl's is its C library.
+std::uint32_t linker_of(const LinkGraph& graph, std::string_view& prefix) {
+  if (graph.interpreter() != kNone) return graph.interpreter();
+  prefix = kMuslStages;
+  for (std::uint32_t i = 0; i < graph.objects().size(); ++i) {
+    if (graph.objects()[i].role == LoadedObject::Role::kInterpreter) return i;
+  }
+  return kNone;
+}
+
 void follow_linker(const LinkGraph& graph, const Reach& reach, NewEdges& edges) {
-  const std::uint32_t linker = graph.interpreter();
+  std::string_view prefix;
+  const std::uint32_t linker = linker_of(graph, prefix);
   if (linker == kNone) return;
   const Summary& summary = graph.objects()[linker].summary;
   for (const std::uint32_t node : reach.order()) {
@@ -102,7 +113,8 @@ void follow_linker(const LinkGraph& graph, const Reach& reach, NewEdges& edges) 
     const Function* function = graph.function(node);
     if (function == nullptr) continue;
     for (const StringRef& string : cut(summary.strings, function->strings)) {
-      reach_named(graph, node, text_of(summary, string.text), edges);
+      const std::string_view text = text_of(summary, string.text);
+      if (text.starts_with(prefix)) reach_named(graph, node, text, edges);
     }
   }
 }

@@ -21,6 +21,10 @@ inline constexpr std::string_view kVdsoPrefix = "__vdso_";
 inline constexpr std::string_view kVdsoCalls[] = {"clock_gettime", "gettimeofday", "clock_getres",
                                                   "getrandom"};
 
+/// How the names begin of the stages of musl's dynamic linker, which it looks up in itself
+/// (ldso/dynlink.c of 1.2.3: __dls2b and __dls3).
+inline constexpr std::string_view kMuslStages = "__dls";
+
 /// Whether it is a message of glibc's dlopen and dlmopen, which only they have (dlfcn/dlopen.c,
 /// dlfcn/dlmopen.c, 2.36).
 bool is_said_by_dlopen(std::string_view text);
