@@ -48,6 +48,7 @@ class Finder {
 
   void find_dlopen();
   void find_nameless_dlopen();
+  [[nodiscard]] bool is_hook(std::uint32_t node) const;
   void find_unknown_dlsym();
   void find_own();
   Opens take();
@@ -192,15 +193,23 @@ void Finder::find_dlopen() {
     }
   }
   for (const std::uint32_t node : takers(graph_, reach_, all)) {
+    if (is_hook(node)) continue;
     open_point(node,
                "it takes the address of dlopen, so any object may be loaded; naming the objects "
                "that it loads closes it");
   }
 }
 
+/// Whether it is what a static program gives the dynamic linker of the libraries that it opens, to
+/// do in their stead what they are asked for (_dlfcn_hook, elf/rtld_static_init.c of glibc 2.36):
+/// who asks them is looked at by itself.
+bool Finder::is_hook(std::uint32_t node) const {
+  return graph_.is_static() && graph_.object_of(node) == 0 && graph_.function(node) == nullptr &&
+         graph_.symbol(node) == "_dlfcn_hook";
+}
+
 /// In a static program without symbols dlopen is told by what it says of its arguments, and its
-/// callers by a call: its address stands among those that glibc has for libraries that it opens
-/// (_dlfcn_hook, dlfcn/dlfcn.c).
+/// callers by a call: its address stands in _dlfcn_hook too.
 void Finder::find_nameless_dlopen() {
   if (!graph_.is_static()) return;
   NodeSet is_dlopen(graph_.size(), 0);
