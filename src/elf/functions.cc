@@ -103,11 +103,11 @@ struct Evidence {
   GoFunctions go;
 };
 
-/// Addresses where functions start, sorted, none twice; areas are not looked at.
+/// Addresses where functions start, sorted, none twice; areas are not looked at. `covered`: what
+/// is known to be of one function, likewise.
 std::vector<std::uint64_t> starts_of(const ElfImage& image, const Dynamic& dynamic,
-                                     const Evidence& evidence) {
+                                     const Evidence& evidence, std::vector<Interval>& covered) {
   std::vector<std::uint64_t> starts;
-  std::vector<Interval> covered;
   const auto cover = [&](std::uint64_t begin, std::uint64_t size) {
     if (size > 0) covered.push_back({begin, begin + std::min(size, UINT64_MAX - begin)});
   };
@@ -150,7 +150,8 @@ std::vector<std::uint64_t> starts_of(const ElfImage& image, const Dynamic& dynam
 }
 
 Result<std::vector<FunctionRange>> ranges_of(const ElfImage& image, const std::vector<Area>& areas,
-                                             const std::vector<std::uint64_t>& starts) {
+                                             const std::vector<std::uint64_t>& starts,
+                                             const std::vector<Interval>& covered) {
   std::vector<FunctionRange> functions;
   auto next = starts.begin();
   for (const Area& area : areas) {
@@ -162,6 +163,9 @@ Result<std::vector<FunctionRange>> ranges_of(const ElfImage& image, const std::v
       FunctionRange function;
       function.start = begin;
       function.end = end;
+      function.covered_end = area.plt ? end : begin;
+      const Interval* known = last_before(covered, begin, &Interval::begin);
+      if (known != nullptr && known->end > begin) function.covered_end = std::min(known->end, end);
       functions.push_back(std::move(function));
     };
     for (; next != starts.end() && *next < area.end; ++next) {
@@ -260,6 +264,32 @@ std::vector<DataSymbol> data_of(std::vector<ObjectSymbol>& symbols) {
 
 }  // namespace
 
+bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places) {
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  if (places.size() > kMaxDivisions) return false;
+  std::vector<FunctionRange> divided;
+  auto place = places.begin();
+  std::size_t count = table.functions.size();
+  for (FunctionRange& function : table.functions) {
+    place = std::lower_bound(place, places.end(), function.start + 1);
+    const std::uint64_t end = function.end;
+    divided.push_back(std::move(function));
+    for (; place != places.end() && *place < end; ++place) {
+      if (*place < divided.back().covered_end || count >= kMaxFunctions) continue;
+      ++count;
+      divided.back().end = *place;
+      FunctionRange rest;
+      rest.start = rest.covered_end = *place;
+      rest.end = end;
+      divided.push_back(std::move(rest));
+    }
+  }
+  const bool is_new = divided.size() > table.functions.size();
+  table.functions = std::move(divided);
+  return is_new;
+}
+
 Result<FunctionTable> find_functions(const ElfImage& image, const ImageMemory& memory,
                                      const Dynamic& dynamic, const ElfImage* debug) {
   Evidence evidence;
@@ -271,8 +301,10 @@ Result<FunctionTable> find_functions(const ElfImage& image, const ImageMemory& m
   evidence.symbols = std::move(*symbols);
   evidence.go = read_go_functions(image, memory, dynamic);
 
+  std::vector<Interval> covered;
+  const std::vector<std::uint64_t> starts = starts_of(image, dynamic, evidence, covered);
   Result<std::vector<FunctionRange>> functions =
-      ranges_of(image, code_areas(image, memory), starts_of(image, dynamic, evidence));
+      ranges_of(image, code_areas(image, memory), starts, covered);
   if (!functions) return propagate(functions);
   FunctionTable table;
   table.functions = std::move(*functions);

@@ -5,10 +5,10 @@
 // entry, DT_INIT/FINI and their arrays, IFUNC resolvers, and Go's .gopclntab. Targets of relative
 // relocations and labels without a type are starts where no FDE and no sized symbol covers them:
 // else they are labels of a computed goto, or a jump table's. Targets of direct calls are added by
-// whoever decodes. A function ends where the next one starts (or its section does), not where its
-// FDE ends: the `syscall` of glibc's clone and clone3 stands behind the end of their FDEs. Each PLT
-// section is one range, whatever else says that a function starts in it. Source: elf/eh_frame.h,
-// elf/go_functions.h; System V gABI chapter 4, "Symbol Table".
+// whoever decodes (divide_functions()). A function ends where the next one starts (or its section
+// does), not where its FDE ends: the `syscall` of glibc's clone and clone3 stands behind the end of
+// their FDEs. Each PLT section is one range, whatever else says that a function starts in it.
+// Source: elf/eh_frame.h, elf/go_functions.h; System V gABI chapter 4, "Symbol Table".
 
 #include <cstdint>
 #include <string>
@@ -35,6 +35,8 @@ struct FunctionRange {
       0;  ///< of its CIE: vaddr of the routine, or of the slot that holds it
   bool personality_indirect = false;  ///< `personality` is a slot
   bool framed = false;                ///< an FDE begins where it does
+  /// To where an FDE or a symbol with a size covers it; `start`: nothing does. PLTs: its end.
+  std::uint64_t covered_end = 0;
 };
 
 /// An object of data with a name and size: STT_OBJECT, STT_COMMON and STT_TLS symbols of .symtab
@@ -53,6 +55,12 @@ struct FunctionTable {
   bool has_symtab = false;       ///< .symtab is there (the image is not stripped)
   bool is_go = false;            ///< .gopclntab gave functions
 };
+
+/// Most places at which functions are divided at once: musl has some 2,000 functions.
+inline constexpr std::size_t kMaxDivisions = 1u << 16;
+/// Lets functions begin at `places` too, where these lie behind what is covered of a range. Returns
+/// whether any begins there now: none of more than kMaxDivisions, or past kMaxFunctions.
+bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places);
 
 /// `debug`: the separate debug file of the image, whose .symtab is read too, or null.
 /// Damaged tables (.eh_frame, symbols) give what can be read before the damage; that is no error.

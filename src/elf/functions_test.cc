@@ -264,5 +264,46 @@ TEST(FindFunctions, FindsTheLandingPadsOfThisProgram) {
                              [](const auto& a, const auto& b) { return a.end <= b.start; }));
 }
 
+TEST(DivideFunctions, DividesWhatNothingCovers) {
+  const std::string rest = " 1800-1900 3000-3100 3100-3200";
+  struct Case {
+    const char* why;
+    Program program;
+    std::vector<std::uint64_t> places;
+    std::string ranges;
+  };
+  const auto with_symbol = [](std::uint64_t size) {
+    Program program;
+    program.symbols = {{"a", 0x1000, size}};
+    return program;
+  };
+  Program with_frame;
+  with_frame.frames = {{0x1000, 0x20}};
+  const Case cases[] = {
+      {"nothing tells functions apart",
+       {},
+       {0x1080, 0x1020, 0x1080},
+       "1000-1020 1020-1080 1080-1400"},
+      {"where one begins", {}, {0x1000}, "1000-1400"},
+      {"in no code", {}, {0x900, 0x1440, 0x9000}, "1000-1400"},
+      {"a symbol without a size covers nothing", with_symbol(0), {0x1010}, "1000-1010=a 1010-1400"},
+      {"inside of a symbol, and behind it",
+       with_symbol(0x20),
+       {0x1010, 0x1020},
+       "1000-1020=a 1020-1400"},
+      {"inside of an FDE, and behind it", with_frame, {0x1010, 0x1030}, "1000-1030 1030-1400"},
+      {"a stub", {}, {0x3010}, "1000-1400"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Result<FunctionTable> table = table_of(ElfImage::from_bytes(c.program.build(), "x"));
+    ASSERT_TRUE(table.has_value());
+    const std::size_t before = table->functions.size();
+    const bool is_new = divide_functions(*table, c.places);
+    EXPECT_EQ(ranges(*table), c.ranges + rest);
+    EXPECT_EQ(is_new, table->functions.size() != before);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -44,6 +45,9 @@ namespace {
 constexpr std::string_view kGoRepeats = "runtime.runPerThreadSyscall";
 /// Rounds in which functions are followed again whose callees turn out to end.
 constexpr int kMaxRounds = 8;
+/// Rounds in which functions are divided where others go into their midst. The second finds what
+/// ends up alone by the first.
+constexpr int kMaxDividing = 4;
 /// How often one function is followed again for places in it that were found late. It takes two to
 /// go on: where functions are told apart, none needs more than a few.
 constexpr int kMaxAgain = 64;
@@ -64,8 +68,29 @@ class Analyser {
         workers_(workers),
         map_(image, memory, dynamic, table, decoder) {}
 
-  Result<Summary> run() {
+  /// Follows control in all functions. Returns the places inside of functions that look like
+  /// functions of their own: they are called, or others jump there or take their address, and
+  /// nothing around them leads there.
+  std::vector<std::uint64_t> follow_control() {
     follow_all();
+    std::vector<std::uint64_t> places;
+    std::unordered_set<std::uint64_t> alone;
+    for (FunctionFacts& facts : findings_.functions) {
+      places.insert(places.end(), facts.called.begin(), facts.called.end());
+      alone.insert(facts.alone.begin(), facts.alone.end());
+      facts.called = {};
+      facts.alone = {};
+    }
+    for (FunctionFacts& facts : findings_.functions) {
+      std::copy_if(facts.jumped.begin(), facts.jumped.end(), std::back_inserter(places),
+                   [&](std::uint64_t place) { return alone.contains(place); });
+      facts.jumped = {};
+    }
+    return places;
+  }
+
+  /// After follow_control().
+  Result<Summary> run() {
     find_ends();
     follow_values();
     follow_pointers();
@@ -168,6 +193,7 @@ class Analyser {
         if (entries_[i].size() != known[at]) follow_at_once(some.subspan(at, 1), values);
         if (followed_[i] < UINT8_MAX) ++followed_[i];
         if (gave_up_.contains(i)) findings_.functions[i].gave_up = true;
+        if (values && !all_threads_.empty()) call_for_all_threads(i);
         enter_others(i);
       }
     }
@@ -244,6 +270,7 @@ class Analyser {
         want(i);
     }
     follow_wanted();
+    find_called_by_all_threads();
     find_held();
   }
 
@@ -341,6 +368,69 @@ class Analyser {
     follow_wanted();
   }
 
+  void find_called_by_all_threads() {
+    const auto count = static_cast<std::uint32_t>(findings_.functions.size());
+    all_threads_.assign(count, 0);
+    for (std::uint32_t i = 0; i < count; ++i)
+      all_threads_[i] = is_for_all_threads(findings_.functions[i]);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (wanted_[i] == kFollowed && call_for_all_threads(i)) todo_.push_back(i);
+    }
+    follow_wanted();
+  }
+
+  /// Whether it is musl's __synccall(function, context), which has all threads call that function
+  /// with that context, and calls it so itself (src/thread/synccall.c of musl 1.2.3): it alone asks
+  /// for its thread's number and sends signals to threads, and makes no other call.
+  bool is_for_all_threads(const FunctionFacts& facts) const {
+    if (!dynamic_.soname.empty() || map_.machine().abi != Abi::kX86_64) return false;
+    constexpr std::uint64_t kGettid = 186, kTkill = 200;  // syscall_64.tbl, Linux 6.18
+    bool asks = false;
+    bool sends = false;
+    for (const SiteFact& site : facts.sites) {
+      if (site.nr.size() != 1 || site.nr[0].kind != Value::Kind::kConstant) return false;
+      asks = asks || site.nr[0].number == kGettid;
+      sends = sends || site.nr[0].number == kTkill;
+      if (site.nr[0].number != kGettid && site.nr[0].number != kTkill) return false;
+    }
+    return asks && sends;
+  }
+
+  /// What `i` has all threads call it calls itself, as far as values go. Returns whether there is
+  /// such a thing.
+  bool call_for_all_threads(std::uint32_t i) {
+    FunctionFacts& facts = findings_.functions[i];
+    std::vector<CallFact> calls;
+    for (const CallFact& call : facts.calls) {
+      if (call.target.kind != Target::Kind::kFunction || call.target.index == kNone) continue;
+      if (all_threads_[call.target.index] == 0 || call.passed.size() < 2) continue;
+      const PassedFact* function = passed_in(call, map_.machine().syscall_args[0]);
+      const PassedFact* context = passed_in(call, map_.machine().syscall_args[1]);
+      if (function == nullptr || context == nullptr || context->pointees.empty()) continue;
+      if (function->values.size() != 1 || function->values[0].kind != Value::Kind::kAddress)
+        continue;
+      const std::uint32_t called = map_.function_at(function->values[0].number);
+      if (called == kNone || table_.functions[called].start != function->values[0].number) continue;
+      CallFact made{call.vaddr, {Target::Kind::kFunction, false, 0, called}, {*context}};
+      made.passed[0].place = function->place;
+      calls.push_back(std::move(made));
+    }
+    for (CallFact& call : calls) {
+      std::erase_if(facts.targets, [&](const Target& target) {
+        return is_taken_function(target) && target.index == call.target.index;
+      });
+      facts.calls.push_back(std::move(call));
+    }
+    return !calls.empty();
+  }
+
+  static const PassedFact* passed_in(const CallFact& call, std::uint8_t reg) {
+    for (const PassedFact& fact : call.passed) {
+      if (fact.place.on_stack == 0 && fact.place.reg == reg) return &fact;
+    }
+    return nullptr;
+  }
+
   bool is_exported_function(std::uint32_t i) const {
     return std::any_of(dynamic_.symbols.begin(), dynamic_.symbols.end(),
                        [&](const DynamicSymbol& symbol) {
@@ -364,6 +454,9 @@ class Analyser {
       if (!is_heard(map_, findings_, call)) continue;
       for (const PassedFact& fact : call.passed) {
         if (depends_on_caller(fact.values)) return true;
+        for (const PassedFact& pointee : fact.pointees) {
+          if (depends_on_caller(pointee.values)) return true;
+        }
       }
     }
     return false;
@@ -389,6 +482,7 @@ class Analyser {
   std::set<std::uint32_t> again_;       ///< to be followed again
   std::set<std::uint32_t> gave_up_;
   std::vector<std::vector<std::uint32_t>> callers_;
+  std::vector<std::uint8_t> all_threads_;  ///< is_for_all_threads(), once values are known
 };
 
 }  // namespace
@@ -420,7 +514,12 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Wor
   } else {
     decoder = std::make_unique<X86Decoder>();
   }
-  return Analyser(image, *memory, *dynamic, *table, *decoder, workers).run();
+  for (int round = 0;; ++round) {
+    Analyser analyser(image, *memory, *dynamic, *table, *decoder, workers);
+    std::vector<std::uint64_t> places = analyser.follow_control();
+    if (round < kMaxDividing && divide_functions(*table, std::move(places))) continue;
+    return analyser.run();
+  }
 }
 
 }  // namespace sysnare

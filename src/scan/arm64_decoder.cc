@@ -115,6 +115,7 @@ void decode_wide_move(Word word, Insn& insn) {
     set_immediate(insn, InsnOp::kInsert, dst, static_cast<std::int64_t>(part), word.width());
     insn.left = dst;
     insn.scale = static_cast<std::uint8_t>(shift);
+    insn.memory_width = 2;
     return;
   }
   if (opc != kPlain && opc != kNot) return;

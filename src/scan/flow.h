@@ -10,6 +10,7 @@
 // once an address of it was given away; what lies above the return address is the caller's to pass.
 // Code that breaks this can fool it.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -41,6 +42,9 @@ inline constexpr std::size_t kMaxTableLooks = 1u << 26;
 inline constexpr std::size_t kMaxTableEntries = 1u << 15;
 /// Most entries of all tables of one function: the largest switches have some thousand.
 inline constexpr std::size_t kMaxTableReads = 1u << 20;
+
+/// Most addresses of code of which it is known in one function whether they are only called.
+inline constexpr std::size_t kMaxPutCodes = 32;
 
 /// What the flow asks about the image around the function.
 class FlowContext {
@@ -152,6 +156,15 @@ class FunctionFlow {
   /// Where control comes to what is no instruction by jumps and one after the other alone, no table
   /// or label having led there; 0: nowhere.
   [[nodiscard]] std::uint64_t unknown_at() const { return unknown_at_; }
+  /// Whether it does nothing with this address of code outside of it, or of the slot of an import,
+  /// which it puts into a register, but call and compare what that has; false: it may do more, or
+  /// never puts it there. Known only where values are followed.
+  [[nodiscard]] bool is_only_called(std::uint64_t code) const;
+  /// Whether the call or jump at `vaddr` may be one of what `code` has.
+  [[nodiscard]] bool may_call(std::uint64_t vaddr, std::uint64_t code) const;
+  /// Places at which it is entered, or may be, and to which nothing in the function itself leads;
+  /// none of one that compilers made.
+  [[nodiscard]] std::span<const std::uint64_t> alone() const { return alone_; }
   /// Places outside of the function that tables of its switches lead to.
   [[nodiscard]] std::span<const std::uint64_t> outside() const { return outside_; }
   /// Where Machine::composes_addresses: addresses of which nobody kept track. Everything near them
@@ -193,6 +206,8 @@ class FunctionFlow {
     bool runs_on = false;  ///< into the next function
     bool reached = false;
     std::uint16_t visits = 0;
+    /// 1 + the block that is gone to where the register of a call's number is 0; 0: none is known.
+    std::uint32_t zero = 0;
   };
 
   /// Kinds of leaders of blocks: something jumps there, in this function or from outside of it.
@@ -221,10 +236,19 @@ class FunctionFlow {
   void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
   void follow_offsets();
   void cut_blocks();
+  /// By register, which of put_codes_ it may hold, by bit.
+  using HeldCode = std::array<std::uint32_t, kMaxRegisters>;
+  [[nodiscard]] std::uint64_t put_code(const Insn& insn) const;
+  [[nodiscard]] std::uint32_t uses(const Block& block, const Insn& insn) const;
+  void carry(const Block& block, std::uint32_t at, HeldCode& held);
+  void find_uses();
+  [[nodiscard]] std::uint32_t zero_target(const Block& block) const;
+  void find_alone();
   void find_unknown();
   [[nodiscard]] bool is_unknown(std::uint32_t number) const;
   [[nodiscard]] bool is_last_call(const Block& block, std::uint32_t i) const;
   [[nodiscard]] bool runs_on(const Block& block) const;
+  [[nodiscard]] bool fills_behind_call(const Block& block) const;
   static Insn jump_on(const Insn& last);
   void settle();
   void reach();
@@ -301,6 +325,7 @@ class FunctionFlow {
   std::vector<std::uint64_t> table_targets_;
   std::vector<std::uint64_t> outside_;
   std::vector<std::uint64_t> begins_;  ///< of instructions of another function, from its start on
+  std::vector<std::uint64_t> alone_;
   std::unordered_set<std::uint64_t> tables_read_;
   std::unordered_set<std::uint64_t> switch_loads_;
   std::map<std::uint64_t, std::size_t> own_tables_;       ///< and how many entries; 0: not known
@@ -325,6 +350,11 @@ class FunctionFlow {
   FlowValue hints_[kMaxRegisters];  ///< addresses that may be there where it is entered
   std::set<std::uint64_t> lost_;
   std::set<std::uint64_t> merged_;
+  // scan/flow_uses.cc:
+  std::vector<std::uint64_t> put_codes_;
+  std::vector<std::uint32_t> put_;  ///< by instruction: which of them, by bit
+  std::uint32_t escaped_ = ~0u;     ///< likewise: those of which more is done than to call them
+  std::map<std::uint64_t, std::uint32_t> held_calls_;  ///< by address: which may be called there
   bool returns_ = false;
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold

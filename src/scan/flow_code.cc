@@ -82,7 +82,9 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   }
   decode_all(request);
   cut_blocks();
+  find_alone();
   find_unknown();
+  put_codes_.clear();
   if (!request.values) {
     reach();
     for (const Block& block : blocks_) {
@@ -95,6 +97,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
     return;
   }
   settle();
+  find_uses();
   visit_with_values(visit, then);
 }
 
@@ -502,6 +505,45 @@ void FunctionFlow::cut_blocks() {
       block.runs_on = runs_on(block);
     }
     block.nexts = static_cast<std::uint32_t>(next_.size()) - block.next;
+    block.zero = zero_target(block);
+  }
+}
+
+/// Block::zero, which compilers make use of: musl's reading functions make read() with the 0 that a
+/// comparison has found (src/stdio/__stdio_read.c of 1.2.3).
+std::uint32_t FunctionFlow::zero_target(const Block& block) const {
+  if (machine_.abi != Abi::kX86_64 || block.count < 2 || block.nexts != 2) return 0;
+  const Insn& branch = insns_[order_[block.first + block.count - 1]];
+  const Insn& test = insns_[order_[block.first + block.count - 2]];
+  if (branch.op != InsnOp::kBranch || branch.target == branch.next()) return 0;
+  // test %rax,%rax
+  constexpr std::array<std::uint8_t, 3> kTest = {0x48, 0x85, 0xc0};
+  if (test.length != kTest.size() || test.next() != branch.vaddr || branch.next() > end_) return 0;
+  const auto bytes = code_.subspan(test.vaddr - start_, kTest.size() + branch.length);
+  if (!std::equal(kTest.begin(), kTest.end(), bytes.begin())) return 0;
+  // je and jne, short and near: 74, 75, 0f 84, 0f 85.
+  const bool near = bytes[kTest.size()] == 0x0f;
+  const unsigned condition = near ? bytes[kTest.size() + 1] - 0x10u : bytes[kTest.size()];
+  if (condition == 0x74) return block_of_[branch.target - start_];
+  if (condition == 0x75) return block_of_[branch.next() - start_];
+  return 0;
+}
+
+void FunctionFlow::find_alone() {
+  alone_.clear();
+  if (compiled_) return;
+  std::vector<std::uint8_t> is_led_to(blocks_.size(), 0);
+  for (const Block& block : blocks_) {
+    const Insn& last = insns_[order_[block.first + block.count - 1]];
+    for (std::uint32_t next : after(block)) {
+      // Whether what it ends in comes back is found later.
+      const bool behind = insns_[order_[blocks_[next].first]].vaddr == last.next();
+      if (!behind || last.op == InsnOp::kBranch || !fills_behind_call(block)) is_led_to[next] = 1;
+    }
+  }
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const std::uint64_t vaddr = insns_[order_[blocks_[i].first]].vaddr;
+    if (blocks_[i].from_outside && is_led_to[i] == 0 && vaddr != start_) alone_.push_back(vaddr);
   }
 }
 
@@ -527,14 +569,17 @@ bool FunctionFlow::jumps_by_table(const Block& block) const {
 
 /// Whether control comes from the end of `block` into the next function.
 bool FunctionFlow::runs_on(const Block& block) const {
-  if (!compiled_) return true;
-  // Behind the call there may be bytes that fill up.
+  return !compiled_ || !fills_behind_call(block);
+}
+
+/// Whether it ends in a call, with bytes behind it that fill up, if any.
+bool FunctionFlow::fills_behind_call(const Block& block) const {
   for (std::uint32_t i = block.count; i-- > 0;) {
     const Insn& insn = insns_[order_[block.first + i]];
-    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return false;
-    if (insn.op != InsnOp::kOther || insn.stores) return true;
+    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return true;
+    if (insn.op != InsnOp::kOther || insn.stores) return false;
   }
-  return true;
+  return false;
 }
 
 bool FunctionFlow::is_unknown(std::uint32_t number) const {

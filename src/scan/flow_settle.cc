@@ -198,6 +198,9 @@ void FunctionFlow::settle() {
         if (unknown_everywhere_) break;
         Block& to = blocks_[next];
         bool changed = false;
+        FlowValue& number = state_.regs[machine_.syscall_nr];
+        const FlowValue kept = number;
+        if (block.zero == next + 1 && number.unknown()) number = FlowValue::constant(0);
         if (!to.reached) {
           to.reached = true;
           in_[next] = state_;
@@ -205,6 +208,7 @@ void FunctionFlow::settle() {
         } else {
           changed = join_into(in_[next], state_, to.visits > kMaxVisits);
         }
+        number = kept;
         if (!changed) continue;
         if (to.visits < UINT16_MAX) ++to.visits;
         dirty[next] = 1;

@@ -372,7 +372,8 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
         atom.number <<= *number & 63;
         return atom;
       case InsnOp::kInsert:
-        atom.number = (atom.number & ~(0xffffull << insn.scale)) | *number;
+        atom.number &= ~(cut(~0ull, insn.memory_width) << insn.scale);
+        atom.number |= *number;
         return atom;
       default:
         return FlowValue::any();

@@ -19,6 +19,7 @@ constexpr std::array<std::uint8_t, 6> kI386Args = {3, 1, 2, 6, 7, 5};
 constexpr std::int32_t kWord = 8;
 /// Bytes of a distance in a table (scan/data_map.h).
 constexpr unsigned kDistance = 4;
+constexpr std::uint64_t kFunctionAlignment = 16;  ///< of gcc and clang at -O2
 /// Most addresses that one function may compute others from: there is one GOT.
 constexpr std::size_t kMaxBases = 16;
 constexpr std::size_t kMaxSums = 1u << 24;
@@ -159,10 +160,18 @@ class Observer {
 
   FunctionFacts take() {
     refer_from_slots();
+    // One that may be called where nobody knows that it is.
+    for (const std::pair<std::uint64_t, unsigned>& code : called_) {
+      if (std::any_of(unknown_calls_.begin(), unknown_calls_.end(),
+                      [&](std::uint64_t call) { return flow_.may_call(call, code.first); })) {
+        refer(code.first, code.second);
+      }
+    }
     facts_.returns = flow_.returns() || flow_.gave_up() || flow_.too_large();
     facts_.gave_up = facts_.gave_up || flow_.gave_up();
     facts_.too_large = flow_.too_large();
     facts_.unknown_at = flow_.unknown_at();
+    facts_.alone.assign(flow_.alone().begin(), flow_.alone().end());
     facts_.returns_twice |= std::popcount(kept_registers_) >= kContext;
     for (std::uint64_t place : flow_.outside()) note_outside(place);
     for (std::uint64_t vaddr : flow_.merged()) refer(vaddr, 0);
@@ -170,9 +179,10 @@ class Observer {
     const auto key = [](const Target& target) {
       return std::pair{static_cast<unsigned>(target.kind), target.index};
     };
+    const auto order = [&](const Target& target) { return std::pair{key(target), target.inside}; };
     std::vector<Target>& targets = facts_.targets;
     std::sort(targets.begin(), targets.end(),
-              [&](const Target& a, const Target& b) { return key(a) < key(b); });
+              [&](const Target& a, const Target& b) { return order(a) < order(b); });
     targets.erase(std::unique(targets.begin(), targets.end(),
                               [&](const Target& a, const Target& b) { return key(a) == key(b); }),
                   targets.end());
@@ -207,13 +217,17 @@ class Observer {
   void refer(std::uint64_t vaddr, unsigned width) {
     if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, width});
     const bool own_label = vaddr > function_.start && vaddr < function_.end;
-    const std::optional<Target> target = own_label ? std::nullopt : map_.taken_code(vaddr);
+    std::optional<Target> target = own_label ? std::nullopt : map_.taken_code(vaddr);
+    // Where nothing tells functions apart it may be one that others are to call.
+    if (own_label && vaddr % kFunctionAlignment == 0) facts_.jumped.push_back(vaddr);
     // Of other machines the decoder sees it.
     if (own_label && machine_.composes_addresses && map_.is_code(vaddr))
       facts_.outside.push_back(vaddr);
     if (!target) return;
+    target->inside = is_inside(*target, vaddr) ? 1 : 0;
     facts_.targets.push_back(*target);
     note_inside(*target, vaddr);
+    if (target->kind == Target::Kind::kFunction) facts_.jumped.push_back(vaddr);
   }
 
   /// Everything near `vaddr` may be referred to.
@@ -355,6 +369,12 @@ class Observer {
       facts_.loads_distances = true;
     note_other_reads(insn, is_signed);
     if (insn.has_memory && insn.absolute) {
+      // Who compares a word does not get it.
+      if (insn.op == InsnOp::kCompare) return;
+      if (only_calls(insn)) {
+        called_.emplace_back(static_cast<std::uint64_t>(insn.disp), loaded_width(insn));
+        return;
+      }
       // A call through a slot is noted as a call.
       const bool jumps = insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect;
       if (!jumps || !slot_value(insn).is(Kind::kImport)) {
@@ -364,8 +384,30 @@ class Observer {
       refer(static_cast<std::uint64_t>(insn.disp), 0);
     }
     if (insn.has_imm && map_.may_be_address(static_cast<std::uint64_t>(insn.imm))) {
-      refer(static_cast<std::uint64_t>(insn.imm), 0);
+      const auto vaddr = static_cast<std::uint64_t>(insn.imm);
+      if (values_ && insn.op == InsnOp::kMove && is_elsewhere(vaddr) &&
+          flow_.is_only_called(vaddr)) {
+        called_.emplace_back(vaddr, 0);
+      } else {
+        refer(vaddr, 0);
+      }
     }
+  }
+
+  /// Whether the address of code that it puts into a register is called or compared, no more.
+  [[nodiscard]] bool only_calls(const Insn& insn) const {
+    if (!values_) return false;
+    const auto place = static_cast<std::uint64_t>(insn.disp);
+    if (insn.op == InsnOp::kLoad) {
+      return insn.width == kWord && flow_.is_only_called(place) &&
+             slot_value(insn).is(Kind::kImport);
+    }
+    return insn.op == InsnOp::kAddress && is_elsewhere(place) && flow_.is_only_called(place);
+  }
+
+  [[nodiscard]] bool is_elsewhere(std::uint64_t vaddr) const {
+    return map_.is_code(vaddr) && !map_.is_data(vaddr) &&
+           (vaddr < function_.start || vaddr >= function_.end);
   }
 
   /// The large code model makes addresses of the GOT's, which is a label and a number of 64 bits,
@@ -404,14 +446,22 @@ class Observer {
 
   /// It goes to `vaddr`, which `target` covers, but may not begin there.
   void note_inside(const Target& target, std::uint64_t vaddr) {
-    if (target.kind != Target::Kind::kFunction) return;
-    if (map_.table().functions[target.index].start != vaddr) facts_.outside.push_back(vaddr);
+    if (is_inside(target, vaddr)) facts_.outside.push_back(vaddr);
+  }
+
+  [[nodiscard]] bool is_inside(const Target& target, std::uint64_t vaddr) const {
+    if (target.kind != Target::Kind::kFunction) return false;
+    // A stub leads to the function's beginning, wherever the stub lies.
+    const FunctionRange& function = map_.table().functions[target.index];
+    return vaddr > function.start && vaddr < function.end;
   }
 
   void note_outside(std::uint64_t place) {
     const std::uint32_t function = map_.function_at(place);
     if (function == kNone) return;
-    facts_.targets.push_back({Target::Kind::kFunction, false, 0, function});
+    Target target{Target::Kind::kFunction, false, 0, function};
+    target.inside = is_inside(target, place) ? 1 : 0;
+    facts_.targets.push_back(target);
     facts_.outside.push_back(place);
   }
 
@@ -419,6 +469,9 @@ class Observer {
     const std::optional<Target> target = map_.callee(vaddr);
     if (!target) return;
     note_inside(*target, vaddr);
+    if (is_inside(*target, vaddr)) {
+      (is_jump ? facts_.jumped : facts_.called).push_back(vaddr);
+    }
     add_call(insn, state, *target, is_jump);
   }
 
@@ -441,6 +494,7 @@ class Observer {
     }
     if (!known) {
       facts_.calls_indirect = true;
+      unknown_calls_.push_back(insn.vaddr);
       add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, is_jump);
     }
   }
@@ -611,7 +665,10 @@ class Observer {
   std::vector<PassedFact> passed_;  ///< by the call that is being looked at
   std::vector<std::uint64_t> found_;
   std::vector<std::pair<std::uint64_t, unsigned>> places_;
-  FlowValue before_left_;  ///< of the choice that is being looked at
+  /// Addresses of code that are called, no more; and slots that have them, with their width.
+  std::vector<std::pair<std::uint64_t, unsigned>> called_;
+  std::vector<std::uint64_t> unknown_calls_;  ///< calls and jumps to who knows where
+  FlowValue before_left_;                     ///< of the choice that is being looked at
   FlowValue before_src_;
 };
 

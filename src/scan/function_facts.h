@@ -47,6 +47,10 @@ struct FunctionFacts {
   std::vector<DataReference> data;          ///< sorted, none twice
   std::vector<std::uint64_t> outside;       ///< places inside of other functions that it goes to
   std::vector<std::uint64_t> no_distances;  ///< data that it reads otherwise than by distances
+  std::vector<std::uint64_t> called;        ///< places inside of functions that it calls
+  /// Places inside of functions that others jump to, or whose address is taken.
+  std::vector<std::uint64_t> jumped;
+  std::vector<std::uint64_t> alone;  ///< FunctionFlow::alone()
   bool returns = false;
   bool gave_up = false;          ///< FunctionFlow::gave_up(), or it is entered in too many places
   bool too_large = false;        ///< FunctionFlow::too_large()

@@ -20,7 +20,7 @@ enum class InsnOp : std::uint8_t {
   kOther,    ///< loses what is in `writes`, and memory where `has_memory` and `stores`
   kMove,     ///< dst = src or imm
   kPage,     ///< dst = imm, to which others add the rest of an address (adrp)
-  kInsert,   ///< dst = left with the 16 bits at `scale` as those of imm (movk)
+  kInsert,   ///< dst = left with the `memory_width` bytes at bit `scale` as those of imm (movk)
   kAddress,  ///< dst = address of the memory operand
   kLoad,     ///< dst = memory
   kStore,    ///< memory = src or imm
@@ -89,6 +89,11 @@ class Decoder {
   /// where there is none. Cost: some 25 ns.
   [[nodiscard]] virtual Insn decode(std::span<const std::uint8_t> bytes,
                                     std::uint64_t vaddr) const = 0;
+  /// The registers that it reads, by bit, other than to compare what they hold or to clear them;
+  /// all where that is not known. Cost: some 300 ns.
+  [[nodiscard]] virtual std::uint32_t reads(std::span<const std::uint8_t> /*bytes*/) const {
+    return ~0u;
+  }
   [[nodiscard]] const Machine& machine() const { return machine_; }
 
  private:

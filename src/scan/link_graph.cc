@@ -174,7 +174,7 @@ void LinkGraph::read_edges(std::uint32_t node) {
     for (const CallSite& call : cut(summary.calls, code->calls)) follow(call.target, Edge::kCall);
     for (const Target& target : cut(summary.targets, code->targets)) {
       const bool taken = target.taken || target.kind == Target::Kind::kChunk;
-      follow(target, taken ? Edge::kTaken : Edge::kJump);
+      follow(target, target.inside != 0 ? Edge::kCall : taken ? Edge::kTaken : Edge::kJump);
     }
   } else {
     const std::size_t index = node - first_[object] - summary.functions.size();

@@ -37,7 +37,9 @@ struct Target {
   /// The address is taken (it may be called later, by whoever holds it); else it is a direct call
   /// or jump. Chunks are always taken.
   bool taken = false;
-  std::uint16_t unused = 0;
+  /// A place in its midst is meant: nothing is known there, and what it is passed at its beginning
+  /// comes from its callers all the same.
+  std::uint16_t inside = 0;
   std::uint32_t index = kNone;
 };
 

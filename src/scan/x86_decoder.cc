@@ -206,6 +206,21 @@ bool take_value(Insn& insn, const ZydisDecodedInstruction& decoded,
   return true;
 }
 
+/// A move of a constant to the lowest byte of a register, as in code that is kept short.
+void take_low_byte(std::span<const std::uint8_t> bytes, Insn& insn) {
+  constexpr unsigned kRex = 0x40, kMoveByte = 0xb0, kLegacyLow = 4;
+  const bool has_rex = (bytes[0] & 0xf0) == kRex;
+  if (insn.length != (has_rex ? 3 : 2) || (bytes[has_rex ? 1 : 0] & 0xf8) != kMoveByte) return;
+  const unsigned reg = (bytes[has_rex ? 1 : 0] & 7u) | (has_rex ? (bytes[0] & 1u) << 3 : 0u);
+  if (!has_rex && reg >= kLegacyLow) return;  // ah, ch, dh, bh
+  insn.op = InsnOp::kInsert;
+  insn.width = 8;
+  insn.dst = insn.left = static_cast<std::int8_t>(reg);
+  insn.memory_width = 1;
+  insn.imm &= 0xff;
+  insn.writes = 0;
+}
+
 /// The registers that it writes, whatever they are to it.
 std::uint32_t written(const ZydisDecodedInstruction& decoded, const ZydisDecodedOperand* operands) {
   std::uint32_t writes = 0;
@@ -255,8 +270,9 @@ X86Decoder::~X86Decoder() = default;
 Insn X86Decoder::decode(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
   Insn insn;
   insn.vaddr = vaddr;
-  if (decode_common(bytes, insn)) return insn;
-  return decode_any(bytes, vaddr);
+  if (!decode_common(bytes, insn)) insn = decode_any(bytes, vaddr);
+  if (insn.op == InsnOp::kOther && insn.has_imm) take_low_byte(bytes, insn);
+  return insn;
 }
 
 Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const {
@@ -324,6 +340,46 @@ Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t v
     insn.imm = operands[i].imm.value.s;
   }
   return insn;
+}
+
+std::uint32_t X86Decoder::reads(std::span<const std::uint8_t> bytes) const {
+  ZydisDecodedInstruction decoded;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  if (ZYAN_FAILED(ZydisDecoderDecodeFull(&state_->decoder, bytes.data(), bytes.size(), &decoded,
+                                         operands))) {
+    return ~0u;
+  }
+  switch (decoded.mnemonic) {
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_NOP:
+      return 0;
+    case ZYDIS_MNEMONIC_XOR:
+    case ZYDIS_MNEMONIC_SUB:
+      if (operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER && operands[1].type == operands[0].type &&
+          operands[0].reg.value == operands[1].reg.value) {
+        return 0;
+      }
+      break;
+    default:
+      break;
+  }
+  std::uint32_t reads = 0;
+  const auto add = [&](ZydisRegister reg) {
+    const int number = number_of(reg);
+    if (number != kNoRegister) reads |= 1u << number;
+  };
+  for (unsigned i = 0; i < decoded.operand_count; ++i) {
+    const ZydisDecodedOperand& operand = operands[i];
+    if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+      add(operand.mem.base);
+      add(operand.mem.index);
+    } else if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+               (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0) {
+      add(operand.reg.value);
+    }
+  }
+  return reads;
 }
 
 }  // namespace sysnare

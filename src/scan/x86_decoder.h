@@ -16,6 +16,7 @@ class X86Decoder final : public Decoder {
   /// The same without decode_common() (scan/x86_common.h), which takes 5 ns; this 100. For its
   /// test.
   [[nodiscard]] Insn decode_any(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const;
+  [[nodiscard]] std::uint32_t reads(std::span<const std::uint8_t> bytes) const override;
 
  private:
   struct State;
