@@ -264,7 +264,25 @@ std::vector<DataSymbol> data_of(std::vector<ObjectSymbol>& symbols) {
 
 }  // namespace
 
+namespace {
+
+/// Whether of all but an eighth of the code it is known where functions begin: what lies between
+/// them fills up, or is assembly. Of Debian's libc.so.6 that is 2 %, of musl's 40 %.
+bool is_mostly_covered(const FunctionTable& table) {
+  constexpr std::uint64_t kPart = 8;
+  std::uint64_t all = 0;
+  std::uint64_t bare = 0;
+  for (const FunctionRange& function : table.functions) {
+    all += function.end - function.start;
+    bare += function.end - std::min(function.end, std::max(function.start, function.covered_end));
+  }
+  return bare < all / kPart;
+}
+
+}  // namespace
+
 bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places) {
+  if (is_mostly_covered(table)) return false;
   std::sort(places.begin(), places.end());
   places.erase(std::unique(places.begin(), places.end()), places.end());
   if (places.size() > kMaxDivisions) return false;

@@ -59,7 +59,8 @@ struct FunctionTable {
 /// Most places at which functions are divided at once: musl has some 2,000 functions.
 inline constexpr std::size_t kMaxDivisions = 1u << 16;
 /// Lets functions begin at `places` too, where these lie behind what is covered of a range. Returns
-/// whether any begins there now: none of more than kMaxDivisions, or past kMaxFunctions.
+/// whether any begins there now: none of more than kMaxDivisions, or past kMaxFunctions, or where
+/// nearly all of the code is covered.
 bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places);
 
 /// `debug`: the separate debug file of the image, whose .symtab is read too, or null.
