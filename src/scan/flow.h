@@ -292,6 +292,7 @@ class FunctionFlow {
   void forget_given(FlowState& state);
   void give_away_element(const Insn& insn, const FlowState& state);
   [[nodiscard]] bool ends_flow(const Insn& insn) const;
+  [[nodiscard]] std::optional<std::uint64_t> taken_address(const Insn& insn) const;
   [[nodiscard]] bool jumps_by_table(const Block& block) const;
   [[nodiscard]] std::span<const std::uint32_t> after(const Block& block) const {
     return std::span(next_).subspan(block.next, block.nexts);

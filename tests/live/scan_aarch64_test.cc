@@ -62,6 +62,7 @@ std::vector<std::string> builds_of(const std::string& name) {
     const std::string file = entry.path().filename();
     if (file.starts_with(name + ".")) builds.push_back(file);
   }
+  EXPECT_FALSE(builds.empty()) << "no build of " << name;
   std::sort(builds.begin(), builds.end());
   return builds;
 }

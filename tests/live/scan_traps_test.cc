@@ -86,6 +86,7 @@ std::map<std::string, std::string> builds_of(const std::string& name) {
     const std::string file = entry.path().filename();
     if (file.starts_with(name + ".")) builds[file.substr(name.size() + 1)] = entry.path();
   }
+  EXPECT_FALSE(builds.empty()) << "no build of " << name;
   return builds;
 }
 
