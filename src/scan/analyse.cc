@@ -374,6 +374,11 @@ class Analyser {
     for (std::uint32_t i = 0; i < count; ++i)
       all_threads_[i] = is_for_all_threads(findings_.functions[i]);
     for (std::uint32_t i = 0; i < count; ++i) {
+      if (all_threads_[i] == 0) continue;
+      for (std::uint32_t caller : callers_[i]) want(caller);
+    }
+    follow_wanted();
+    for (std::uint32_t i = 0; i < count; ++i) {
       if (wanted_[i] == kFollowed && call_for_all_threads(i)) todo_.push_back(i);
     }
     follow_wanted();
