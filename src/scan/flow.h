@@ -149,6 +149,10 @@ class FunctionFlow {
   [[nodiscard]] bool is_load_of_switch(std::uint64_t vaddr) const {
     return switch_loads_.contains(vaddr);
   }
+  /// Whether control may come to `vaddr` from elsewhere than the instruction before it.
+  [[nodiscard]] bool is_leader(std::uint64_t vaddr) const {
+    return vaddr < start_ || vaddr >= end_ || leader_[vaddr - start_] != 0;
+  }
   /// Whether it is not followed from one block to the next.
   [[nodiscard]] bool knows_nothing() const { return unknown_everywhere_; }
   /// Whether it goes on where nobody looked, past kMaxFlowInsns or kMaxFlowBytes.
@@ -329,8 +333,13 @@ class FunctionFlow {
   std::vector<std::uint64_t> alone_;
   std::unordered_set<std::uint64_t> tables_read_;
   std::unordered_set<std::uint64_t> switch_loads_;
-  std::map<std::uint64_t, std::size_t> own_tables_;       ///< and how many entries; 0: not known
-  std::map<std::uint64_t, std::size_t> own_tables_read_;  ///< and how many entries were allowed
+  /// How much of a table is read: `most` entries, or more where some jump by it has no bound.
+  struct TableReading {
+    std::size_t most = 0;
+    bool exact = true;
+  };
+  std::map<std::uint64_t, TableReading> own_tables_;       ///< as the jumps of this round ask
+  std::map<std::uint64_t, TableReading> own_tables_read_;  ///< as was done
   std::set<std::tuple<std::uint64_t, std::uint64_t, unsigned>> offsets_read_;
   // Where Machine::composes_addresses:
   std::vector<SwitchTable> switches_;

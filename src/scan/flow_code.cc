@@ -309,20 +309,13 @@ void FunctionFlow::find_alone() {
 /// that leads out of the function.
 bool FunctionFlow::jumps_by_table(const Block& block) const {
   if (table_targets_.empty()) return false;
-  const Insn& jump = insns_[order_[block.first + block.count - 1]];
-  if (jump.has_memory) return jump.index != kNoRegister && jump.base == kNoRegister;
-  int reg = jump.src;
-  for (std::uint32_t i = block.count - 1; i-- > 0;) {
-    const Insn& insn = insns_[order_[block.first + i]];
-    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return false;
-    if ((insn.writes >> reg) & 1) return false;
-    if (insn.dst != reg) continue;
-    if (insn.op == InsnOp::kAdd) return true;
-    if (insn.op == InsnOp::kLoad) return insn.index != kNoRegister && insn.base == kNoRegister;
-    if (insn.op != InsnOp::kMove || insn.src == kNoRegister) return false;
-    reg = insn.src;
-  }
-  return false;
+  const std::uint32_t number = order_[block.first + block.count - 1];
+  const Insn& jump = insns_[number];
+  if (!jump.has_memory) return own_table(number).has_value();
+  std::uint64_t first = 0;
+  return jump.index != kNoRegister && jump.base == kNoRegister &&
+         context_.constant_word(static_cast<std::uint64_t>(jump.disp), 8, first) &&
+         first >= start_ && first < end_;
 }
 
 /// Whether control comes from the end of `block` into the next function.

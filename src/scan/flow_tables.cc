@@ -218,8 +218,9 @@ bool FunctionFlow::follow_tables() {
     const std::optional<OwnTable> table = own_table(i);
     if (table) {
       switch_loads_.insert(table->load);
-      std::size_t& most = own_tables_[table->vaddr];
-      most = std::max(most, table->bound);
+      TableReading& reading = own_tables_[table->vaddr];
+      reading.most = std::max(reading.most, table->bound);
+      reading.exact = reading.exact && table->bound != 0;
       if (table->bound != 0) continue;
     }
     others = others || !table;
@@ -229,12 +230,14 @@ bool FunctionFlow::follow_tables() {
       read_table(static_cast<std::uint64_t>(insn.disp), 8, false, table_bound(i));
     }
   }
-  for (const auto& [table, own_bound] : own_tables_) {
-    const std::size_t most = own_bound != 0 ? own_bound : bound;
-    const auto [read, is_new] = own_tables_read_.emplace(table, most);
-    if (!is_new && read->second >= most) continue;
-    read->second = most;
-    read_table(table, kOwnEntry, true, most, own_bound != 0);
+  for (const auto& [table, reading] : own_tables_) {
+    const std::size_t most = reading.exact ? reading.most : std::max(bound, reading.most);
+    const auto [known, is_new] = own_tables_read_.try_emplace(table);
+    TableReading& read = known->second;
+    if (!is_new && read.most >= most && (reading.exact || !read.exact)) continue;
+    read.most = std::max(read.most, most);
+    read.exact = read.exact && reading.exact;
+    read_table(table, kOwnEntry, true, most, reading.exact);
   }
   if (others || (!jumps && !go_)) {
     for (const Insn& insn : insns_) read_tables_of(insn, bound);

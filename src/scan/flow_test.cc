@@ -18,6 +18,12 @@ TEST(FunctionFlow, FindsTheNumberOfEachCall) {
   };
   // clang-format off
   constexpr Case kCases[] = {
+    {"two jumps by one table, of which one is bounded",
+     "cmp edi,1; ja 1f; lea rcx,T; movsxd rax,[rcx+rdi*4]; add rax,rcx; jmp rax; 1: and edi,3; lea rcx,T; movsxd rax,[rcx+rdi*4]; add rax,rcx; jmp rax; 2: ret; 3: mov eax,39; syscall; ret; T: 2b-T, 2b-T, 3b-T",
+     "83ff017710488d0df40f0000486304b94801c8ffe083e703488d0de10f0000486304b94801c8ffe0c3b8270000000f05c3", "c39", "28f0ffff28f0ffff29f0ffff"},
+    {"a table that seems bounded until another one leads behind the comparison",
+     "cmp esi,1; ja 1f; 5: lea rcx,T; movsxd rax,[rcx+rsi*4]; add rax,rcx; jmp rax; 1: cmp edi,1; ja 2f; lea rdx,U; movsxd rax,[rdx+rdi*4]; add rax,rdx; jmp rax; 4: and esi,3; jmp 5b; 2: ret; 3: mov eax,39; syscall; ret; T: 2b-T, 2b-T, 3b-T, 0; U: 2b-U, 4b-U",
+     "83fe017710488d0df40f0000486304b14801c8ffe083ff017715488d15ef0f0000486304ba4801d0ffe083e603ebd6c3b8270000000f05c3", "c39", "2ff0ffff2ff0ffff30f0ffff000000001ff0ffff1af0ffff"},
     {"an immediate",
      "mov eax,39; syscall",
      "b8270000000f05", "c39"},

@@ -61,7 +61,7 @@ std::uint32_t FunctionFlow::uses(const Block& block, const Insn& insn) const {
     case InsnOp::kBranch:
       return leaves ? ~0u : 0;
     case InsnOp::kJumpIndirect:
-      return block.nexts == 0 || !outside_.empty() ? ~bit(insn.src) : 0;
+      return !jumps_by_table(block) || !outside_.empty() ? ~bit(insn.src) : 0;
     case InsnOp::kReturn:
       return kResults;
     case InsnOp::kSyscall:
@@ -94,13 +94,14 @@ void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
   }
   const bool copies = insn.op == InsnOp::kMove && insn.src >= 0;
   const std::uint32_t copied = copies ? held[insn.src] : 0;
-  std::uint32_t lost = insn.writes | bit(insn.dst) | bit(insn.second);
+  std::uint32_t lost = insn.writes | bit(insn.second);
+  if (insn.op != InsnOp::kCompare) lost |= bit(insn.dst);
   if (is_call) lost |= machine_.caller_saved;
   if (insn.op == InsnOp::kSyscall) lost |= machine_.syscall_writes;
   for (unsigned reg = 0; reg < held.size(); ++reg) {
     if (((lost >> reg) & 1) != 0) held[reg] = 0;
   }
-  if (insn.dst >= 0) held[insn.dst] |= copied | put_[at];
+  if (insn.dst >= 0 && insn.op != InsnOp::kCompare) held[insn.dst] |= copied | put_[at];
 }
 
 /// Finds what is_only_called() says; the values have settled.
@@ -158,7 +159,12 @@ void FunctionFlow::find_uses() {
 
 bool FunctionFlow::is_only_called(std::uint64_t code) const {
   const auto known = std::find(put_codes_.begin(), put_codes_.end(), code);
-  return known != put_codes_.end() && ((escaped_ >> (known - put_codes_.begin())) & 1) == 0;
+  if (known == put_codes_.end()) return false;
+  const std::uint32_t mine = 1u << (known - put_codes_.begin());
+  // What nobody is seen to call is called some other way: by a thunk (-mindirect-branch).
+  return (escaped_ & mine) == 0 &&
+         std::any_of(held_calls_.begin(), held_calls_.end(),
+                     [&](const auto& call) { return (call.second & mine) != 0; });
 }
 
 bool FunctionFlow::may_call(std::uint64_t vaddr, std::uint64_t code) const {

@@ -204,12 +204,28 @@ class Observer : public References {
     }
   }
 
+  /// How many addresses of the own stack a call may pass.
+  [[nodiscard]] std::ptrdiff_t own_addresses(const FlowState& state) const {
+    const auto is_own = [&](const FlowValue& value) {
+      return value.is(Kind::kStack) && value.offset < machine_.pushed;
+    };
+    const std::span<const std::uint8_t> passing = go_ ? machine_.go_passing : machine_.passing;
+    return std::count_if(passing.begin(), passing.end(),
+                         [&](std::uint8_t reg) { return is_own(state.regs[reg]); }) +
+           std::count_if(state.stack.begin(), state.stack.end(),
+                         [&](const StackWord& word) { return is_own(word.value); });
+  }
+
   PassedFact passed(const Insn& insn, const FlowState& state, Place place, const FlowValue& value) {
     PassedFact fact;
     fact.place = place;
     if (value.is(Kind::kStack)) {
-      // Who got an address of this stack before may write there while the callee runs.
-      if (value.offset >= machine_.pushed || flow_.gives_away_elsewhere(insn.vaddr)) return fact;
+      // Who got an address of this stack before, or by another argument, may write there while the
+      // callee runs.
+      if (value.offset >= machine_.pushed || flow_.gives_away_elsewhere(insn.vaddr) ||
+          own_addresses(state) > 1) {
+        return fact;
+      }
       for (const StackWord& word : state.stack) {
         if (word.offset < value.offset || word.offset >= value.offset + kPointees) continue;
         PassedFact pointee;

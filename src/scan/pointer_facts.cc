@@ -177,11 +177,10 @@ class Watcher {
   /// Control goes to `vaddr` in `target`. A jump keeps all registers: cold parts have them.
   void hand_over(const FlowState& state, const std::optional<Target>& target, std::uint64_t vaddr,
                  bool jumps) {
-    std::uint32_t callee = target ? own_function(map_, *target) : kNone;
-    if (callee != kNone && target->kind == Target::Kind::kFunction &&
-        map_.table().functions[callee].start != vaddr) {
-      callee = kNone;
-    }
+    // Another object may have a function of the same name, which counts then.
+    const bool own = target && target->kind == Target::Kind::kFunction &&
+                     map_.table().functions[target->index].start == vaddr;
+    const std::uint32_t callee = own ? target->index : kNone;
     for (unsigned reg = 0; reg < machine_.registers; ++reg) {
       const bool passes = std::find(machine_.passing.begin(), machine_.passing.end(), reg) !=
                           machine_.passing.end();

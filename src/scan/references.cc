@@ -188,7 +188,7 @@ unsigned References::loaded_width(const Insn& insn) const {
 /// Whoever reads a table of distances adds each to the table's address: it is read in no other
 /// way. `is_signed`: `insn` may load a distance.
 void References::note_other_reads(const Insn& insn, bool is_signed) {
-  if (insn.vaddr != after_) held_.clear();
+  if (insn.vaddr != after_ || flow_.is_leader(insn.vaddr)) held_.clear();
   after_ = insn.next();
   const bool reads = insn.has_memory && !insn.absolute && insn.disp == 0 && !is_signed &&
                      insn.op != InsnOp::kAddress && insn.memory_width != 0;

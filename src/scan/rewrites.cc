@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
+
+#include "scan/static_words.h"
 
 namespace sysnare {
 namespace {
@@ -59,9 +62,15 @@ class Finder {
         for (const std::vector<Value>& arg : site.args) look(arg);
       }
       for (const CallFact& call : function.calls) {
+        // What another object does with a pointer, its callers are asked for.
+        const bool leaves = call.target.kind == Target::Kind::kImport;
         for (const PassedFact& fact : call.passed) {
           look(fact.values);
           for (const PassedFact& word : fact.pointees) look(word.values);
+          for (const Value& value : fact.values) {
+            if (leaves && value.kind == Value::Kind::kPassed && value.place.on_stack == 0)
+              ask(i, value.place.reg);
+          }
         }
       }
       for (const CellFact& cell : function.cells) look(cell.values);
@@ -125,6 +134,11 @@ class Finder {
     return found;
   }
 
+  bool is_known_word(std::uint64_t cell) {
+    if (!known_words_) known_words_ = known_static_words(map_, findings_);
+    return known_words_->contains(cell);
+  }
+
   /// Bytes behind `pointer` that somebody writes to.
   std::set<std::pair<std::int64_t, std::int64_t>> written(const Pointer& pointer) {
     std::set<std::pair<std::int64_t, std::int64_t>> bytes;
@@ -152,6 +166,8 @@ class Finder {
               go({fact.callee, fact.reg}, by + fact.begin);
               break;
             case PointerFact::Kind::kKept:
+              // Who else may read the word has the pointer too.
+              if (!is_known_word(fact.cell)) return {{kFirstByte, kLastByte}};
               go({kNone, fact.cell}, by);
               break;
           }
@@ -165,6 +181,7 @@ class Finder {
   const Findings& findings_;
   const PointerFacts& facts_;
   std::map<std::uint64_t, std::vector<std::uint32_t>> users_;  ///< of words of static data
+  std::optional<std::set<std::uint64_t>> known_words_;
   std::set<Pointer> asked_;
   std::vector<Pointer> todo_;
 };
