@@ -177,10 +177,8 @@ void DataMap::find_distances(const std::vector<std::uint64_t>& taken,
       const std::uint64_t value = table + static_cast<std::uint64_t>(std::int64_t{distance});
       if (map_.memory().segment_at(value) == nullptr) break;
       if (distance == 0) continue;
-      // LLVM makes such a table for constants alone, and what has pointers is aligned.
-      if (map_.is_data(value) && !map_.is_read_only(value)) break;
-      const bool has_pointers = map_.memory().segment_at(value)->writable;
-      if (has_pointers && value % kWord != 0) break;
+      // LLVM makes such a table for constants alone; the linker may leave them writable.
+      if (map_.is_data(value) && !map_.is_constant(value)) continue;
       if (map_.is_data(value)) doubtful_.push_back({at, true, value, {}, true});
       const std::uint32_t function = map_.function_at(value);
       if (function == kNone || map_.table().functions[function].start != value) continue;

@@ -365,6 +365,7 @@ class FunctionFlow {
   std::vector<std::uint32_t> put_;  ///< by instruction: which of them, by bit
   std::uint32_t escaped_ = ~0u;     ///< likewise: those of which more is done than to call them
   std::map<std::uint64_t, std::uint32_t> held_calls_;  ///< by address: which may be called there
+  std::uint32_t called_ = 0, compared_ = 0, kept_over_calls_ = 0;
   bool returns_ = false;
   std::size_t table_reads_ = 0;
   std::int32_t given_away_ = 0;  ///< lowest stack offset whose address somebody else may hold

@@ -315,7 +315,7 @@ bool FunctionFlow::jumps_by_table(const Block& block) const {
   std::uint64_t first = 0;
   return jump.index != kNoRegister && jump.base == kNoRegister &&
          context_.constant_word(static_cast<std::uint64_t>(jump.disp), 8, first) &&
-         first >= start_ && first < end_;
+         first > start_ && first < end_;
 }
 
 /// Whether control comes from the end of `block` into the next function.

@@ -76,6 +76,8 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
   at_ = 0;
   for (unsigned reg = 0; reg < machine_.registers; ++reg) {
     if (into.regs[reg] == from.regs[reg]) continue;
+    // Nobody keeps track of it any more where something else may be there.
+    if (into.regs[reg].is(Kind::kAny)) give_away(from.regs[reg]);
     // Most are kAny by then, which nothing changes but, on some machines, an address.
     if (into.regs[reg].is(Kind::kAny) && !machine_.composes_addresses) continue;
     FlowValue sum = sets_.join(into.regs[reg], from.regs[reg]);

@@ -249,7 +249,7 @@ bool FunctionFlow::follow_tables() {
   bool found = false;
   for (std::uint64_t target : table_targets_) {
     std::uint8_t& leader = leader_[target - start_];
-    const bool is_new = leader == 0;
+    const bool is_new = (leader & ~kBehindBranch) == 0;
     leader |= jumps ? kJumpedTo : kJumpedTo | kEntered;
     if (index_[target - start_] == 0) todo_.push_back(target);
     // Known code that is jumped to now may be before a jump that had a table for itself.

@@ -91,7 +91,13 @@ void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
   if (insn.src >= 0 && held[insn.src] != 0 &&
       (insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect)) {
     held_calls_[insn.vaddr] |= held[insn.src];
+    called_ |= held[insn.src];
   }
+  if (insn.op == InsnOp::kCompare) {
+    for (const int reg : {int{insn.dst}, int{insn.src}}) compared_ |= reg < 0 ? 0 : held[reg];
+  }
+  for (unsigned reg = 0; insn.op == InsnOp::kCall && reg < held.size(); ++reg)
+    kept_over_calls_ |= held[reg];
   const bool copies = insn.op == InsnOp::kMove && insn.src >= 0;
   const std::uint32_t copied = copies ? held[insn.src] : 0;
   std::uint32_t lost = insn.writes | bit(insn.second);
@@ -108,6 +114,7 @@ void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
 void FunctionFlow::find_uses() {
   put_codes_.clear();
   held_calls_.clear();
+  called_ = compared_ = kept_over_calls_ = 0;
   escaped_ = ~0u;
   if (machine_.composes_addresses || go_ || unknown_everywhere_ || too_large_ || gave_up()) return;
   put_.assign(insns_.size(), 0);
@@ -161,10 +168,9 @@ bool FunctionFlow::is_only_called(std::uint64_t code) const {
   const auto known = std::find(put_codes_.begin(), put_codes_.end(), code);
   if (known == put_codes_.end()) return false;
   const std::uint32_t mine = 1u << (known - put_codes_.begin());
-  // What nobody is seen to call is called some other way: by a thunk (-mindirect-branch).
-  return (escaped_ & mine) == 0 &&
-         std::any_of(held_calls_.begin(), held_calls_.end(),
-                     [&](const auto& call) { return (call.second & mine) != 0; });
+  // What nobody is seen to call may be called some other way: by a thunk (-mindirect-branch).
+  const bool is_seen = (called_ & mine) != 0 || (compared_ & ~kept_over_calls_ & mine) != 0;
+  return is_seen && (escaped_ & mine) == 0;
 }
 
 bool FunctionFlow::may_call(std::uint64_t vaddr, std::uint64_t code) const {

@@ -209,11 +209,12 @@ class Observer : public References {
     const auto is_own = [&](const FlowValue& value) {
       return value.is(Kind::kStack) && value.offset < machine_.pushed;
     };
-    const std::span<const std::uint8_t> passing = go_ ? machine_.go_passing : machine_.passing;
-    return std::count_if(passing.begin(), passing.end(),
-                         [&](std::uint8_t reg) { return is_own(state.regs[reg]); }) +
-           std::count_if(state.stack.begin(), state.stack.end(),
-                         [&](const StackWord& word) { return is_own(word.value); });
+    std::ptrdiff_t count = std::count_if(state.stack.begin(), state.stack.end(),
+                                         [&](const StackWord& word) { return is_own(word.value); });
+    for (unsigned reg = 0; reg < machine_.registers; ++reg) {
+      if (((machine_.caller_saved >> reg) & 1) != 0 && is_own(state.regs[reg])) ++count;
+    }
+    return count;
   }
 
   PassedFact passed(const Insn& insn, const FlowState& state, Place place, const FlowValue& value) {

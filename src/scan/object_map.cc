@@ -176,6 +176,15 @@ bool ObjectMap::is_read_only(std::uint64_t vaddr) const {
   return false;
 }
 
+bool ObjectMap::is_constant(std::uint64_t vaddr) const {
+  if (is_read_only(vaddr)) return true;
+  const auto holds = [&](const ElfImage::Section& section) {
+    return (section.flags & SHF_ALLOC) != 0 && vaddr - section.vaddr < section.size;
+  };
+  const auto section = std::find_if(image_.sections().begin(), image_.sections().end(), holds);
+  return section == image_.sections().end() || section->name.starts_with(".data.rel.ro");
+}
+
 FlowValue ObjectMap::load(std::uint64_t vaddr, unsigned width) const {
   if (width == kWord) {
     if (const Relocation* relocation = relocation_at(vaddr)) {
@@ -288,9 +297,12 @@ bool ObjectMap::import_never_returns(std::uint64_t import) const {
   if (import >= dynamic_.symbols.size()) return false;
   const DynamicSymbol& symbol = dynamic_.symbols[import];
   if (!name_never_returns(symbol.name)) return false;
+  // What it has itself may be a function of its own of that name, or another's.
+  if (symbol.defined) return is_runtime(dynamic_.soname);
   // musl has no versions: then it is the C library's where no other object is asked for.
   if (symbol.version.empty()) {
-    return std::all_of(dynamic_.needed.begin(), dynamic_.needed.end(), is_runtime);
+    return !dynamic_.needed.empty() &&
+           std::all_of(dynamic_.needed.begin(), dynamic_.needed.end(), is_runtime);
   }
   constexpr std::array<std::string_view, 4> kVersions = {"GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_"};
   return std::any_of(kVersions.begin(), kVersions.end(),

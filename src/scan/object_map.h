@@ -60,6 +60,8 @@ class ObjectMap : public FlowContext {
   [[nodiscard]] bool is_data(std::uint64_t vaddr) const;
   /// Whether nobody writes to `vaddr` once the program runs.
   [[nodiscard]] bool is_read_only(std::uint64_t vaddr) const;
+  /// Whether it was constant to the compiler; the file may have it writable.
+  [[nodiscard]] bool is_constant(std::uint64_t vaddr) const;
 
   [[nodiscard]] std::uint32_t function_at(std::uint64_t vaddr) const;
   /// Labels inside of functions whose address stands in data, by function.

@@ -75,6 +75,7 @@ class Watcher {
       default:
         break;
     }
+    if (reads_anywhere(insn, state)) lose_words(state);
     for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
       // By its base it writes to memory, which is noted as such.
       const bool base = insn.has_memory && static_cast<int>(reg) == insn.base;
@@ -125,6 +126,22 @@ class Watcher {
     for (const int reg : registers) {
       if (reg >= 0) lose(state.regs[reg]);
     }
+  }
+
+  /// Whether the instruction comes to words of the own stack that are not told: by an index, or
+  /// through an address that somebody may have. A word that cannot be kept is lost too.
+  [[nodiscard]] bool reads_anywhere(const Insn& insn, const FlowState& state) const {
+    constexpr std::size_t kMost = 64;  // fewer than the flow of values keeps
+    if (state.stack.size() >= kMost) return true;
+    if (!insn.has_memory) return false;
+    const auto on_stack = [&](int reg) {
+      return reg != kNoRegister && state.regs[reg].is(Kind::kStack);
+    };
+    return insn.index != kNoRegister && (on_stack(insn.base) || on_stack(insn.index));
+  }
+
+  void lose_words(const FlowState& state) {
+    for (const StackWord& word : state.stack) lose(word.value);
   }
 
   void note_cell_write(const Insn& insn, const FlowState& state) {
@@ -229,6 +246,11 @@ class Watcher {
 
   void note_syscall(const Insn& insn, const FlowState& state) {
     const FlowValue& nr = state.regs[machine_.syscall_nr];
+    // The kernel follows pointers in what it is shown: readv(2).
+    const bool shows_stack =
+        std::any_of(machine_.syscall_args.begin(), machine_.syscall_args.end(),
+                    [&](std::uint8_t reg) { return state.regs[reg].is(Kind::kStack); });
+    if (shows_stack) lose_words(state);
     const std::uint64_t futex = machine_.abi == Abi::kAarch64 ? kArm64Futex : kFutex;
     const bool is_futex =
         insn.op == InsnOp::kSyscall && nr.is(Kind::kConstant) && nr.number == futex;

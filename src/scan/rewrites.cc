@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -135,8 +134,10 @@ class Finder {
   }
 
   bool is_known_word(std::uint64_t cell) {
-    if (!known_words_) known_words_ = known_static_words(map_, findings_);
-    return known_words_->contains(cell);
+    if (map_.machine().composes_addresses) return true;
+    const auto [known, is_new] = known_words_.try_emplace(cell);
+    if (is_new) known->second = is_alone(map_, findings_, cell);
+    return known->second;
   }
 
   /// Bytes behind `pointer` that somebody writes to.
@@ -166,7 +167,8 @@ class Finder {
               go({fact.callee, fact.reg}, by + fact.begin);
               break;
             case PointerFact::Kind::kKept:
-              // Who else may read the word has the pointer too.
+              // Who else may read the word has the pointer too. Where addresses are put together of
+              // others', any word could be meant: that it is named is taken for granted there.
               if (!is_known_word(fact.cell)) return {{kFirstByte, kLastByte}};
               go({kNone, fact.cell}, by);
               break;
@@ -181,7 +183,7 @@ class Finder {
   const Findings& findings_;
   const PointerFacts& facts_;
   std::map<std::uint64_t, std::vector<std::uint32_t>> users_;  ///< of words of static data
-  std::optional<std::set<std::uint64_t>> known_words_;
+  std::map<std::uint64_t, bool> known_words_;  ///< whether nobody else comes to them
   std::set<Pointer> asked_;
   std::vector<Pointer> todo_;
 };

@@ -32,13 +32,23 @@ class Finder {
         for (const PassedFact& fact : call.passed) want(fact.values);
       }
     }
+    return unshared();
+  }
+
+  /// Whether nobody but who names it comes to `word`, which holds a pointer.
+  bool is_alone(std::uint64_t word) {
+    words_.insert(word);
+    return !unshared().empty();
+  }
+
+ private:
+  std::set<std::uint64_t> unshared() {
     if (words_.empty()) return {};
     find_pointers();
     std::erase_if(words_, [&](std::uint64_t word) { return is_shared(word); });
     return std::move(words_);
   }
 
- private:
   struct Range {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
@@ -86,7 +96,9 @@ class Finder {
     // Go has no pointer that leads from one variable into another one; C beside it, by cgo, has.
     const bool go = map_.table().is_go && map_.dynamic().needed.empty();
     if (symbol) {
-      object = {symbol->begin - (go ? 0 : std::min(symbol->begin, kFolded)), symbol->end};
+      // No index leads into one word.
+      const bool indexed = !go && symbol->end - symbol->begin > kWord;
+      object = {symbol->begin - (indexed ? std::min(symbol->begin, kFolded) : 0), symbol->end};
     } else if (go) {
       object = {word, word + kWord};
     } else if (!numbers_.contains(word) && stored_.contains(word)) {
@@ -173,6 +185,10 @@ class Finder {
 
 std::set<std::uint64_t> known_static_words(const ObjectMap& map, const Findings& findings) {
   return Finder(map, findings).find();
+}
+
+bool is_alone(const ObjectMap& map, const Findings& findings, std::uint64_t word) {
+  return Finder(map, findings).is_alone(word);
 }
 
 }  // namespace sysnare

@@ -19,5 +19,7 @@
 namespace sysnare {
 
 std::set<std::uint64_t> known_static_words(const ObjectMap& map, const Findings& findings);
+/// The same for one word, whoever asks for it.
+bool is_alone(const ObjectMap& map, const Findings& findings, std::uint64_t word);
 
 }  // namespace sysnare
