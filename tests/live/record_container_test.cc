@@ -106,19 +106,25 @@ INSTANTIATE_TEST_SUITE_P(Engines, RecordContainer,
 
 TEST_P(RecordContainer, FromTheFirstInstructionAndNothingElse) {
   const Words argv = {"/bin/mkdir", "/tmp/made"};
-  const Outcome outcome = finish(first_instruction(argv));
-  std::filesystem::remove(EnginesForAll::get().root_fs() + "/tmp/made");  // of a bundle
-  ASSERT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, "");
-  EXPECT_THAT(outcome.err, HasSubstr(" calls observed, 0 lost\n"));
-  const Json seen = evidence();
-  ASSERT_TRUE(seen.is_object());
+  Json seen;
+  // Its engine is asked for its image while the container lives, which this one hardly does.
+  constexpr int kTries = 5;
+  for (int i = 0; i < kTries; ++i) {
+    const Outcome outcome = finish(first_instruction(argv));
+    std::filesystem::remove(EnginesForAll::get().root_fs() + "/tmp/made");  // of a bundle
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr(" calls observed, 0 lost\n"));
+    seen = evidence();
+    ASSERT_TRUE(seen.is_object());
+    if (engine_->takes_bundles() || seen["workload"].contains("image")) break;
+  }
   EXPECT_EQ(seen["lost"], 0);
   EXPECT_EQ(seen["recorder"], "ebpf");
   const std::string engine = engine_->client()[0].substr(engine_->client()[0].rfind('/') + 1);
   EXPECT_EQ(seen["workload"]["engine"], engine);
   if (!engine_->takes_bundles()) {
-    EXPECT_THAT(seen["workload"]["image"].get<std::string>(), HasSubstr("story"));
+    EXPECT_THAT(seen["workload"].value("image", ""), HasSubstr("story"));
   }
   // The loader's first calls, the program's, and its last; no more than it makes itself.
   const std::set<std::string> calls = calls_of(seen, "application");
