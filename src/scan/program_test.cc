@@ -7,13 +7,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 #include <set>
 
-#include "arch/syscalls.h"
-#include "scan/fake_surroundings.h"
-#include "scan/light_summary.h"
-#include "scan/opened.h"
+#include "scan/scan_fixture.h"
 
 namespace sysnare {
 namespace {
@@ -24,87 +20,8 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::UnorderedElementsAre;
 
-constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
-
-/// Stand-ins for the analysis and the linker: they write down what they are given.
-struct Fixture {
-  FakeSurroundings around;
-  ScanCache no_cache;
-  Workers workers{2};
-  std::mutex mutex;
-  std::vector<std::string> analysed;
-  std::vector<std::string> linked;  ///< of the last time, "path" or "path (role)"
-  std::map<std::string, std::vector<OpenRequest>> wanted;  ///< by the object that asks
-  std::map<std::string, std::vector<ExecPoint>> execs;
-  std::set<std::string> unreadable;
-
-  Result<Summary> analyse(const ElfImage& image) {
-    const std::lock_guard lock(mutex);
-    if (unreadable.contains(image.name())) {
-      return fail(Errc::kBadInput, "{}: offset 0x10: damaged", image.name());
-    }
-    analysed.push_back(image.name());
-    std::optional<Summary> summary = light_summary(image);
-    if (!summary) return fail(Errc::kBadInput, "{}: no summary", image.name());
-    return std::move(*summary);
-  }
-  Result<ScanResult> link(const std::vector<LoadedObject>& objects,
-                          std::vector<OpenRequest>& requests) {
-    linked.clear();
-    ScanResult result;
-    ScannedCall call;
-    call.call = {Abi::kX86_64, *syscall_nr(Abi::kX86_64, "read")};
-    call.phases = 2;
-    call.why = {{objects.front().path, "main"}};
-    call.args = {{1, {2, 3}}};
-    result.calls = {call};
-    for (const LoadedObject& object : objects) {
-      constexpr const char* kRoles[] = {"program", "library", "interpreter", "opened"};
-      linked.push_back(object.path + " (" + kRoles[static_cast<int>(object.role)] + ")");
-      for (const OpenRequest& each : wanted[object.path]) requests.push_back(each);
-      for (const ExecPoint& each : execs[object.path]) result.execs.push_back(each);
-      ScannedSite site;
-      site.module = object.path;
-      site.offset = 16;
-      site.nrs = {0};
-      result.sites.push_back(site);
-    }
-    return result;
-  }
-  ScanOptions options() {
-    ScanOptions options;
-    options.analyse = [this](const ElfImage& image, const ElfImage*) { return analyse(image); };
-    options.link = [this](const std::vector<LoadedObject>& objects,
-                          std::vector<OpenRequest>& requests, const LinkOptions& asked) {
-      Result<ScanResult> result = link(objects, requests);
-      // As link_objects(): what is joined again is not finished.
-      return asked.load(requests) ? Result<ScanResult>(ScanResult{}) : std::move(result);
-    };
-    options.workers = &workers;
-    options.now_ns = 4'000'000'000'000'000'000;
-    return options;
-  }
-  Evidence scan(const std::string& path) {
-    Result<Evidence> evidence = scan_program(around, no_cache, path, options());
-    EXPECT_TRUE(evidence.has_value()) << evidence.error().message;
-    return evidence ? std::move(*evidence) : Evidence{};
-  }
-  void put_libc() {
-    around.put(kLoader, {.soname = "ld-linux-x86-64.so.2"});
-    around.put("/lib/libc.so.6", {.soname = "libc.so.6", .needed = {"ld-linux-x86-64.so.2"}});
-  }
-};
-
-std::vector<std::string> reasons(const Evidence& evidence) {
-  std::vector<std::string> texts;
-  for (const StaticOpen& open : evidence.scanned->open) {
-    texts.push_back(open.kind + " " + open.object + ": " + open.reason);
-  }
-  return texts;
-}
-
 TEST(ScanProgram, LoadsBreadthFirstAndEachOnce) {
-  Fixture f;
+  ScanFixture f;
   f.put_libc();
   f.around.put("/bin/x", {.needed = {"liba.so", "libb.so", "libc.so.6"}, .interpreter = kLoader});
   f.around.put("/lib/liba.so", {.soname = "liba.so", .needed = {"libd.so", "libc.so.6"}});
@@ -129,7 +46,7 @@ TEST(ScanProgram, LoadsBreadthFirstAndEachOnce) {
 }
 
 TEST(ScanProgram, TakesWhatIsPreloadedBeforeAllElse) {
-  Fixture f;
+  ScanFixture f;
   f.put_libc();
   f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
   f.around.put("/bin/static", FakeObject{});
@@ -169,7 +86,7 @@ TEST(ScanProgram, SearchesAsTheOneWhoAsks) {
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
-    Fixture f;
+    ScanFixture f;
     f.around.put("/bin/x", c.program);
     FakeObject library = c.library;
     library.soname = "liba.so";
@@ -184,7 +101,7 @@ TEST(ScanProgram, SearchesAsTheOneWhoAsks) {
 }
 
 TEST(ScanProgram, GoesOnWithoutWhatIsMissingAndIsOpen) {
-  Fixture f;
+  ScanFixture f;
   f.around.put("/bin/x", {.needed = {"liba.so", "libgone.so.1", "libbad.so", "libtext.so"},
                           .interpreter = "/lib64/no-loader"});
   f.around.put("/lib/liba.so", {.soname = "liba.so", .needed = {"libgone.so.1"}});
@@ -235,7 +152,7 @@ TEST(ScanProgram, IsOpenWhereTheWorkingDirectoryDecides) {
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
-    Fixture f;
+    ScanFixture f;
     f.around.put("/bin/x", c.program);
     f.around.put("/own/liba.so", FakeObject{});
     f.around.put("/lib/liba.so", FakeObject{});
@@ -249,7 +166,7 @@ TEST(ScanProgram, IsOpenWhereTheWorkingDirectoryDecides) {
 }
 
 TEST(ScanProgram, TakesMuslForAllOfItsParts) {
-  Fixture f;
+  ScanFixture f;
   f.around.put("/lib/ld-musl-x86_64.so.1", {.soname = "libc.so"});
   f.around.put("/bin/x", {.needed = {"libc.musl-x86_64.so.1", "libpthread.so.0"},
                           .interpreter = "/lib/ld-musl-x86_64.so.1"});
@@ -258,7 +175,7 @@ TEST(ScanProgram, TakesMuslForAllOfItsParts) {
 }
 
 TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
-  Fixture f;
+  ScanFixture f;
   f.put_libc();
   f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
   f.around.put("/lib/libplug.so", {.soname = "libplug.so", .needed = {"libdep.so"}});
@@ -303,7 +220,7 @@ TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
 }
 
 TEST(ScanProgram, LooksUpWhatIsOpenedAsTheOneWhoAsks) {
-  Fixture f;
+  ScanFixture f;
   f.put_libc();
   f.around.put("/bin/x",
                {.needed = {"libc.so.6", "libask.so"}, .runpath = "/a", .interpreter = kLoader});
@@ -318,7 +235,7 @@ TEST(ScanProgram, LooksUpWhatIsOpenedAsTheOneWhoAsks) {
 
 TEST(ScanProgram, TellsArgumentsWhereNothingIsOpen) {
   for (const bool open : {false, true}) {
-    Fixture f;
+    ScanFixture f;
     f.put_libc();
     f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
     if (open) f.wanted["/bin/x"] = {{"./local.so", "/bin/x", "user"}};
@@ -328,147 +245,8 @@ TEST(ScanProgram, TellsArgumentsWhereNothingIsOpen) {
   }
 }
 
-TEST(ScanProgram, LoadsThePlugInsThatAreInstalledOrConfigured) {
-  struct Case {
-    const char* why;
-    const char* request;
-    std::vector<std::pair<const char*, const char*>> files;  ///< null: a library
-    const char* opened;
-    const char* open;  ///< in the reason of an open point; empty: none
-  };
-  const std::string long_text((1u << 20) + 1, '\n');
-  const Case kCases[] = {
-      {"no configuration", "plug-ins:libcrypto.so.3", {}, "", ""},
-      {"a name in a file, and one in a comment",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", "legacy = legacy_sect # padlock\n"}},
-       "/lib/ossl-modules/legacy.so",
-       ""},
-      {"a path, in a file that another one includes",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", ".include = /etc/ssl/more\n"},
-        {"/etc/ssl/more/a.cnf", "dynamic_path = /opt/e.so\n"}},
-       "/opt/e.so",
-       ""},
-      {"a path with a variable",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", "dynamic_path = ${dir}/e.so\n"}},
-       "",
-       "/etc/ssl/openssl.cnf names a library that is not followed: ${dir}/e.so"},
-      {"files that include themselves",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", ".include /a\n.include /a\n.include /etc/ssl/openssl.cnf\n"},
-        {"/a", ".include /etc/ssl/openssl.cnf\ndynamic_path = /opt/e.so\n.include /a\n"}},
-       "/opt/e.so",
-       ""},
-      {"files that name each other for ever",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", ".include /1\n"},
-        {"/1", ".include /2\n"},
-        {"/2", ".include /3\n"},
-        {"/3", ".include /4\n"},
-        {"/4", ".include /5\n"}},
-       "",
-       "/5 names a library that is not followed: files that name others"},
-      {"a file that is longer than is read",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", long_text.c_str()}},
-       "",
-       "it is longer than is read"},
-      {"a name that the code has",
-       "plug-ins:libcrypto.so.3:padlock",
-       {},
-       "/lib/engines-3/padlock.so",
-       ""},
-      {"a name that is not known",
-       "plug-ins:libcrypto.so.3:*",
-       {},
-       "/lib/engines-3/afalg.so /lib/engines-3/padlock.so /lib/ossl-modules/legacy.so",
-       ""},
-      {"directories, and those below",
-       "plug-ins:libkrb5support.so.0",
-       {},
-       "/lib/krb5/plugins/preauth/spake.so",
-       ""},
-      {"modules that some service names",
-       "plug-ins:libpam.so.0",
-       {{"/etc/pam.d/su", "auth required pam_unix.so nullok\n-session optional /opt/e.so\n"}},
-       "/lib/security/pam_unix.so /opt/e.so",
-       ""},
-      {"a file that a line of some service includes, and one that is a stack of its own",
-       "plug-ins:libpam.so.0",
-       {{"/etc/pam.d/su", "auth include /opt/first\nauth substack /opt/second\n"},
-        {"/opt/first", "auth required pam_unix.so\n"},
-        {"/opt/second", "auth required pam_deny.so\n"}},
-       "/lib/security/pam_deny.so /lib/security/pam_unix.so",
-       ""},
-      {"a module without the name of one, and what is an argument of another",
-       "plug-ins:libpam.so.0",
-       {{"/etc/pam.d/su", "auth required /opt/plain\nauth optional pam_unix.so /opt/e.so\n"},
-        {"/opt/plain", nullptr}},
-       "/lib/security/pam_unix.so /opt/plain",
-       ""},
-      {"a directory of data bases",
-       "plug-ins:libkrb5support.so.0",
-       {{"/etc/krb5.conf", "[dbmodules]\n db_module_dir = /opt/kdb\n"},
-        {"/opt/kdb/db2.so", nullptr}},
-       "/lib/krb5/plugins/preauth/spake.so /opt/kdb/db2.so",
-       ""},
-      {"a module that OpenSSL does not have itself",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf",
-         "openssl_conf = init\n[init]\nproviders = all\nengines.1 = more\nown = own_sect\n"
-         "[own_sect]\nsize = 2\n"}},
-       "",
-       "names a library that is not followed: own;"},
-      {"a file that is included by the working directory",
-       "plug-ins:libcrypto.so.3",
-       {{"/etc/ssl/openssl.cnf", ".include more.cnf\n"}},
-       "",
-       "more.cnf"},
-      {"what begins as its own do",
-       "plug-ins:libsystemd-shared-",
-       {{"/lib/libtss2-tcti-device.so.0", nullptr}, {"/lib/libtss2-esys.so.0", nullptr}},
-       "/lib/libtss2-tcti-device.so.0",
-       ""},
-      {"no such loader", "plug-ins:libnone", {}, "", ""},
-  };
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(c.why);
-    Fixture f;
-    f.put_libc();
-    f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
-    for (const char* path :
-         {"/lib/ossl-modules/legacy.so", "/lib/engines-3/padlock.so", "/lib/engines-3/afalg.so",
-          "/lib/krb5/plugins/preauth/spake.so", "/lib/security/pam_unix.so",
-          "/lib/security/pam_deny.so", "/opt/e.so"}) {
-      f.around.put(path, FakeObject{});
-    }
-    for (const auto& [path, text] : c.files) {
-      if (text != nullptr) f.around.put_text(path, text);
-      if (text == nullptr) f.around.put(path, FakeObject{});
-    }
-    const bool below = std::string_view(c.request).ends_with("libsystemd-shared-");
-    f.wanted["/lib/libc.so.6"] = {
-        {c.request, below ? "/lib/systemd/libloader.so" : "/lib/libloader.so", "load"}};
-    const Evidence evidence = f.scan("/bin/x");
-    std::set<std::string> opened;
-    for (const StaticObject& each : evidence.scanned->objects) {
-      if (each.role == "opened") opened.insert(each.path);
-    }
-    std::string paths;
-    for (const std::string& path : opened) paths += (paths.empty() ? "" : " ") + path;
-    EXPECT_EQ(paths, c.opened);
-    if (*c.open == '\0') {
-      EXPECT_THAT(reasons(evidence), ElementsAre());
-    } else {
-      EXPECT_THAT(reasons(evidence), ElementsAre(HasSubstr(c.open)));
-    }
-  }
-}
-
 TEST(ScanProgram, AnalysesNothingTwiceWithACache) {
-  Fixture f;
+  ScanFixture f;
   f.put_libc();
   f.around.put("/bin/x", {.needed = {"libc.so.6"}, .interpreter = kLoader});
   f.around.put("/lib/libplug.so", FakeObject{});
@@ -495,7 +273,7 @@ TEST(ScanProgram, AnalysesNothingTwiceWithACache) {
 }
 
 TEST(ScanProgram, ScansWhatRunsAScript) {
-  Fixture f;
+  ScanFixture f;
   f.around.put("/bin/sh", FakeObject{.code = "\x90\x90\xc3"});
   f.around.put("/usr/bin/env", FakeObject{});
   f.around.put("/usr/bin/python3", FakeObject{.code = "\x90\x90\x90\xc3"});
@@ -536,7 +314,7 @@ TEST(ScanProgram, ScansWhatRunsAScript) {
 }
 
 TEST(ScanProgram, FollowsWhatCanBeStarted) {
-  Fixture f;
+  ScanFixture f;
   f.around.put("/bin/x", FakeObject{});
   f.around.put("/bin/sh", FakeObject{.code = "\x90\x90\xc3"});
   f.around.put("/usr/bin/ls", FakeObject{.code = "\x90\x90\x90\xc3"});
@@ -604,16 +382,6 @@ TEST(ScriptLine, IsReadAsTheKernelReadsIt) {
     EXPECT_EQ(line->interpreter, c.interpreter);
     EXPECT_EQ(line->argument, c.argument);
   }
-}
-
-TEST(NssServices, AreThoseOfTheDatabase) {
-  const std::string text =
-      "# comment: nis\npasswd:\t\tfiles systemd\nhosts: files mdns4_minimal [NOTFOUND=return] dns "
-      "# sss\nbroken\n";
-  EXPECT_THAT(nss_services(text, "passwd"), ElementsAre("dns", "files", "systemd"));
-  EXPECT_THAT(nss_services(text, "hosts"), ElementsAre("dns", "files", "mdns4_minimal"));
-  EXPECT_THAT(nss_services(text, ""), ElementsAre("dns", "files", "mdns4_minimal", "systemd"));
-  EXPECT_THAT(nss_services("", "passwd"), ElementsAre("dns", "files"));
 }
 
 }  // namespace
