@@ -1,12 +1,11 @@
 #pragma once
 // A scan for tests: made-up files, and stand-ins for the analysis and the linker.
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,8 +79,8 @@ struct ScanFixture {
   }
   Evidence scan(const std::string& path) {
     Result<Evidence> evidence = scan_program(around, no_cache, path, options());
-    EXPECT_TRUE(evidence.has_value()) << evidence.error().message;
-    return evidence ? std::move(*evidence) : Evidence{};
+    if (!evidence) throw std::runtime_error(evidence.error().message);
+    return std::move(*evidence);
   }
   void put_libc() {
     around.put(kLoader, {.soname = "ld-linux-x86-64.so.2"});
