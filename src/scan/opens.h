@@ -15,9 +15,8 @@
 //     or the handle of dlopen(NULL) of all: an open point. Not so for a loader of plug-ins, of
 //     which it is known what it looks up; it is taken for granted that what it looks up elsewhere
 //     stands in the texts of its live code.
-// The dynamic linker  looks up symbols of libc by name (malloc and its kin, __libc_early_init):
-// each
-//     text of a live function of it that is the name of a symbol reaches that symbol.
+// The dynamic linker  looks up symbols of libc by name, as malloc and __libc_early_init. Each text
+//     of a live function of it that is the name of a symbol reaches that symbol.
 // exec              Live calls of the C library's exec functions, of posix_spawn, system and popen,
 //     and live calling instructions elsewhere that can make execve or execveat. A path that is not
 //     constant is unknown; so is what a shell is told to run.

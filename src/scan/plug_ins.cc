@@ -12,9 +12,9 @@ namespace {
 constexpr PlugIns kPlugIns[] = {
     // OpenSSL 3.0: crypto/provider_core.c (provider_init), crypto/engine/eng_list.c (ENGINE_by_id),
     // eng_dyn.c, crypto/conf/conf_mod.c (module_load_dso), crypto/dso/dso_dlfcn.c. A name without a
-    // slash is looked up in MODULESDIR or ENGINESDIR. Its providers ask for engines too, by a
-    // parameter
-    // "engine" that nobody is known to give. What it looks up in all objects by itself
+    // slash is looked up in MODULESDIR or ENGINESDIR. Its providers ask for engines too, by what is
+    // called "engine" among their parameters, which nobody is known to give. What it looks up in
+    // all objects by itself
     // (DSO_global_lookup) is getentropy: providers/implementations/rands/seeding/rand_unix.c.
     {.object = "libcrypto.so.3",
      .named_in = {"ossl-modules", "engines-3"},
@@ -96,9 +96,8 @@ constexpr PlugIns kPlugIns[] = {
      .directories = {"libxslt-plugins"},
      .names = {{{"xmlModuleOpen"}}},
      .parts = {"libxslt.so.1"}},
-    // systemd 252.9: src/shared/tpm2-util.c (tpm2_context_init) puts the name of a driver, without
-    // a
-    // slash, between "libtss2-tcti-" and ".so.0"; qrcode-util.c (dlopen_qrencode) tries two
+    // systemd 252.9: src/shared/tpm2-util.c (tpm2_context_init) puts a driver's name, without
+    // a slash, between "libtss2-tcti-" and ".so.0"; qrcode-util.c (dlopen_qrencode) tries two
     // versions.
     {.object = "libsystemd-shared-",
      .named_in = {".."},

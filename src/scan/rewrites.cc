@@ -135,9 +135,8 @@ class Finder {
 
   bool is_known_word(std::uint64_t cell) {
     if (map_.machine().composes_addresses) return true;
-    const auto [known, is_new] = known_words_.try_emplace(cell);
-    if (is_new) known->second = is_alone(map_, findings_, cell);
-    return known->second;
+    if (!is_lone_word_) is_lone_word_ = lone_words(map_, findings_);
+    return is_lone_word_(cell);
   }
 
   /// Bytes behind `pointer` that somebody writes to.
@@ -183,7 +182,7 @@ class Finder {
   const Findings& findings_;
   const PointerFacts& facts_;
   std::map<std::uint64_t, std::vector<std::uint32_t>> users_;  ///< of words of static data
-  std::map<std::uint64_t, bool> known_words_;  ///< whether nobody else comes to them
+  std::function<bool(std::uint64_t)> is_lone_word_;            ///< made when one is asked for
   std::set<Pointer> asked_;
   std::vector<Pointer> todo_;
 };

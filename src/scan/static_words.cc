@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 namespace sysnare {
@@ -32,36 +33,10 @@ class Finder {
         for (const PassedFact& fact : call.passed) want(fact.values);
       }
     }
-    return unshared();
-  }
-
-  /// Whether nobody but who names it comes to `word`, which holds a pointer.
-  bool is_alone(std::uint64_t word) {
-    words_.insert(word);
-    return !unshared().empty();
-  }
-
- private:
-  std::set<std::uint64_t> unshared() {
     if (words_.empty()) return {};
     find_pointers();
     std::erase_if(words_, [&](std::uint64_t word) { return is_shared(word); });
     return std::move(words_);
-  }
-
-  struct Range {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-  };
-
-  void want(const std::vector<Value>& values) {
-    for (const Value& value : values) {
-      if (value.kind == Value::Kind::kCell) {
-        words_.insert(value.number);
-        numbers_.insert(value.number);
-      }
-      if (value.kind == Value::Kind::kCellPointee) words_.insert(value.number >> 16);
-    }
   }
 
   void find_pointers() {
@@ -108,6 +83,22 @@ class Finder {
     }
     const auto pointer = std::lower_bound(pointers_.begin(), pointers_.end(), object.begin);
     return pointer != pointers_.end() && *pointer < object.end;
+  }
+
+ private:
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
+  void want(const std::vector<Value>& values) {
+    for (const Value& value : values) {
+      if (value.kind == Value::Kind::kCell) {
+        words_.insert(value.number);
+        numbers_.insert(value.number);
+      }
+      if (value.kind == Value::Kind::kCellPointee) words_.insert(value.number >> 16);
+    }
   }
 
   /// Whether somebody may write there through an address of which nobody keeps track.
@@ -187,8 +178,10 @@ std::set<std::uint64_t> known_static_words(const ObjectMap& map, const Findings&
   return Finder(map, findings).find();
 }
 
-bool is_alone(const ObjectMap& map, const Findings& findings, std::uint64_t word) {
-  return Finder(map, findings).is_alone(word);
+std::function<bool(std::uint64_t)> lone_words(const ObjectMap& map, const Findings& findings) {
+  const auto finder = std::make_shared<Finder>(map, findings);
+  finder->find_pointers();
+  return [finder](std::uint64_t word) { return !finder->is_shared(word); };
 }
 
 }  // namespace sysnare

@@ -11,6 +11,7 @@
 // is no part of a larger object that begins more than 64 bytes before it.
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -19,7 +20,8 @@
 namespace sysnare {
 
 std::set<std::uint64_t> known_static_words(const ObjectMap& map, const Findings& findings);
-/// The same for one word, whoever asks for it.
-bool is_alone(const ObjectMap& map, const Findings& findings, std::uint64_t word);
+/// Tells of any word that holds a pointer whether nobody comes to it but by its own address. Both
+/// must outlive it.
+std::function<bool(std::uint64_t word)> lone_words(const ObjectMap& map, const Findings& findings);
 
 }  // namespace sysnare
