@@ -293,9 +293,13 @@ TEST_P(RunningContainer, IsFollowedUntilItsEnd) {
 
 TEST_P(RunningContainer, CtrlCLeavesItRunning) {
   begin();
+  int init = 0;
+  // `docker run -d` may be back before its runtime has given way to the program.
+  ASSERT_TRUE(eventually([&] {
+    init = process_of({"/bin/busybox", "sh", "-c", loop_});
+    return init != 0;
+  }));
   const auto traced = start(attached({"--json"}));
-  const int init = process_of({"/bin/busybox", "sh", "-c", loop_});
-  ASSERT_NE(init, 0);
   ASSERT_TRUE(eventually([&] { return is_armed(traced->pid()); })) << traced->err_so_far();
   // While this comes and goes, the loop goes round.
   ASSERT_EQ(client({"exec", name_, "/bin/true"}).status, 0);
