@@ -93,9 +93,9 @@ class Analyser {
   Result<Summary> run() {
     find_ends();
     follow_values();
+    drop_unheard();
     follow_pointers();
     flows_.clear();  // of a large function they hold as much as its findings take now
-    drop_unheard();
     return lay_flat(map_, std::move(findings_));
   }
 
@@ -210,8 +210,7 @@ class Analyser {
       for (std::size_t at = pieces[piece]; at < pieces[piece + 1]; ++at) {
         follow_one(functions[at], values, *flow);
       }
-      const std::lock_guard lock(mutex_);
-      flows_.push_back(std::move(flow));
+      give_back(std::move(flow));
     });
   }
 
@@ -233,6 +232,11 @@ class Analyser {
     std::unique_ptr<FunctionFlow> flow = std::move(flows_.back());
     flows_.pop_back();
     return flow;
+  }
+
+  void give_back(std::unique_ptr<FunctionFlow> flow) {
+    const std::lock_guard lock(mutex_);
+    flows_.push_back(std::move(flow));
   }
 
   void follow_one(std::uint32_t i, bool values, FunctionFlow& flow) {
@@ -274,23 +278,47 @@ class Analyser {
     find_held();
   }
 
-  /// Finds what is written behind pointers whose words matter: of few functions, once each.
+  /// What the functions do with pointers, each followed once.
+  class Pointers final : public PointerFactSource {
+   public:
+    explicit Pointers(Analyser& analyser) : analyser_(analyser) {}
+    void expect(const std::vector<std::uint32_t>& functions) override {
+      std::vector<std::vector<PointerFact>> found(functions.size());
+      analyser_.workers_.each(functions.size(),
+                              [&](std::size_t at) { found[at] = follow(functions[at]); });
+      for (std::size_t at = 0; at < functions.size(); ++at)
+        known_.emplace(functions[at], std::move(found[at]));
+    }
+    const std::vector<PointerFact>& of(std::uint32_t function) override {
+      const auto [at, is_new] = known_.try_emplace(function);
+      if (is_new) at->second = follow(function);
+      return at->second;
+    }
+
+   private:
+    std::vector<PointerFact> follow(std::uint32_t i) {
+      const std::vector<std::uint64_t> entries(analyser_.entries_[i].begin(),
+                                               analyser_.entries_[i].end());
+      const FunctionTable& table = analyser_.table_;
+      std::unique_ptr<FunctionFlow> flow = analyser_.take_flow();
+      std::vector<PointerFact> facts =
+          pointer_facts_of(analyser_.map_, *flow, table.functions[i], entries, table.is_go);
+      analyser_.give_back(std::move(flow));
+      return facts;
+    }
+
+    Analyser& analyser_;
+    std::map<std::uint32_t, std::vector<PointerFact>> known_;
+  };
+
+  /// Finds what is written behind pointers whose words matter: of few functions.
   void follow_pointers() {
-    std::map<std::uint32_t, std::vector<PointerFact>> known;
-    const std::unique_ptr<FunctionFlow> flow = take_flow();
-    findings_.rewrites =
-        find_rewrites(map_, findings_, [&](std::uint32_t i) -> const std::vector<PointerFact>& {
-          const auto [at, is_new] = known.try_emplace(i);
-          if (is_new) {
-            const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
-            at->second = pointer_facts_of(map_, *flow, table_.functions[i], entries, table_.is_go);
-          }
-          return at->second;
-        });
+    Pointers pointers(*this);
+    findings_.rewrites = find_rewrites(map_, findings_, pointers);
   }
 
-  /// Lets go of what calls pass to functions that do not ask: before data is cut, which takes as
-  /// much memory again.
+  /// Lets go of what calls pass to functions that do not ask: before pointers are asked for that
+  /// nobody needs, and before data is cut, which takes as much memory again.
   void drop_unheard() {
     if (is_linker(map_)) return;
     for (FunctionFacts& facts : findings_.functions) {

@@ -67,6 +67,10 @@ bool is_heard(const ObjectMap& map, const Findings& findings, const CallFact& ca
   return call.target.index != kNone && findings.asking[call.target.index] != 0;
 }
 
+bool is_for_heard_alone(const PassedFact& fact) {
+  return fact.values.empty() || depends_on_caller(fact.values);
+}
+
 bool is_linker(const ObjectMap& map) { return map.dynamic().soname.starts_with("ld-"); }
 
 }  // namespace sysnare

@@ -27,6 +27,8 @@ bool depends_on_caller(const std::vector<Value>& values);
 std::uint32_t own_function(const ObjectMap& map, const Target& target);
 /// Whether what the call passes can matter.
 bool is_heard(const ObjectMap& map, const Findings& findings, const CallFact& call);
+/// Whether only a call that is heard keeps `fact`: another object is not told what a caller passes.
+bool is_for_heard_alone(const PassedFact& fact);
 /// Of the dynamic linker it matters which functions it passes to others of its own: scan/phases.h.
 bool is_linker(const ObjectMap& map);
 

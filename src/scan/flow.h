@@ -240,8 +240,11 @@ class FunctionFlow {
   void read_offsets(std::uint64_t table, unsigned width, std::uint64_t label);
   void follow_offsets();
   void cut_blocks();
-  /// By register, which of put_codes_ it may hold, by bit.
-  using HeldCode = std::array<std::uint32_t, kMaxRegisters>;
+  struct HeldCode {
+    std::array<std::uint32_t, kMaxRegisters> codes = {};  ///< by register, of put_codes_, by bit
+    std::uint32_t regs = 0;                               ///< those that may hold some
+  };
+  static bool hold(HeldCode& into, const HeldCode& from, std::uint32_t regs);
   [[nodiscard]] std::uint64_t put_code(const Insn& insn) const;
   [[nodiscard]] std::uint32_t uses(const Block& block, const Insn& insn) const;
   void carry(const Block& block, std::uint32_t at, HeldCode& held);

@@ -7,6 +7,7 @@
 // may, ends the search. What a landing pad finds in registers is what calls left there.
 
 #include <algorithm>
+#include <bit>
 
 #include "scan/flow.h"
 
@@ -19,6 +20,10 @@ constexpr unsigned kWord = 8;
 constexpr std::uint32_t kResults = 1u << 0 | 1u << 2;
 
 std::uint32_t bit(int reg) { return reg < 0 ? 0 : 1u << reg; }
+
+void each_bit(std::uint32_t bits, const auto& call) {
+  for (; bits != 0; bits &= bits - 1) call(static_cast<unsigned>(std::countr_zero(bits)));
+}
 
 }  // namespace
 
@@ -77,37 +82,44 @@ std::uint32_t FunctionFlow::uses(const Block& block, const Insn& insn) const {
   }
 }
 
+/// What `from` holds in `regs` is held by `into` too. Returns whether that is news.
+bool FunctionFlow::hold(HeldCode& into, const HeldCode& from, std::uint32_t regs) {
+  bool changed = false;
+  each_bit(from.regs & regs, [&](unsigned reg) {
+    changed = changed || (from.codes[reg] & ~into.codes[reg]) != 0;
+    into.codes[reg] |= from.codes[reg];
+  });
+  into.regs |= from.regs & regs;
+  return changed;
+}
+
 void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
   const Insn& insn = insns_[at];
-  std::uint32_t all = 0;
-  for (std::uint32_t each : held) all |= each;
-  if (all != 0) {
-    const std::uint32_t used = uses(block, insn);
-    for (unsigned reg = 0; reg < held.size(); ++reg) {
-      if (((used >> reg) & 1) != 0) escaped_ |= held[reg];
-    }
+  const auto in = [&](int reg) { return reg < 0 ? 0 : held.codes[static_cast<unsigned>(reg)]; };
+  if (held.regs != 0) {
+    each_bit(held.regs & uses(block, insn), [&](unsigned reg) { escaped_ |= held.codes[reg]; });
   }
   const bool is_call = insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect;
-  if (insn.src >= 0 && held[insn.src] != 0 &&
-      (insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect)) {
-    held_calls_[insn.vaddr] |= held[insn.src];
-    called_ |= held[insn.src];
+  if (in(insn.src) != 0 && (insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect)) {
+    held_calls_[insn.vaddr] |= in(insn.src);
+    called_ |= in(insn.src);
   }
-  if (insn.op == InsnOp::kCompare) {
-    for (const int reg : {int{insn.dst}, int{insn.src}}) compared_ |= reg < 0 ? 0 : held[reg];
+  if (insn.op == InsnOp::kCompare) compared_ |= in(insn.dst) | in(insn.src);
+  if (insn.op == InsnOp::kCall) {
+    each_bit(held.regs, [&](unsigned reg) { kept_over_calls_ |= held.codes[reg]; });
   }
-  for (unsigned reg = 0; insn.op == InsnOp::kCall && reg < held.size(); ++reg)
-    kept_over_calls_ |= held[reg];
-  const bool copies = insn.op == InsnOp::kMove && insn.src >= 0;
-  const std::uint32_t copied = copies ? held[insn.src] : 0;
+  const std::uint32_t copied = insn.op == InsnOp::kMove ? in(insn.src) : 0;
   std::uint32_t lost = insn.writes | bit(insn.second);
   if (insn.op != InsnOp::kCompare) lost |= bit(insn.dst);
   if (is_call) lost |= machine_.caller_saved;
   if (insn.op == InsnOp::kSyscall) lost |= machine_.syscall_writes;
-  for (unsigned reg = 0; reg < held.size(); ++reg) {
-    if (((lost >> reg) & 1) != 0) held[reg] = 0;
+  each_bit(held.regs & lost, [&](unsigned reg) { held.codes[reg] = 0; });
+  held.regs &= ~lost;
+  const std::uint32_t gained = copied | put_[at];
+  if (gained != 0 && insn.dst >= 0 && insn.op != InsnOp::kCompare) {
+    held.codes[static_cast<unsigned>(insn.dst)] |= gained;
+    held.regs |= bit(insn.dst);
   }
-  if (insn.dst >= 0 && insn.op != InsnOp::kCompare) held[insn.dst] |= copied | put_[at];
 }
 
 /// Finds what is_only_called() says; the values have settled.
@@ -130,36 +142,29 @@ void FunctionFlow::find_uses() {
   }
   if (put_codes_.empty()) return;
   escaped_ = 0;
-  std::vector<HeldCode> in(blocks_.size(), HeldCode{});
-  HeldCode left = {};  // in registers where control left for who knows where
-  const auto join = [](HeldCode& into, const HeldCode& from, std::uint32_t registers) {
-    bool changed = false;
-    for (unsigned reg = 0; reg < into.size(); ++reg) {
-      if (((registers >> reg) & 1) == 0) continue;
-      changed = changed || (from[reg] & ~into[reg]) != 0;
-      into[reg] |= from[reg];
-    }
-    return changed;
-  };
+  std::vector<HeldCode> in(blocks_.size());
+  HeldCode left;  // in registers where control left for who knows where
   for (bool changed = true; changed;) {
     changed = false;
     for (std::size_t number = 0; number < blocks_.size(); ++number) {
       const Block& block = blocks_[number];
       if (!block.reached) continue;
-      if (block.from_outside) join(in[number], left, ~0u);
+      if (block.from_outside) hold(in[number], left, ~0u);
       HeldCode held = in[number];
       for (std::uint32_t i = 0; i < block.count; ++i) {
         const std::uint32_t at = order_[block.first + i];
+        if (held.regs == 0 && put_[at] == 0) continue;
         const InsnOp op = insns_[at].op;
         const bool is_call = op == InsnOp::kCall || op == InsnOp::kCallIndirect;
         if (is_call || op == InsnOp::kJumpIndirect) {
-          const bool more = join(left, held, is_call ? ~machine_.caller_saved : ~0u);
+          const bool more = hold(left, held, is_call ? ~machine_.caller_saved : ~0u);
           changed = changed || (entered_ && more);
         }
         carry(block, at, held);
       }
-      for (std::uint32_t each : held) escaped_ |= block.runs_on ? each : 0;
-      for (std::uint32_t next : after(block)) changed = join(in[next], held, ~0u) || changed;
+      if (held.regs == 0) continue;
+      if (block.runs_on) each_bit(held.regs, [&](unsigned reg) { escaped_ |= held.codes[reg]; });
+      for (std::uint32_t next : after(block)) changed = hold(in[next], held, ~0u) || changed;
     }
   }
 }

@@ -181,9 +181,7 @@ class Layer {
     if (import || pointer || is_linker(map_) || findings_.asking[call.target.index]) {
       std::vector<PassedFact> passed = call.passed;
       if (import && !is_heard(map_, findings_, call)) {
-        std::erase_if(passed, [](const PassedFact& fact) {
-          return fact.values.empty() || depends_on_caller(fact.values);
-        });
+        std::erase_if(passed, is_for_heard_alone);
       }
       for (PassedFact& fact : passed) name_addresses(fact.values);
       site.passed = builder.passed(passed);

@@ -1,6 +1,7 @@
 #include "scan/rewrites.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -18,19 +19,29 @@ struct Pointer {
   auto operator<=>(const Pointer&) const = default;
 };
 
+/// From the first one to the last.
+using Bytes = std::pair<std::int64_t, std::int64_t>;
+const std::set<Bytes> kAllBytes = {{kFirstByte, kLastByte}};
+
 std::int64_t shifted(std::int64_t at, std::int64_t by) {
   return at == kFirstByte || at == kLastByte ? at : at + by;
 }
 
 class Finder {
  public:
-  Finder(const ObjectMap& map, const Findings& findings, const PointerFacts& facts)
+  Finder(const ObjectMap& map, const Findings& findings, PointerFactSource& facts)
       : map_(map), findings_(findings), facts_(facts) {}
 
   std::vector<std::vector<Rewrite>> find() {
     std::vector<std::vector<Rewrite>> rewrites(findings_.functions.size());
     find_asked();
     if (asked_.empty()) return rewrites;
+    std::vector<std::uint32_t> functions;
+    for (const Pointer& pointer : asked_) {
+      if (functions.empty() || functions.back() != pointer.function)
+        functions.push_back(pointer.function);
+    }
+    facts_.expect(functions);
     for (const Pointer& pointer : asked_) {
       std::vector<Rewrite>& all = rewrites[pointer.function];
       for (const auto& [begin, end] : written(pointer)) {
@@ -61,9 +72,11 @@ class Finder {
         for (const std::vector<Value>& arg : site.args) look(arg);
       }
       for (const CallFact& call : function.calls) {
-        // What another object does with a pointer, its callers are asked for.
+        // What another object does with a pointer, its callers are asked for, where it is kept.
         const bool leaves = call.target.kind == Target::Kind::kImport;
+        const bool heard = !leaves || is_heard(map_, findings_, call);
         for (const PassedFact& fact : call.passed) {
+          if (!heard && is_for_heard_alone(fact)) continue;
           look(fact.values);
           for (const PassedFact& word : fact.pointees) look(word.values);
           for (const Value& value : fact.values) {
@@ -140,8 +153,8 @@ class Finder {
   }
 
   /// Bytes behind `pointer` that somebody writes to.
-  std::set<std::pair<std::int64_t, std::int64_t>> written(const Pointer& pointer) {
-    std::set<std::pair<std::int64_t, std::int64_t>> bytes;
+  std::set<Bytes> written(const Pointer& pointer) {
+    std::set<Bytes> bytes;
     std::set<std::pair<Pointer, std::int64_t>> seen;
     std::vector<std::pair<Pointer, std::int64_t>> todo;  // with how far behind the first one it is
     const auto go = [&](const Pointer& to, std::int64_t by) {
@@ -151,15 +164,16 @@ class Finder {
     while (!todo.empty()) {
       const auto [at, by] = todo.back();
       todo.pop_back();
-      if (seen.size() > kMaxPointerSteps) return {{kFirstByte, kLastByte}};
+      if (seen.size() > kMaxPointerSteps) return kAllBytes;
       const bool is_cell = at.function == kNone;
       const std::vector<std::uint32_t> functions =
           is_cell ? users(at.number) : std::vector<std::uint32_t>{at.function};
       for (const std::uint32_t function : functions) {
-        for (const PointerFact& fact : facts_(function)) {
+        for (const PointerFact& fact : facts_.of(function)) {
           if (fact.source != PointerSource{is_cell, at.number}) continue;
           switch (fact.kind) {
             case PointerFact::Kind::kWritten:
+              if (fact.begin == kFirstByte && fact.end == kLastByte) return kAllBytes;
               bytes.emplace(shifted(fact.begin, by), shifted(fact.end, by));
               break;
             case PointerFact::Kind::kHanded:
@@ -168,7 +182,7 @@ class Finder {
             case PointerFact::Kind::kKept:
               // Who else may read the word has the pointer too. Where addresses are put together of
               // others', any word could be meant: that it is named is taken for granted there.
-              if (!is_known_word(fact.cell)) return {{kFirstByte, kLastByte}};
+              if (!is_known_word(fact.cell)) return kAllBytes;
               go({kNone, fact.cell}, by);
               break;
           }
@@ -180,7 +194,7 @@ class Finder {
 
   const ObjectMap& map_;
   const Findings& findings_;
-  const PointerFacts& facts_;
+  PointerFactSource& facts_;
   std::map<std::uint64_t, std::vector<std::uint32_t>> users_;  ///< of words of static data
   std::function<bool(std::uint64_t)> is_lone_word_;            ///< made when one is asked for
   std::set<Pointer> asked_;
@@ -190,7 +204,7 @@ class Finder {
 }  // namespace
 
 std::vector<std::vector<Rewrite>> find_rewrites(const ObjectMap& map, const Findings& findings,
-                                                const PointerFacts& facts) {
+                                                PointerFactSource& facts) {
   return Finder(map, findings, facts).find();
 }
 

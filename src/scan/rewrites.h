@@ -8,7 +8,6 @@
 // calls, or what is said by arguments: glibc's __nptl_setxid above all.
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "scan/findings.h"
@@ -19,11 +18,18 @@ namespace sysnare {
 /// Sources that are followed for one pointer; where there are more all words may be others.
 inline constexpr std::size_t kMaxPointerSteps = 256;
 
-/// What is known of the functions that it asks for.
-using PointerFacts = std::function<const std::vector<PointerFact>&(std::uint32_t function)>;
+/// What is known of functions.
+class PointerFactSource {
+ public:
+  virtual ~PointerFactSource() = default;
+  /// These will be asked for in any case. Called once at most, before any is.
+  virtual void expect(const std::vector<std::uint32_t>& functions) = 0;
+  /// Stays until the source ends.
+  virtual const std::vector<PointerFact>& of(std::uint32_t function) = 0;
+};
 
 /// For each function of `findings`, sorted, none twice.
 std::vector<std::vector<Rewrite>> find_rewrites(const ObjectMap& map, const Findings& findings,
-                                                const PointerFacts& facts);
+                                                PointerFactSource& facts);
 
 }  // namespace sysnare
