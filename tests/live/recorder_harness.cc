@@ -76,6 +76,8 @@ RecorderProcess::~RecorderProcess() {
 
 bool RecorderProcess::armed() const { return slurp(armed_file_) == "armed"; }
 
+std::string RecorderProcess::out_so_far() const { return slurp(out_file_); }
+
 Recorded RecorderProcess::wait(std::chrono::seconds deadline) {
   Recorded recorded;
   recorded.timed_out = !eventually(
@@ -85,7 +87,7 @@ Recorded RecorderProcess::wait(std::chrono::seconds deadline) {
     ::waitpid(pid_, &recorded.recorder_status, 0);
   }
   reaped_ = true;
-  recorded.out = slurp(out_file_);
+  recorded.out = out_so_far();
   std::ifstream outcome(outcome_file_);
   std::string line;
   std::getline(outcome, line);

@@ -34,6 +34,8 @@ class RecorderProcess {
   [[nodiscard]] int pid() const { return pid_; }
   /// Whether it watches by now all that it shall.
   [[nodiscard]] bool armed() const;
+  /// What the program has written to standard output so far.
+  [[nodiscard]] std::string out_so_far() const;
   /// Waits for its end. At the deadline its group is killed.
   Recorded wait(std::chrono::seconds deadline = std::chrono::seconds(120));
 

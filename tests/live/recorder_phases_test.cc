@@ -10,6 +10,7 @@
 
 #include "arch/syscalls.h"
 #include "harness.h"
+#include "processes.h"
 #include "recorder_contract.h"
 
 namespace sysnare::live {
@@ -31,6 +32,45 @@ class RecorderPhases : public RecorderContract {
 
 INSTANTIATE_TEST_SUITE_P(Live, RecorderPhases, ::testing::ValuesIn(kRecorders),
                          [](const auto& row) { return std::string(row.param.name); });
+
+/// `phases until FILE`, which ends when it is told to.
+class Looping {
+ public:
+  [[nodiscard]] std::vector<std::string> command() const {
+    return {victim("phases"), "until", folder_ / "end"};
+  }
+  /// Whether it comes to its loop.
+  [[nodiscard]] bool comes(const RecorderProcess& recorder) const {
+    return eventually([&] { return recorder.out_so_far() == "looping\n"; }) &&
+           process_of(command()) != 0;
+  }
+  /// Whether it makes more calls: each turn of its loop is a switch, or ten where it is traced.
+  [[nodiscard]] bool goes_on() const {
+    const int pid = process_of(command());
+    const std::uint64_t before = context_switches(pid);
+    return eventually([&] { return context_switches(pid) > before + 20; });
+  }
+  void end() const { folder_.write("end", ""); }
+
+ private:
+  TempDir folder_;
+};
+
+/// Sees that a recorder woke and fell asleep again since.
+class Turn {
+ public:
+  explicit Turn(const RecorderProcess& recorder) : recorder_(recorder) {
+    EXPECT_TRUE(eventually([&] { return state_of(recorder.pid()) == 'S'; }));
+    before_ = context_switches(recorder.pid());
+  }
+  [[nodiscard]] bool is_over() const {
+    return eventually([&] { return context_switches(recorder_.pid()) > before_; });
+  }
+
+ private:
+  const RecorderProcess& recorder_;
+  std::uint64_t before_ = 0;
+};
 
 std::string text_of(const std::optional<PhaseCounts>& phases) {
   if (!phases) return "not known";
@@ -116,15 +156,52 @@ TEST_P(RecorderPhases, ScriptsAndGoHaveAMainToo) {
   EXPECT_GT(call(go, "rt_sigaction").phases.value().load.value_or(0), 0u) << "of Go's runtime";
 }
 
+/// A mark by time, as seen from outside: it comes no earlier than `after` behind this.
+class MarkByTime {
+ public:
+  explicit MarkByTime(std::chrono::milliseconds after) : after_(after) {}
+  [[nodiscard]] bool is_ahead() const { return Clock::now() < began_ + after_; }
+  /// Waits until it is due for a recorder that has begun by now.
+  void await() const {
+    std::this_thread::sleep_until(Clock::now() + after_ + std::chrono::milliseconds(1));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::chrono::milliseconds after_;
+  Clock::time_point began_ = Clock::now();
+};
+
+/// From which a test of such a mark begins: on a machine that does not come to what shall be before
+/// the mark in that time, it is tried again with a later one.
+constexpr std::chrono::milliseconds kFirstAfter{250};
+
 TEST_P(RecorderPhases, TheUserSaysWhen) {
+  Recorded recorded;
   RecordOptions options;
-  options.command = {victim("phases"), "400"};
-  options.ready.after = std::chrono::milliseconds(150);
-  const Recorded recorded = record(GetParam().record, options);
+  bool in_time = false;
+  for (auto after = kFirstAfter; !in_time; after *= 2) {
+    ASSERT_LT(after, kPatience);
+    const Looping program;
+    options.command = program.command();
+    options.ready.after = after;
+    const MarkByTime mark(after);
+    RecorderProcess recorder(GetParam().record, options);
+    ASSERT_TRUE(program.comes(recorder));
+    const Turn turn(recorder);
+    in_time = mark.is_ahead();
+    if (in_time) {
+      mark.await();
+      ASSERT_TRUE(turn.is_over());
+      ASSERT_TRUE(program.goes_on());
+    }
+    program.end();
+    recorded = recorder.wait();
+  }
   expect_ended(recorded, 0);
   const Evidence& evidence = recorded.recording.evidence;
   ASSERT_TRUE(evidence.ready.contains(kReadyByTime));
-  EXPECT_GE(evidence.ready.at(kReadyByTime).min_ns, 150'000'000u);
+  EXPECT_GE(std::chrono::nanoseconds(evidence.ready.at(kReadyByTime).min_ns), options.ready.after);
   EXPECT_EQ(text_of(call(recorded, "getppid").phases), text_of(phases(0, 5, 0)));
   const CallEvidence getuid = call(recorded, "getuid");
   ASSERT_TRUE(getuid.phases.has_value());
@@ -141,15 +218,17 @@ TEST_P(RecorderPhases, TheUserSaysWhen) {
 }
 
 TEST_P(RecorderPhases, ASignalToTheRecorderIsTheMark) {
+  const Looping program;
   RecordOptions options;
-  options.command = {victim("phases"), "2000"};
+  options.command = program.command();
   RecorderProcess recorder(GetParam().record, options);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!recorder.armed() && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  ASSERT_TRUE(recorder.armed());
+  ASSERT_TRUE(eventually([&] { return recorder.armed(); }));
+  ASSERT_TRUE(program.comes(recorder));
+  const Turn turn(recorder);
   ASSERT_EQ(::kill(recorder.pid(), SIGUSR1), 0);
+  ASSERT_TRUE(turn.is_over());
+  ASSERT_TRUE(program.goes_on());
+  program.end();
   const Recorded recorded = recorder.wait();
   expect_ended(recorded, 0);
   EXPECT_TRUE(recorded.recording.evidence.ready.contains(kReadyBySignal));
@@ -158,15 +237,32 @@ TEST_P(RecorderPhases, ASignalToTheRecorderIsTheMark) {
 }
 
 TEST_P(RecorderPhases, ARunningProgramHasPhasesOnceThereIsAMark) {
+  const Looping program;
+  Background running(program.command());
+  ASSERT_TRUE(eventually([&] { return running.out_so_far() == "looping\n"; }));
   for (const bool marked : {true, false}) {
     SCOPED_TRACE(marked);
-    Background program({victim("phases"), "1500"});
-    const std::string comm = "/proc/" + std::to_string(program.pid()) + "/comm";
-    ASSERT_TRUE(eventually([&] { return slurp(comm) == "phases\n"; }));
-    RecordOptions options;
-    options.attach = {program.pid()};
-    if (marked) options.ready.after = std::chrono::milliseconds(100);
-    const Recorded recorded = record(GetParam().record, options);
+    Recorded recorded;
+    bool in_time = false;
+    for (auto after = kFirstAfter; !in_time; after *= 2) {
+      ASSERT_LT(after, kPatience);
+      RecordOptions options;
+      options.attach = {running.pid()};
+      if (marked) options.ready.after = after;
+      const MarkByTime mark(after);
+      RecorderProcess recorder(GetParam().record, options);
+      ASSERT_TRUE(eventually([&] { return recorder.armed(); }));
+      ASSERT_TRUE(program.goes_on());
+      const Turn turn(recorder);
+      in_time = !marked || mark.is_ahead();
+      if (marked && in_time) {
+        mark.await();
+        ASSERT_TRUE(turn.is_over());
+        ASSERT_TRUE(program.goes_on());
+      }
+      ASSERT_EQ(::kill(recorder.pid(), SIGINT), 0);
+      recorded = recorder.wait();
+    }
     EXPECT_EQ(recorded.error, "");
     const CallEvidence getuid = call(recorded, "getuid");
     EXPECT_GT(getuid.count, 0u);
