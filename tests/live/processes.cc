@@ -1,5 +1,11 @@
 #include "processes.h"
 
+#include <limits.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -15,6 +21,14 @@ bool traced(const std::string& folder) {
   return at != std::string::npos && status[at + 11] != '0';
 }
 
+/// A field of /proc/PID/status that is a set of bits in hexadecimal.
+std::uint64_t status_mask(const std::string& pid, const std::string& name) {
+  const std::string status = slurp("/proc/" + pid + "/status");
+  const std::string key = "\n" + name + ":\t";
+  const std::size_t at = status.find(key);
+  return at == std::string::npos ? 0 : std::stoull(status.substr(at + key.size()), nullptr, 16);
+}
+
 }  // namespace
 
 int process_of(const std::vector<std::string>& argv) {
@@ -26,6 +40,44 @@ int process_of(const std::vector<std::string>& argv) {
     if (slurp(each.path() / "cmdline") == wanted) return std::stoi(name);
   }
   return 0;
+}
+
+bool may_attach() {
+  const std::string scope = slurp("/proc/sys/kernel/yama/ptrace_scope");
+  return is_root() || scope.empty() || scope == "0\n";
+}
+
+bool has_capability(int number) { return (status_mask("self", "CapEff") >> number & 1U) != 0; }
+
+std::string why_no_filters() {
+  if (!has_capability(CAP_SYS_ADMIN)) return "needs CAP_SYS_ADMIN, which reads filters";
+  // kernel/seccomp.c seccomp_get_filter() (v6.1): and who reads them is under none.
+  if (slurp("/proc/self/status").find("\nSeccomp:\t0\n") == std::string::npos) {
+    return "this test is under a filter itself: it may read none";
+  }
+  return "";
+}
+
+bool room_for_threads(unsigned count) {
+  constexpr unsigned kOthers = 300;
+  const pid_t child = ::fork();
+  if (child < 0) return false;
+  if (child == 0) {
+    pthread_attr_t small;
+    ::pthread_attr_init(&small);
+    ::pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN);
+    const auto wait = [](void* unused) {
+      for (;;) ::pause();
+      return unused;
+    };
+    for (unsigned i = 0; i < count + kOthers; ++i) {
+      pthread_t thread;
+      if (::pthread_create(&thread, &small, wait, nullptr) != 0) ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
 bool is_traced(int pid) { return traced("/proc/" + std::to_string(pid)); }
@@ -44,6 +96,10 @@ char state_of(int pid) {
   const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t at = stat.rfind(") ");
   return at == std::string::npos ? '?' : stat[at + 2];
+}
+
+bool is_pending(int pid, int signal) {
+  return (status_mask(std::to_string(pid), "ShdPnd") >> (signal - 1) & 1U) != 0;
 }
 
 std::uint64_t context_switches(int pid) {

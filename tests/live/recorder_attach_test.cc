@@ -32,12 +32,6 @@ class RecorderAttach : public RecorderContract {};
 INSTANTIATE_TEST_SUITE_P(Live, RecorderAttach, ::testing::ValuesIn(kRecorders),
                          [](const auto& row) { return std::string(row.param.name); });
 
-/// Whether one process of ours may attach to another: Yama may forbid it to all but root.
-bool may_attach() {
-  const std::string scope = slurp("/proc/sys/kernel/yama/ptrace_scope");
-  return is_root() || scope.empty() || scope == "0\n";
-}
-
 RecordOptions attach_to(int pid) {
   RecordOptions options;
   options.attach = {pid};
@@ -50,7 +44,7 @@ bool holds(const RecorderProcess& recorder, bool is_tracer, int pid) {
 }
 
 TEST_P(RecorderAttach, AttachesToAllThreadsAndLetsThemGo) {
-  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     SCOPED_TRACE(signal);
     Background looper({victim("looper"), "5"});
@@ -81,7 +75,7 @@ TEST_P(RecorderAttach, AttachesToAllThreadsAndLetsThemGo) {
 }
 
 TEST_P(RecorderAttach, LeavesAStoppedProcessStopped) {
-  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   Background looper({victim("looper"), "2"});
   ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
   looper.signal(SIGSTOP);
@@ -97,7 +91,7 @@ TEST_P(RecorderAttach, LeavesAStoppedProcessStopped) {
 }
 
 TEST_P(RecorderAttach, KnowsTheKeyOfAFileThatIsGone) {
-  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   if (!is_root()) GTEST_SKIP() << "only root may open what a process has mapped";
   TempDir dir;
   std::filesystem::copy_file(victim("static_looper"), dir / "replaced");
@@ -125,13 +119,13 @@ TEST_P(RecorderAttach, KnowsTheKeyOfAFileThatIsGone) {
 }
 
 TEST_P(RecorderAttach, ASignalThatCameBeforeItListenedEndsIt) {
-  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   Background looper({victim("looper"), "2"});
   ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
   RecordOptions options = attach_to(looper.pid());
   options.early_signal = [] { return SIGINT; };
   RecorderProcess recorder(GetParam().record, options);
-  const Recorded recorded = recorder.wait(std::chrono::seconds(30));
+  const Recorded recorded = recorder.wait();
   EXPECT_FALSE(recorded.timed_out) << "as if it had never come";
   EXPECT_TRUE(recorded.recording.detached);
   looper.signal(SIGTERM);
@@ -139,7 +133,7 @@ TEST_P(RecorderAttach, ASignalThatCameBeforeItListenedEndsIt) {
 }
 
 TEST_P(RecorderAttach, EndsWithTheProcessItAttachedTo) {
-  if (!may_attach()) GTEST_SKIP() << "Yama forbids attaching (kernel.yama.ptrace_scope)";
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   Background looper({victim("looper"), "2"});
   ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
   RecorderProcess recorder(GetParam().record, attach_to(looper.pid()));

@@ -13,6 +13,7 @@
 
 #include "arch/syscalls.h"
 #include "harness.h"
+#include "processes.h"
 
 namespace sysnare::live {
 namespace {
@@ -43,6 +44,15 @@ std::string new_file() {
   }
   outcome.close();
   ::_exit(0);
+}
+
+Outcome run_strace(const std::vector<std::string>& words) {
+  Outcome outcome;
+  for (int i = 0; i < kMostEarly; ++i) {
+    outcome = run(words);
+    if (outcome.status != kTooEarly) break;
+  }
+  return outcome;
 }
 
 }  // namespace
@@ -106,6 +116,15 @@ Recorded RecorderProcess::wait(std::chrono::seconds deadline) {
   return recorded;
 }
 
+RecorderTurn::RecorderTurn(const RecorderProcess& recorder) : pid_(recorder.pid()) {
+  static_cast<void>(eventually([&] { return state_of(pid_) == 'S'; }));
+  before_ = context_switches(pid_);
+}
+
+bool RecorderTurn::is_over() const {
+  return eventually([&] { return context_switches(pid_) > before_; });
+}
+
 Recorded record(Recorder recorder, const RecordOptions& options) {
   return RecorderProcess(recorder, options).wait();
 }
@@ -130,7 +149,7 @@ Tallies strace_log(const std::vector<std::string>& command) {
   const std::string log = new_file();
   std::vector<std::string> words = {"strace", "-f", "-qq", "-o", log};
   words.insert(words.end(), command.begin(), command.end());
-  const Outcome outcome = run(words);
+  const Outcome outcome = run_strace(words);
   Tallies tallies;
   std::istringstream lines(slurp(log));
   ::unlink(log.c_str());
@@ -161,7 +180,7 @@ Tallies strace_table(const std::vector<std::string>& command) {
   const std::string file = new_file();
   std::vector<std::string> words = {"strace", "-c", "-f", "-o", file};
   words.insert(words.end(), command.begin(), command.end());
-  const Outcome outcome = run(words);
+  const Outcome outcome = run_strace(words);
   Tallies tallies;
   std::istringstream lines(slurp(file));
   ::unlink(file.c_str());

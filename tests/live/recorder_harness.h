@@ -48,8 +48,25 @@ class RecorderProcess {
   std::string armed_file_;
 };
 
+/// Sees that a recorder, which waits by now, woke and waits again: that it took note of what came.
+class RecorderTurn {
+ public:
+  explicit RecorderTurn(const RecorderProcess& recorder);
+  /// Waits for it; whether it came.
+  [[nodiscard]] bool is_over() const;
+
+ private:
+  int pid_;
+  std::uint64_t before_;  ///< switches
+};
+
 Recorded record(Recorder recorder, const RecordOptions& options);
 Recorded record(Recorder recorder, const std::vector<std::string>& command);
+
+/// The status of a victim whose alarm came before the call that it shall interrupt: it says nothing
+/// then, and is run again, so many times at most.
+inline constexpr int kTooEarly = 75;
+inline constexpr int kMostEarly = 20;
 
 /// How often a call was begun, and how often it failed with each errno; by name, all ABIs and
 /// origins together.

@@ -88,7 +88,7 @@ TEST_P(RecorderScope, FollowsACgroupThatIsMadeAgain) {
   const std::string inner = cgroup().inner();
   RecordOptions of_inner = options();
   of_inner.cgroups = {inner};
-  of_inner.restart_wait = std::chrono::milliseconds(1500);
+  of_inner.restart_wait = std::chrono::hours(1);
   RecorderProcess recorder(record_ebpf, of_inner);
   expect_armed(recorder);
   for (const char* times : {"100", "20", "3"}) {
@@ -102,11 +102,25 @@ TEST_P(RecorderScope, FollowsACgroupThatIsMadeAgain) {
     EXPECT_EQ(foreign.wait().status, 0);
     ASSERT_TRUE(eventually([&] { return ::rmdir(other.c_str()) == 0; }));
   }
+  ASSERT_EQ(::kill(recorder.pid(), SIGINT), 0);
+  const Recorded recorded = recorder.wait();
+  expect_whole(recorded);
+  EXPECT_TRUE(recorded.recording.detached) << "it would wait for more";
+  EXPECT_EQ(call(recorded, "getsid").count, 123u);
+  EXPECT_EQ(call(recorded, "getpgrp").count, 0u);
+}
+
+TEST_P(RecorderScope, EndsWhenACgroupIsNotMadeAgainInTime) {
+  RecordOptions options = this->options();
+  options.restart_wait = std::chrono::milliseconds(300);
+  RecorderProcess recorder(record_ebpf, options);
+  expect_armed(recorder);
+  Background service(inside(cgroup().path(), {victim("scope_calls"), "getsid", "50"}));
+  EXPECT_EQ(service.wait().status, 0);
   const Recorded recorded = recorder.wait();
   expect_whole(recorded);
   EXPECT_FALSE(recorded.recording.detached) << "it ends by itself when nothing comes any more";
-  EXPECT_EQ(call(recorded, "getsid").count, 123u);
-  EXPECT_EQ(call(recorded, "getpgrp").count, 0u);
+  EXPECT_EQ(call(recorded, "getsid").count, 50u);
 }
 
 TEST_P(RecorderScope, FollowsWhoIsThereAlreadyAndTheirChildren) {
@@ -143,10 +157,12 @@ TEST_P(RecorderScope, AProcessWithThreadsComesWhole) {
   expect_armed(recorder);
   Background looper({victim("looper"), "3"});
   ASSERT_TRUE(eventually([&] { return looper.out_so_far() == "ready\n"; }));
+  const RecorderTurn turn(recorder);
   ASSERT_TRUE(TestCgroup::move(looper.pid(), cgroup().path()));
+  ASSERT_TRUE(turn.is_over()) << "the move wakes it, and it looks for the threads";
   // Its main thread waits, so what is seen is the others'. Each turn of theirs is a switch.
   const std::uint64_t before = context_switches(looper.pid());
-  ASSERT_TRUE(eventually([&] { return context_switches(looper.pid()) > before + 600; }));
+  ASSERT_TRUE(eventually([&] { return context_switches(looper.pid()) > before + 100; }));
   looper.signal(SIGTERM);
   EXPECT_EQ(looper.wait().status, 0);
   const Recorded recorded = recorder.wait();
