@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "engines.h"
+#include "sandboxes.h"
 
 namespace sysnare::live {
 namespace {
@@ -44,29 +45,11 @@ std::string learned(const TempDir& folder, const std::string& format,
   return out;
 }
 
-/// firejail makes an empty /etc/ld.so.preload where there is none (src/firejail/fs_trace.c,
-/// 0.9.72): gone again with this.
-class PreloadFile {
- public:
-  PreloadFile() : was_there_(std::filesystem::exists(kPath)) {}
-  ~PreloadFile() {
-    std::error_code unimportant;
-    if (!was_there_ && std::filesystem::is_empty(kPath, unimportant)) {
-      std::filesystem::remove(kPath, unimportant);
-    }
-  }
-  PreloadFile(const PreloadFile&) = delete;
-  PreloadFile& operator=(const PreloadFile&) = delete;
-
- private:
-  static constexpr const char* kPath = "/etc/ld.so.preload";
-  bool was_there_;
-};
-
 /// `line` (options of firejail) and then `command`, by a shell, as the line is meant to be used.
 /// Behind `--` firejail would start bash first, under the filter.
 Outcome by_shell(const std::string& line, const std::string& command) {
-  return run({"/bin/sh", "-c", line.substr(0, line.find('\n')) + " --quiet " + command});
+  return run(
+      with_own_etc({"/bin/sh", "-c", line.substr(0, line.find('\n')) + " --quiet " + command}));
 }
 
 TEST(SystemdDropIn, VerifyHasNothingToSay) {
@@ -103,7 +86,7 @@ export XDG_RUNTIME_DIR=/run/user HOME="$1" XDG_CONFIG_HOME="$1/config"
 /lib/systemd/systemd --user --unit=idle.target >"$1/manager.log" 2>&1 </dev/null &
 manager=$!
 trap 'kill $manager; wait $manager 2>/dev/null' EXIT
-for try in $(seq 200); do [ -S /run/user/systemd/private ] && break; sleep 0.1; done
+until [ -S /run/user/systemd/private ] || ! kill -0 $manager; do sleep 0.1; done
 systemctl --user start hello.service
 echo "started $?"
 systemctl --user show hello.service -p Result
@@ -175,10 +158,7 @@ Outcome in_bwrap(const std::string& filter, const std::string& command) {
 }
 
 TEST(Bubblewrap, LoadsTheBytes) {
-  if (!have_program("bwrap")) GTEST_SKIP() << "no bwrap";
-  if (run({"bwrap", "--dev-bind", "/", "/", "/bin/true"}).status != 0) {
-    GTEST_SKIP() << "bwrap cannot make its namespaces here";
-  }
+  if (const std::string why = why_no_bwrap(); !why.empty()) GTEST_SKIP() << why;
   TempDir folder;
   // bwrap execs under the filter, as systemd does.
   const std::string tight =
@@ -195,12 +175,7 @@ TEST(Bubblewrap, LoadsTheBytes) {
 }
 
 TEST(Firejail, TheLineStartsTheProgram) {
-  if (!have_program("firejail")) GTEST_SKIP() << "no firejail";
-  if (!is_root()) GTEST_SKIP() << "needs root: firejail cannot be set-user-ID everywhere";
-  const PreloadFile preload;
-  if (run({"firejail", "--noprofile", "--quiet", "--", "/bin/true"}).status != 0) {
-    GTEST_SKIP() << "firejail cannot make its sandbox here";
-  }
+  if (const std::string why = why_no_firejail(); !why.empty()) GTEST_SKIP() << why;
   TempDir folder;
   const std::string line = slurp(
       learned(folder, "firejail", {"--runtime", "firejail"}, {"/bin/cat", "/proc/self/status"}));

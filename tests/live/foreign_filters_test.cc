@@ -18,6 +18,7 @@
 #include "filter/filter.h"
 #include "process/filters_of.h"
 #include "processes.h"
+#include "sandboxes.h"
 
 namespace sysnare::live {
 namespace {
@@ -148,7 +149,7 @@ TEST_P(Containers, ShowTheirFilters) {
 class OtherPrograms : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs CAP_SYS_ADMIN, which reads filters";
+    if (const std::string why = why_no_filters(); !why.empty()) GTEST_SKIP() << why;
   }
 
   /// The process that `launcher` starts by `argv`, when it sleeps under a filter.
@@ -165,15 +166,16 @@ class OtherPrograms : public ::testing::Test {
 };
 
 TEST_F(OtherPrograms, Firejail) {
-  if (!have_program("firejail")) GTEST_SKIP() << "no firejail";
+  if (const std::string why = why_no_firejail(); !why.empty()) GTEST_SKIP() << why;
   const std::vector<std::string> argv = sleeper("/bin/sleep", {});
   const Ended ended(argv);
-  const Background launcher({"firejail", "--quiet", "--noprofile", "--seccomp", argv[0], argv[1]});
+  const Background launcher(
+      with_own_etc({"firejail", "--quiet", "--noprofile", "--seccomp", argv[0], argv[1]}));
   if (const int pid = started(argv, launcher); pid != 0) read_filters(pid, 1);
 }
 
 TEST_F(OtherPrograms, Bwrap) {
-  if (!have_program("bwrap")) GTEST_SKIP() << "no bwrap";
+  if (const std::string why = why_no_bwrap(); !why.empty()) GTEST_SKIP() << why;
   TempDir folder;
   const std::string filter = folder / "f.bpf";
   ASSERT_EQ(sysnare({"convert", "--to", "filter", source_file("tests/profiles/deny-dir.json"), "-o",
@@ -212,7 +214,7 @@ export XDG_RUNTIME_DIR=/run/user HOME="$1" XDG_CONFIG_HOME="$1/config"
 manager=$!
 trap 'kill $manager; wait $manager' EXIT
 trap 'exit 0' TERM
-for try in $(seq 200); do [ -S /run/user/systemd/private ] && break; sleep 0.1; done
+until [ -S /run/user/systemd/private ] || ! kill -0 $manager; do sleep 0.1; done
 systemctl --user start web.service
 echo "started $?"
 wait $manager
