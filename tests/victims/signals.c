@@ -2,6 +2,7 @@
 //   nanosleep 1: interrupted, ERESTART_RESTARTBLOCK     pause 1: ERESTARTNOHAND
 //   read 2: one restarted (ERESTARTSYS), then 1 byte    rt_sigreturn 4 (with one SIGUSR1 by kill)
 // A child stops itself and is continued: its parent sees both.
+// Ends with 75 where an alarm came before the call that it was to interrupt.
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,9 +14,10 @@
 
 static int ends[2];
 static volatile sig_atomic_t write_in_handler;
+static volatile sig_atomic_t alarms;
 
 static void on_signal(int number) {
-  (void)number;
+  if (number == SIGALRM) ++alarms;
   if (write_in_handler) syscall(SYS_write, ends[1], "x", 1);
 }
 
@@ -27,10 +29,23 @@ static void handle(int number, int flags) {
   sigaction(number, &action, NULL);
 }
 
-static void alarm_soon(void) {
-  // Late enough that the call it is to interrupt has begun, on a busy machine and under a tracer.
-  const struct itimerval soon = {{0, 0}, {0, 300000}};
+static void exit_if_early(int most) {
+  if (alarms > most) _exit(75);
+}
+
+static void alarm_soon(int again) {
+  // Late enough that the call it is to interrupt has begun, on most machines and under a tracer.
+  const struct timeval time = {0, 300000};
+  const struct itimerval soon = {again ? time : (struct timeval){0, 0}, time};
+  alarms = 0;
   setitimer(ITIMER_REAL, &soon, NULL);
+  exit_if_early(0);
+}
+
+static void alarm_no_more(void) {
+  const struct itimerval never = {{0, 0}, {0, 0}};
+  setitimer(ITIMER_REAL, &never, NULL);
+  exit_if_early(1);  // it took the second one
 }
 
 int main(void) {
@@ -39,15 +54,17 @@ int main(void) {
   handle(SIGALRM, 0);
   syscall(SYS_kill, getpid(), SIGUSR1);
 
-  alarm_soon();
-  const struct timespec long_time = {20, 0};
+  alarm_soon(1);
+  const struct timespec long_time = {1000, 0};
   if (syscall(SYS_nanosleep, &long_time, NULL) != -1) return 2;
-  alarm_soon();
+  alarm_no_more();
+  alarm_soon(1);
   syscall(SYS_pause);
+  alarm_no_more();
 
   handle(SIGALRM, SA_RESTART);
   write_in_handler = 1;
-  alarm_soon();
+  alarm_soon(0);
   char byte = 0;
   if (syscall(SYS_read, ends[0], &byte, 1) != 1) return 3;
 
