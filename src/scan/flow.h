@@ -149,6 +149,8 @@ class FunctionFlow {
   [[nodiscard]] bool is_load_of_switch(std::uint64_t vaddr) const {
     return switch_loads_.contains(vaddr);
   }
+  /// Whether the jump at `vaddr` goes to one of the entries of a table and nowhere else.
+  [[nodiscard]] bool is_switch(std::uint64_t vaddr) const { return switch_jumps_.contains(vaddr); }
   /// Whether control may come to `vaddr` from elsewhere than the instruction before it.
   [[nodiscard]] bool is_leader(std::uint64_t vaddr) const {
     return vaddr < start_ || vaddr >= end_ || leader_[vaddr - start_] != 0;
@@ -230,7 +232,7 @@ class FunctionFlow {
     std::uint64_t load = 0;  ///< the instruction that loads an entry
   };
   [[nodiscard]] std::optional<OwnTable> own_table(std::size_t jump) const;
-  void read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
+  bool read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
                   bool exact = false);
   void read_tables_of(const Insn& insn, std::size_t bound);
   void read_far_tables(std::size_t bound);
@@ -336,10 +338,12 @@ class FunctionFlow {
   std::vector<std::uint64_t> alone_;
   std::unordered_set<std::uint64_t> tables_read_;
   std::unordered_set<std::uint64_t> switch_loads_;
+  std::unordered_set<std::uint64_t> switch_jumps_;
   /// How much of a table is read: `most` entries, or more where some jump by it has no bound.
   struct TableReading {
     std::size_t most = 0;
     bool exact = true;
+    bool whole = false;  ///< it was read to its end, which is told
   };
   std::map<std::uint64_t, TableReading> own_tables_;       ///< as the jumps of this round ask
   std::map<std::uint64_t, TableReading> own_tables_read_;  ///< as was done

@@ -111,6 +111,7 @@ void FunctionFlow::decode_all(const Request& request) {
   own_tables_.clear();
   own_tables_read_.clear();
   switch_loads_.clear();
+  switch_jumps_.clear();
   offsets_read_.clear();
   table_targets_.clear();
   index_.assign(end_ - start_, 0);

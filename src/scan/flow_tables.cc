@@ -69,13 +69,13 @@ bool FunctionFlow::may_be_case(std::uint64_t vaddr) {
   return function == 0 || begins_at(function, vaddr);
 }
 
-/// `relative`: to the table itself. `exact`: it has `bound` entries.
-void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
+/// `relative`: to the table itself. `exact`: it has `bound` entries; then whether all were read.
+bool FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative, std::size_t bound,
                               bool exact) {
   for (std::size_t i = 0; i < (exact ? bound : kMaxTableEntries); ++i) {
-    if (++table_reads_ > kMaxTableReads) return;
+    if (++table_reads_ > kMaxTableReads) return false;
     std::uint64_t word = 0;
-    if (!context_.constant_word(table + i * width, width, word)) return;
+    if (!context_.constant_word(table + i * width, width, word)) return false;
     if (width == 4) {
       word = static_cast<std::uint64_t>(
           std::int64_t{static_cast<std::int32_t>(static_cast<std::uint32_t>(word))});
@@ -87,10 +87,11 @@ void FunctionFlow::read_table(std::uint64_t table, unsigned width, bool relative
     } else if ((i < bound && may_be_case(target)) || is_in_cold_part(target)) {
       outside_.push_back(target);
     } else {
-      return;
+      return false;
     }
   }
   if (!exact) table_reads_ = kMaxTableReads + 1;
+  return exact;
 }
 
 /// A table of distances from a label: &&a + table[i].
@@ -211,6 +212,8 @@ bool FunctionFlow::follow_tables() {
   bool others = false;  // jumps of which the table is not told
   own_tables_.clear();
   switch_loads_.clear();
+  switch_jumps_.clear();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;  // a jump, and its table
   for (std::size_t i = 0; i < insns_.size(); ++i) {
     const Insn& insn = insns_[i];
     if (insn.op != InsnOp::kJumpIndirect || (insn.has_memory && insn.absolute)) continue;
@@ -221,7 +224,10 @@ bool FunctionFlow::follow_tables() {
       TableReading& reading = own_tables_[table->vaddr];
       reading.most = std::max(reading.most, table->bound);
       reading.exact = reading.exact && table->bound != 0;
-      if (table->bound != 0) continue;
+      if (table->bound != 0) {
+        told.emplace_back(insn.vaddr, table->vaddr);
+        continue;
+      }
     }
     others = others || !table;
     bound = std::max(bound, table_bound(i));
@@ -237,7 +243,10 @@ bool FunctionFlow::follow_tables() {
     if (!is_new && read.most >= most && (reading.exact || !read.exact)) continue;
     read.most = std::max(read.most, most);
     read.exact = read.exact && reading.exact;
-    read_table(table, kOwnEntry, true, most, reading.exact);
+    read.whole = read_table(table, kOwnEntry, true, most, reading.exact);
+  }
+  for (const auto& [jump, table] : told) {
+    if (own_tables_read_.at(table).whole) switch_jumps_.insert(jump);
   }
   if (others || (!jumps && !go_)) {
     for (const Insn& insn : insns_) read_tables_of(insn, bound);

@@ -433,5 +433,35 @@ TEST(FunctionFlow, ATableIsAsLongAsItsOwnComparisonAllows) {
   }
 }
 
+TEST(FunctionFlow, AJumpByAWholeTableGoesNowhereElse) {
+  struct Case {
+    const char* why;
+    const char* bytes;
+    const char* data;
+    std::uint64_t jump;
+    bool is_switch;
+  };
+  // cmp edi,1; ja 1f; lea rcx,[kData]; movslq rax,[rcx+rdi*4]; add rax,rcx; jmp rax; 1: ret
+  const char* bounded = "83ff017710488d0df40f0000486304b94801c8ffe0c3";
+  const Case cases[] = {
+      {"as long as the comparison says", bounded, "15f0ffff15f0ffff", 0x1013, true},
+      {"an entry leads elsewhere", bounded, "15f0ffff00000000", 0x1013, false},
+      {"the table ends before", bounded, "15f0ffff", 0x1013, false},
+      {"no comparison", "488d0df90f0000486304b94801c8ffe0c3", "10f0ffff10f0ffff", 0x100e, false},
+      {"one more jump by it, without",
+       "83ff017710488d0df40f0000486304b94801c8ffe0488d0de40f0000486304b94801c8ffe0",
+       "15f0ffff15f0ffff", 0x1013, false},
+      {"no table: jmp rax", "83ff017700ffe0c3", "", 0x1005, false},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const OneFunction function(c.bytes, c.data);
+    const X86Decoder decoder;
+    FunctionFlow flow(function, decoder);
+    flow.run({kText, function.end(), {}, false}, [](const Insn&, const FlowState&) {});
+    EXPECT_EQ(flow.is_switch(c.jump), c.is_switch);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

@@ -200,7 +200,9 @@ class Observer : public References {
     if (!known) {
       facts_.calls_indirect = true;
       unknown_calls_.push_back(insn.vaddr);
-      add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, is_jump);
+      if (!is_jump || !flow_.is_switch(insn.vaddr)) {
+        add_call(insn, state, {Target::Kind::kFunction, false, 0, kNone}, is_jump);
+      }
     }
   }
 
