@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace sysnare {
 namespace {
@@ -69,7 +70,7 @@ class Finder {
     const std::optional<Range> symbol = symbol_around(word);
     Range object;
     // Go has no pointer that leads from one variable into another one; C beside it, by cgo, has.
-    const bool go = map_.table().is_go && map_.dynamic().needed.empty();
+    const bool go = map_.table().is_go && (map_.dynamic().needed.empty() || is_in_go_section(word));
     if (symbol) {
       // No index leads into one word.
       const bool indexed = !go && symbol->end - symbol->begin > kWord;
@@ -126,6 +127,16 @@ class Finder {
     return std::any_of(symbols.begin(), symbols.end(), [&](const DynamicSymbol& symbol) {
       return symbol.defined && symbol.type == STT_OBJECT && word >= symbol.vaddr &&
              word - symbol.vaddr < symbol.size;
+    });
+  }
+
+  /// Whether it lies among variables without pointers of Go's: its linker names sections so, and no
+  /// C compiler does (Go 1.19, cmd/link/internal/ld/data.go: dodata()).
+  [[nodiscard]] bool is_in_go_section(std::uint64_t word) const {
+    const std::span<const ElfImage::Section> sections = map_.image().sections();
+    return std::any_of(sections.begin(), sections.end(), [&](const ElfImage::Section& section) {
+      return (section.name == ".noptrdata" || section.name == ".noptrbss") &&
+             word >= section.vaddr && word - section.vaddr < section.size;
     });
   }
 
