@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "scan/known_loads.h"
 #include "scan/names.h"
 #include "scan/opens.h"
 
@@ -77,7 +78,15 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
         const TextArgument name =
             text_argument(graph, texts, numbers, caller.node, *caller.site, 1);
         for (const std::string& text : name.texts) reach_named(graph, caller.node, text, edges);
-        if (name.unknown()) unknown.push_back(caller.node);
+        if (!name.unknown()) continue;
+        const KnownLoad* known = known_load_of(graph, caller.node);
+        if (known == nullptr || known->symbols.empty()) {
+          unknown.push_back(caller.node);
+          continue;
+        }
+        for (const std::uint32_t node : looked_up(*known, graph)) {
+          edges.emplace_back(caller.node, node);
+        }
       }
     }
   }

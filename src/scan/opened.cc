@@ -1,6 +1,7 @@
 #include "scan/opened.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "scan/known_loads.h"
 #include "scan/plug_ins.h"
 
 namespace sysnare {
@@ -288,9 +290,36 @@ std::vector<std::string> nss_services(std::string_view text, std::string_view da
   return {services.begin(), services.end()};
 }
 
+std::vector<std::string> subid_services(std::string_view text) {
+  constexpr std::string_view kKey = "subid:";
+  std::set<std::string> services;
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.size() < kKey.size() || strncasecmp(line.data(), kKey.data(), kKey.size()) != 0)
+      continue;
+    std::string_view words = line.substr(kKey.size());
+    while (!words.empty()) {
+      const std::size_t end = std::min(words.find_first_of(" \t\r\v\f"), words.size());
+      services.emplace(words.substr(0, end));
+      words.remove_prefix(std::min(end + 1, words.size()));
+    }
+  }
+  services.erase("");
+  services.erase("files");
+  return {services.begin(), services.end()};
+}
+
 void load_opened(const OpenRequest& request, const Surroundings& around, LoadedSet& set,
                  std::vector<OpenPoint>& open, std::vector<std::string>& notes) {
   const std::string_view name = request.name;
+  if (name == kSubidRequest) {
+    for (const std::string& service :
+         subid_services(read_beginning(around, kNsswitch, kMaxNsswitch))) {
+      OpenRequest named = request;
+      named.name = fmt::format("libsubid_{}.so", service);
+      load_opened(named, around, set, open, notes);
+    }
+    return;
+  }
   if (name.starts_with(kNss)) {
     const std::string_view database = name.substr(kNss.size());
     for (const std::string& service :

@@ -18,6 +18,10 @@ namespace sysnare {
 /// glibc's own defaults (files, dns) always count.
 std::vector<std::string> nss_services(std::string_view text, std::string_view database);
 
+/// Modules that it names for subordinate ids, but for "files": each is libsubid_NAME.so (shadow
+/// 4.13, lib/nss.c).
+std::vector<std::string> subid_services(std::string_view text);
+
 /// Adds what `request` asks for to `set`. What is asked for and not there becomes a note; what is
 /// not known becomes an open point.
 void load_opened(const OpenRequest& request, const Surroundings& around, LoadedSet& set,

@@ -164,5 +164,24 @@ TEST(NssServices, AreThoseOfTheDatabase) {
   EXPECT_THAT(nss_services("", "passwd"), ElementsAre("dns", "files"));
 }
 
+TEST(SubidServices, AreThoseOfNsswitchConf) {
+  struct Case {
+    const char* why;
+    const char* text;
+    std::vector<std::string> services;
+  };
+  const Case cases[] = {
+      {"none is named", "passwd: files sss\n", {}},
+      {"files are its own", "subid: files\n", {}},
+      {"one", "passwd: files\nsubid:\tsss files\n", {"sss"}},
+      {"in other letters", "SUBID:ldap", {"ldap"}},
+      {"in a comment", "#subid: sss\n", {}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EXPECT_EQ(subid_services(c.text), c.services);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare

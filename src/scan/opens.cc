@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "scan/known_loads.h"
 #include "scan/names.h"
 #include "scan/plug_ins.h"
 
@@ -54,8 +55,10 @@ class Finder {
   Opens take();
 
  private:
+  bool is_known_load(std::uint32_t node);
   bool is_plug_in(std::uint32_t node, const Doubt& doubt);
   [[nodiscard]] bool is_part(const PlugIns& plug_ins, std::uint32_t node) const;
+  [[nodiscard]] bool is_started(const PlugIns& plug_ins);
   [[nodiscard]] bool is_given_away(const PlugIns& plug_ins, std::uint32_t function);
   [[nodiscard]] bool is_called_from_outside(const PlugIns& plug_ins, std::string_view name);
   std::string who_names(const PlugIns& plug_ins, std::uint32_t node);
@@ -143,19 +146,21 @@ std::string Finder::who_names(const PlugIns& plug_ins, std::uint32_t node) {
   return {};
 }
 
+/// Whether somebody calls what has the loader load, if it says so.
+bool Finder::is_started(const PlugIns& plug_ins) {
+  return plug_ins.starts[0].empty() ||
+         std::any_of(plug_ins.starts.begin(), plug_ins.starts.end(), [&](std::string_view name) {
+           return !name.empty() && is_called_from_outside(plug_ins, name);
+         });
+}
+
 /// Whether what `node` loads, by a name that its code does not tell, is known all the same.
 bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
   for (const std::uint32_t each : {node, doubt.node}) {
     if (each == kNone) continue;
     const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(each)]);
     if (plug_ins == nullptr) continue;
-    const auto is_start = [&](std::string_view name) {
-      return !name.empty() && is_called_from_outside(*plug_ins, name);
-    };
-    if (!plug_ins->starts[0].empty() &&
-        std::none_of(plug_ins->starts.begin(), plug_ins->starts.end(), is_start)) {
-      return true;
-    }
+    if (!is_started(*plug_ins)) return true;
     want(fmt::format("{}{}", kPlugInRequest, plug_ins->object), each);
     if (plug_ins->any_name) return false;
     const std::string who = who_names(*plug_ins, each);
@@ -170,6 +175,14 @@ bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
   return false;
 }
 
+/// Whether its source says what the function `node` loads by the names that it puts together.
+bool Finder::is_known_load(std::uint32_t node) {
+  const KnownLoad* known = known_load_of(graph_, node);
+  if (known == nullptr) return false;
+  for (std::string& name : names_of(*known, graph_, node)) want(std::move(name), node);
+  return true;
+}
+
 void Finder::find_dlopen() {
   std::vector<std::uint32_t> all;
   for (const Opener& opener : kOpeners) {
@@ -181,7 +194,8 @@ void Finder::find_dlopen() {
         const Answer& answer = numbers_.passed_at(caller.node, *caller.site, place);
         const TextArgument name = text_of_answer(texts_, answer);
         for (const std::string& text : name.texts) want(text, caller.node);
-        if (!name.unknown() || is_plug_in(caller.node, name.doubt)) continue;
+        if (!name.unknown() || is_known_load(caller.node) || is_plug_in(caller.node, name.doubt))
+          continue;
         const std::string why = name.doubt.kind == Doubt::Kind::kNothing
                                     ? "the name is at an address where no text is known"
                                     : numbers_.explain(name.doubt);
@@ -253,7 +267,9 @@ void Finder::find_unknown_dlsym() {
         if (is_own_call(graph_, caller.node, finder)) continue;
         // Every export of a plug-in is live; what its loader looks up elsewhere is said in its row.
         const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(caller.node)]);
-        if (plug_ins != nullptr && !plug_ins->any_name) continue;
+        if (plug_ins != nullptr && (!plug_ins->any_name || !is_started(*plug_ins))) continue;
+        const KnownLoad* known = known_load_of(graph_, caller.node);
+        if (known != nullptr && !known->symbols.empty()) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
           continue;
         open_point(

@@ -182,6 +182,13 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
          w.call(0, "bfd_plugin_set_program_name", {});
        },
        "plug-ins:libbfd-", ""},
+      {"what allows the loading is not called", "libsqlite3.so.0", call("work"), "", ""},
+      {"it is called", "libsqlite3.so.0",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "sqlite3_db_config", {});
+       },
+       "plug-ins:libsqlite3.so.0", "a name that is not constant"},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
@@ -189,7 +196,8 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
     TestObject loader(c.loader);
     const std::uint32_t load = loader.function("load");
     loader.call(load, loader.import("dlopen"), {{kRdi, {any()}}});
-    for (const char* name : {"work", "ENGINE_by_id", "bfd_plugin_set_program_name"}) {
+    for (const char* name :
+         {"work", "ENGINE_by_id", "bfd_plugin_set_program_name", "sqlite3_db_config"}) {
       loader.call(loader.global(name), load);
     }
     c.build(world);
@@ -205,6 +213,50 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
       EXPECT_THAT(result.open[0].reason, ::testing::HasSubstr(c.open));
     }
   }
+}
+
+TEST(Opens, WhoIsKnownByATextOpensWhatItsSourceSays) {
+  struct Case {
+    const char* why;
+    std::vector<const char*> texts;  ///< of the function that loads
+    const char* wanted;
+    bool open;
+  };
+  const Case cases[] = {
+      {"no text", {}, "", true},
+      {"another one", {"libsubid_%s.so.1"}, "", true},
+      {"modules of nsswitch.conf", {"libsubid_%s.so"}, "subid:", false},
+      {"a list", {"libreadline.so.8:libedit.so.2"}, "libedit.so.2 libreadline.so.8", false},
+      {"a name is no list", {"libreadline.so.8"}, "", true},
+      {"a directory", {"%s/link_%s.so", "/usr/lib/ip"}, "/usr/lib/ip/", false},
+      {"nobody says which one", {"%s/link_%s.so", "/usr/lib/tc"}, "", true},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    for (const char* text : c.texts) world.program.string(world.start, text);
+    // What another function refers to says nothing.
+    world.program.string(world.program.function("other"), "libsubid_%s.so");
+    world.call(0, "dlopen", {{kRdi, {any()}}});
+    std::vector<OpenRequest> wanted;
+    const ScanResult result = linked(world.load(), &wanted);
+    std::string names;
+    for (const OpenRequest& request : wanted) names += (names.empty() ? "" : " ") + request.name;
+    EXPECT_EQ(names, c.wanted);
+    EXPECT_EQ(!result.open.empty(), c.open);
+  }
+}
+
+TEST(Lookups, ByNamesOfOneEndingReachThoseAlone) {
+  World world;
+  world.program.site(world.program.global("vlan_link_util"), {num(50)});
+  world.program.site(world.program.global("red_qdisc_util"), {num(51)});
+  world.program.site(world.program.function("local_link_util"), {num(52)});
+  for (const char* text : {"%s/link_%s.so", "/usr/lib/ip"}) world.program.string(0, text);
+  world.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
+  const ScanResult result = linked(world.load());
+  EXPECT_EQ(numbers_of(result), "50");
+  EXPECT_TRUE(result.open.empty());
 }
 
 TEST(Lookups, ByDlsymReachWhatTheyName) {

@@ -102,6 +102,14 @@ constexpr PlugIns kPlugIns[] = {
     {.object = "libsystemd-shared-",
      .named_in = {".."},
      .prefixes = {"libtss2-tcti-", "libqrencode.so."}},
+    // SQLite 3.40: src/loadext.c (sqlite3LoadExtension) alone calls xDlOpen of src/os_unix.c, for
+    // sqlite3_load_extension() and for the SQL function (src/func.c, loadExt), which asks for a
+    // flag that the first two set. Others come to a VFS by the last two, and to all of these by
+    // sqlite3_api, which extensions get.
+    {.object = "libsqlite3.so.0",
+     .starts = {"sqlite3_enable_load_extension", "sqlite3_db_config", "sqlite3_load_extension",
+                "sqlite3_auto_extension", "sqlite3_vfs_find", "sqlite3_file_control"},
+     .any_name = true},
     // Those that load what they are told.
     // httpd 2.4: modules/core/mod_so.c; its LoadModule lines are Debian's of mods-available.
     {.object = "apache2", .directories = {"/usr/lib/apache2/modules"}, .any_name = true},

@@ -43,7 +43,7 @@ struct PlugIns {
   /// Parts of the loader, by the beginnings of their sonames: what they hand it is in `files`.
   std::array<std::string_view, 5> parts = {};
   /// Nothing is loaded unless somebody calls one of these; empty: it may be.
-  std::array<std::string_view, 2> starts = {};
+  std::array<std::string_view, 6> starts = {};
   /// The name can be any that a user or a script likes: it stays open, and what is installed where
   /// it looks first counts as opened all the same.
   bool any_name = false;
