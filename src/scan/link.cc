@@ -79,7 +79,10 @@ void Linker::begin() {
 }
 
 void Linker::walk() {
-  roots_ = find_roots(graph_);
+  UnknownNames unknown;
+  // Who asks in a static program cannot be told where it has no symbols.
+  unknown.anybody = graph_.is_static();
+  roots_ = find_roots(graph_, unknown);
   begin();
   // Each turn makes something live that was not, so this ends; two turns are usual.
   for (;;) {
@@ -94,7 +97,15 @@ void Linker::walk() {
     } else {
       numbers_.emplace(graph_, *reach_);
     }
-    if (!follow_names(graph_, *reach_, *numbers_)) break;
+    const UnknownNames before = unknown;
+    const bool goes_on = follow_names(graph_, *reach_, *numbers_, unknown);
+    if (unknown != before) {
+      roots_ = find_roots(graph_, unknown);
+      begin();
+      numbers_.reset();
+    } else if (!goes_on) {
+      break;
+    }
   }
 }
 

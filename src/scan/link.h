@@ -20,6 +20,21 @@
 
 namespace sysnare {
 
+/// Who had an object opened, and asks it for functions by their names.
+struct Asker {
+  enum class Kind : std::uint8_t {
+    kAnybody,      ///< by dlsym: names that are known are followed, with others any may be meant
+    kItself,       ///< the same by nobody else: it opened itself
+    kCLibrary,     ///< for itself: any of the object, and none of what that needs
+    kNameService,  ///< the C library for _nss_SERVICE_FUNCTION (scan/name_services.h)
+    kConverter,    ///< the C library for gconv, gconv_init and gconv_end
+    kLoader,       ///< a loader of plug-ins, by dlsym, for what its row says (scan/plug_ins.h)
+  };
+  Kind kind = Kind::kAnybody;
+  std::string who = {};  ///< kLoader: PlugIns::object; kItself: the path
+  auto operator<=>(const Asker&) const = default;
+};
+
 /// One object of the program, in the order of the global scope.
 struct LoadedObject {
   enum class Role : std::uint8_t { kProgram, kLibrary, kInterpreter, kOpened };
@@ -29,6 +44,8 @@ struct LoadedObject {
   /// Path of each of summary.needed; behind them others that may be there under these names.
   std::vector<std::string> resolved;
   std::string why;  ///< kOpened: what asked for it ("dlopen(\"libx.so\") in main")
+  /// kOpened: of it, or of what needs it (dlsym of a handle looks there, too); each once.
+  std::vector<Asker> askers = {};
 };
 
 /// One step of a chain of reasons.
@@ -107,6 +124,7 @@ struct OpenRequest {
       name;  ///< as dlopen gets it; "nss:" what nsswitch.conf names; "gconv:" the converters
   std::string object;
   std::string function;
+  Asker asker = {};
 };
 
 struct LinkOptions {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "base/text.h"
@@ -228,16 +229,42 @@ Result<void> LoadedSet::load_program(const std::string& path) {
   return {};
 }
 
-bool LoadedSet::add_opened(const std::string& path, const std::string& why) {
-  if (entry_at(path)) return true;
-  const std::size_t first = entries_.size();
-  Result<std::size_t> added = add(path, 0, LoadedObject::Role::kOpened, why);
-  if (!added) {
-    unreadable_.emplace(path, added.error().message);
-    return false;
+bool LoadedSet::add_opened(const std::string& path, const std::string& why, const Asker& asker) {
+  if (!entry_at(path)) {
+    const std::size_t first = entries_.size();
+    Result<std::size_t> added = add(path, 0, LoadedObject::Role::kOpened, why);
+    if (!added) {
+      unreadable_.emplace(path, added.error().message);
+      return false;
+    }
+    add_needed_of(first);
   }
-  add_needed_of(first);
+  Entry& entry = entries_[*entry_at(path)];
+  if (entry.role == LoadedObject::Role::kOpened && entry.askers.insert(asker).second) ++askers_;
   return true;
+}
+
+/// Of each entry who asks it: dlsym of a handle looks in what its object needs, too.
+std::vector<std::set<Asker>> LoadedSet::all_askers() const {
+  std::vector<std::set<Asker>> askers;
+  for (const Entry& entry : entries_) askers.push_back(entry.askers);
+  std::vector<std::size_t> todo(entries_.size());
+  std::iota(todo.begin(), todo.end(), 0);
+  while (!todo.empty()) {
+    const std::size_t from = todo.back();
+    todo.pop_back();
+    for (const std::string& path : entries_[from].resolved) {
+      const std::optional<std::size_t> to = entry_at(path);
+      if (!to || *to == from || entries_[*to].role != LoadedObject::Role::kOpened) continue;
+      const std::size_t before = askers[*to].size();
+      for (const Asker& asker : askers[from]) {
+        // What glibc asks these for they have themselves: misc/unwind-link.c, inet/idna.c, 2.36.
+        if (asker.kind != Asker::Kind::kCLibrary) askers[*to].insert(asker);
+      }
+      if (askers[*to].size() != before) todo.push_back(*to);
+    }
+  }
+  return askers;
 }
 
 std::optional<std::string> LoadedSet::find(const std::string& name, const std::string& origin) {
@@ -252,7 +279,9 @@ void LoadedSet::summarise() {
 
 std::vector<LoadedObject> LoadedSet::objects() const {
   std::vector<LoadedObject> objects;
-  for (const Entry& entry : entries_) {
+  const std::vector<std::set<Asker>> askers = all_askers();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
     const ObjectFile& file = files_[entry.file];
     if (!file.summary) continue;
     LoadedObject object;
@@ -261,6 +290,7 @@ std::vector<LoadedObject> LoadedSet::objects() const {
     object.role = entry.role;
     object.resolved = entry.resolved;
     object.why = entry.why;
+    object.askers.assign(askers[i].begin(), askers[i].end());
     objects.push_back(std::move(object));
   }
   return objects;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,11 @@ class LoadedSet {
   /// program itself, also when it cannot be analysed.
   Result<void> load_program(const std::string& path);
 
-  /// Adds the object at `path`, which `why` asks for while the program runs, and what it needs.
-  /// Whether it is there, now or before.
-  bool add_opened(const std::string& path, const std::string& why);
+  /// Adds the object at `path`, which `why` asks for while the program runs, and what it needs;
+  /// `asker` asks it for functions. Whether it is there, now or before.
+  bool add_opened(const std::string& path, const std::string& why, const Asker& asker);
+  /// Grows whenever there is a new object, or one more who asks one.
+  [[nodiscard]] std::size_t growth() const { return entries_.size() + askers_; }
   /// As dlopen finds `name`, asked for by the object at `origin`: one that is loaded already, or
   /// the path of its file.
   [[nodiscard]] std::optional<std::string> find(const std::string& name, const std::string& origin);
@@ -56,6 +59,7 @@ class LoadedSet {
     std::size_t parent = 0;  ///< who had it loaded; itself for the program
     LoadedObject::Role role = LoadedObject::Role::kLibrary;
     std::string why;
+    std::set<Asker> askers;  ///< without those of who needs it
     std::vector<std::string> resolved;
     std::vector<std::string> missing;
   };
@@ -67,12 +71,14 @@ class LoadedSet {
   void note_relative(const LibraryQuestion& question);
   [[nodiscard]] std::optional<std::size_t> entry_at(const std::string& path) const;
   [[nodiscard]] bool is_opened(const std::string& path) const;
+  [[nodiscard]] std::vector<std::set<Asker>> all_askers() const;
 
   const Surroundings& around_;
   const ObjectStore& store_;
   std::function<void(const std::string& path)> progress_;
   std::deque<ObjectFile> files_;  ///< one for each entry
   std::vector<Entry> entries_;
+  std::size_t askers_ = 0;
   std::map<std::string, std::size_t, std::less<>> by_path_;
   std::map<std::string, std::string, std::less<>> by_name_;  ///< soname, or name asked for -> path
   std::map<std::string, std::string> unreadable_;            ///< path -> why

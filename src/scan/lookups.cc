@@ -6,6 +6,7 @@
 #include "scan/known_loads.h"
 #include "scan/names.h"
 #include "scan/opens.h"
+#include "scan/plug_in_users.h"
 
 namespace sysnare {
 namespace {
@@ -68,11 +69,27 @@ void reach_texts(const LinkGraph& graph, const Reach& reach,
   }
 }
 
-void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdges& edges) {
+/// Who these are that ask for names that are not known.
+void note_askers(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+                 const std::vector<std::uint32_t>& nodes, UnknownNames& unknown) {
+  for (const std::uint32_t node : nodes) {
+    if (const PlugIns* loader = knowing_loader(graph, reach, numbers, node)) {
+      unknown.loaders.emplace(loader->object);
+    } else {
+      unknown.anybody = true;
+      unknown.objects.insert(graph.objects()[graph.object_of(node)].path);
+    }
+  }
+}
+
+void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdges& edges,
+                  UnknownNames& askers) {
   Texts texts(graph.objects());
   std::vector<std::uint32_t> unknown;
+  std::vector<std::uint32_t> all;
   for (const std::string_view finder : kFinders) {
     for (const std::uint32_t function : graph.library_functions(finder)) {
+      all.push_back(function);
       for (const Numbers::Caller& caller : numbers.callers(function)) {
         if (is_own_call(graph, caller.node, finder)) continue;
         const TextArgument name =
@@ -90,6 +107,8 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
       }
     }
   }
+  note_askers(graph, reach, numbers, unknown, askers);
+  note_askers(graph, reach, numbers, takers(graph, reach, all), askers);
   if (unknown.empty()) return;
   reach_texts(graph, reach, unknown, edges);
   for (const std::uint32_t object : named_by_dlopen(graph, texts, numbers)) {
@@ -148,9 +167,9 @@ void follow_services(const LinkGraph& graph, const Reach& reach, NewEdges& edges
 
 }  // namespace
 
-bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers) {
+bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers, UnknownNames& unknown) {
   NewEdges edges;
-  follow_dlsym(graph, reach, numbers, edges);
+  follow_dlsym(graph, reach, numbers, edges, unknown);
   follow_linker(graph, reach, edges);
   follow_services(graph, reach, edges);
   bool added = false;

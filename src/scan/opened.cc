@@ -40,12 +40,12 @@ bool is_library_name(std::string_view name) {
 
 /// Every library of `directory`; whether there is one.
 bool add_directory(const Surroundings& around, const std::string& directory, const std::string& why,
-                   LoadedSet& set) {
+                   const Asker& asker, LoadedSet& set) {
   bool any = false;
   for (const std::string& name : around.list(directory)) {
     if (!is_library_name(name)) continue;
     const std::optional<std::string> path = around.resolve(directory + "/" + name);
-    any = (path && set.add_opened(*path, why)) || any;
+    any = (path && set.add_opened(*path, why, asker)) || any;
   }
   return any;
 }
@@ -58,7 +58,7 @@ void add_gconv(const OpenRequest& request, const Surroundings& around, LoadedSet
   }
   directories.insert(directories.end(), kGconvDirectories.begin(), kGconvDirectories.end());
   for (const std::string& directory : directories) {
-    if (add_directory(around, directory, why, set)) return;
+    if (add_directory(around, directory, why, request.asker, set)) return;
   }
 }
 
@@ -108,7 +108,8 @@ class PlugInLoader {
   }
 
   void add(const std::string& path) {
-    if (const auto resolved = around_.resolve(path)) set_.add_opened(*resolved, why_);
+    if (const auto resolved = around_.resolve(path))
+      set_.add_opened(*resolved, why_, request_.asker);
   }
 
   void add_all(const std::string& directory, int depth) {
@@ -327,7 +328,8 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
       if (service.find('/') != std::string::npos) continue;
       const auto path = set.find(fmt::format("libnss_{}.so.2", service), request.object);
       // One that is not installed is passed over (nss/nss_module.c, glibc 2.36).
-      if (path) set.add_opened(*path, asked_by(request, "a name service, by nsswitch.conf"));
+      if (path)
+        set.add_opened(*path, asked_by(request, "a name service, by nsswitch.conf"), request.asker);
     }
     return;
   }
@@ -343,11 +345,12 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
   if (name.starts_with(kGconv)) return add_gconv(request, around, set);
   const std::string why = asked_by(request, fmt::format("dlopen(\"{}\")", request.name));
   if (name.ends_with('/') && name.starts_with('/')) {
-    add_directory(around, request.name.substr(0, name.size() - 1), why, set);
+    add_directory(around, request.name.substr(0, name.size() - 1), why, request.asker, set);
     return;
   }
   if (const auto path = set.find(request.name, request.object)) {
-    set.add_opened(*path, why);
+    const bool itself = *path == request.object && request.asker.kind == Asker::Kind::kAnybody;
+    set.add_opened(*path, why, itself ? Asker{Asker::Kind::kItself, *path} : request.asker);
     return;
   }
   const bool by_working_directory = name.find('/') != std::string_view::npos && name[0] != '/';

@@ -8,6 +8,7 @@
 
 #include "scan/known_loads.h"
 #include "scan/names.h"
+#include "scan/plug_in_users.h"
 #include "scan/plug_ins.h"
 
 namespace sysnare {
@@ -52,17 +53,17 @@ class Finder {
   [[nodiscard]] bool is_hook(std::uint32_t node) const;
   void find_unknown_dlsym();
   void find_own();
+  void find_linker();
   Opens take();
 
  private:
   bool is_known_load(std::uint32_t node);
   bool is_plug_in(std::uint32_t node, const Doubt& doubt);
-  [[nodiscard]] bool is_part(const PlugIns& plug_ins, std::uint32_t node) const;
-  [[nodiscard]] bool is_started(const PlugIns& plug_ins);
-  [[nodiscard]] bool is_given_away(const PlugIns& plug_ins, std::uint32_t function);
-  [[nodiscard]] bool is_called_from_outside(const PlugIns& plug_ins, std::string_view name);
   std::string who_names(const PlugIns& plug_ins, std::uint32_t node);
-  void want(std::string name, std::uint32_t node);
+  void want(std::string name, std::uint32_t node, Asker asker);
+  void want(std::string name, std::uint32_t node) {
+    want(std::move(name), node, asker_of(graph_.objects()[graph_.object_of(node)]));
+  }
   void open_point(std::uint32_t node, std::string reason);
 
   LinkGraph& graph_;
@@ -73,11 +74,11 @@ class Finder {
   Opens opens_;
 };
 
-void Finder::want(std::string name, std::uint32_t node) {
+void Finder::want(std::string name, std::uint32_t node, Asker asker) {
   opens_.openers.push_back(node);
   if (names_.contains(name)) return;
   const Reason by = graph_.reason(node);
-  opens_.wanted.push_back({std::move(name), by.object, by.function});
+  opens_.wanted.push_back({std::move(name), by.object, by.function, std::move(asker)});
 }
 
 void Finder::open_point(std::uint32_t node, std::string reason) {
@@ -93,41 +94,17 @@ void Finder::open_point(std::uint32_t node, std::string reason) {
   opens_.open.push_back(std::move(point));
 }
 
-bool Finder::is_part(const PlugIns& plug_ins, std::uint32_t node) const {
-  return is_part_of(plug_ins, graph_.objects()[graph_.object_of(node)]);
-}
-
-/// Whether anybody but the loader itself can call `function` with anything.
-bool Finder::is_given_away(const PlugIns& plug_ins, std::uint32_t function) {
-  if (reach_.entry(function) == Reach::Entry::kRoot) return true;
-  if (reach_.entry(function) != Reach::Entry::kTaken) return false;
-  const std::vector<std::uint32_t> who = takers(graph_, reach_, {function});
-  return std::any_of(who.begin(), who.end(),
-                     [&](std::uint32_t node) { return !is_part(plug_ins, node); });
-}
-
-bool Finder::is_called_from_outside(const PlugIns& plug_ins, std::string_view name) {
-  for (const std::uint32_t function : graph_.named(name)) {
-    if (!reach_.live(function)) continue;
-    if (is_given_away(plug_ins, function)) return true;
-    for (const Numbers::Caller& caller : numbers_.callers(function)) {
-      if (!is_part(plug_ins, caller.node)) return true;
-    }
-  }
-  return false;
-}
-
 /// Who tells the loader a name that is not known; empty: nobody.
 std::string Finder::who_names(const PlugIns& plug_ins, std::uint32_t node) {
   for (const PlugInName& name : plug_ins.names) {
     if (name.function.empty()) continue;
     for (const std::uint32_t function : graph_.named(name.function)) {
       if (!reach_.live(function)) continue;
-      if (is_given_away(plug_ins, function)) {
+      if (is_given_away(graph_, reach_, plug_ins, function)) {
         return fmt::format("anybody may call {}", name.function);
       }
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
-        if (is_part(plug_ins, caller.node)) continue;
+        if (is_part_of(graph_, plug_ins, caller.node)) continue;
         const std::string who =
             fmt::format("{} by {}", graph_.describe(caller.node), name.function);
         if (name.argument == PlugInName::kUntold) return who;
@@ -147,20 +124,13 @@ std::string Finder::who_names(const PlugIns& plug_ins, std::uint32_t node) {
 }
 
 /// Whether somebody calls what has the loader load, if it says so.
-bool Finder::is_started(const PlugIns& plug_ins) {
-  return plug_ins.starts[0].empty() ||
-         std::any_of(plug_ins.starts.begin(), plug_ins.starts.end(), [&](std::string_view name) {
-           return !name.empty() && is_called_from_outside(plug_ins, name);
-         });
-}
-
 /// Whether what `node` loads, by a name that its code does not tell, is known all the same.
 bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
   for (const std::uint32_t each : {node, doubt.node}) {
     if (each == kNone) continue;
     const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(each)]);
     if (plug_ins == nullptr) continue;
-    if (!is_started(*plug_ins)) return true;
+    if (!is_started(graph_, reach_, numbers_, *plug_ins)) return true;
     want(fmt::format("{}{}", kPlugInRequest, plug_ins->object), each);
     if (plug_ins->any_name) return false;
     const std::string who = who_names(*plug_ins, each);
@@ -265,9 +235,8 @@ void Finder::find_unknown_dlsym() {
       all.push_back(function);
       for (const Numbers::Caller& caller : numbers_.callers(function)) {
         if (is_own_call(graph_, caller.node, finder)) continue;
-        // Every export of a plug-in is live; what its loader looks up elsewhere is said in its row.
-        const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(caller.node)]);
-        if (plug_ins != nullptr && (!plug_ins->any_name || !is_started(*plug_ins))) continue;
+        // What a loader looks up is said in its row.
+        if (knowing_loader(graph_, reach_, numbers_, caller.node) != nullptr) continue;
         const KnownLoad* known = known_load_of(graph_, caller.node);
         if (known != nullptr && !known->symbols.empty()) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
@@ -282,8 +251,7 @@ void Finder::find_unknown_dlsym() {
   // A static program has symbols of what it opens alone, and that is an open point of its own.
   if (graph_.is_static()) return;
   for (const std::uint32_t node : takers(graph_, reach_, all)) {
-    const PlugIns* plug_ins = plug_ins_of(graph_.objects()[graph_.object_of(node)]);
-    if (plug_ins != nullptr && !plug_ins->any_name) continue;
+    if (knowing_loader(graph_, reach_, numbers_, node) != nullptr) continue;
     open_point(node,
                "it takes the address of dlsym, so any symbol may be looked up; a recording that "
                "covers it shows what it calls");
@@ -300,20 +268,32 @@ void Finder::find_own() {
     for (const StringRef& string : cut(summary.strings, function->strings)) {
       const std::string_view text = text_of(summary, string.text);
       if (text.find("libnss_") != std::string_view::npos) {
-        want("nss:", node);
+        want("nss:", node, {Asker::Kind::kNameService});
       } else if (text.find("gconv") != std::string_view::npos) {
-        want("gconv:", node);
+        want("gconv:", node, {Asker::Kind::kConverter});
       } else if (is_library_name(text)) {
-        want(std::string(text), node);
+        want(std::string(text), node, {Asker::Kind::kCLibrary});
       }
     }
   }
 }
 
+/// The dynamic linker as a program runs the one that it is given (elf/rtld.c, glibc 2.36; musl's
+/// ldso/dynlink.c).
+void Finder::find_linker() {
+  const LoadedObject& program = graph_.objects().front();
+  const std::string_view name = file_name(program.path);
+  if (!name.starts_with("ld-linux") && !name.starts_with("ld-musl")) return;
+  const std::uint32_t entry = function_covering(program.summary, program.summary.entry);
+  if (program.summary.entry == 0 || entry == kNone) return;
+  open_point(graph_.node_of_function(0, entry),
+             "it runs the program that it is told; scanning that one closes it");
+}
+
 Opens Finder::take() {
   // One name may be found at one place for this object, and at another for that one.
   const auto key = [](const OpenRequest& request) {
-    return std::tie(request.name, request.object);
+    return std::tie(request.name, request.object, request.asker);
   };
   std::stable_sort(opens_.wanted.begin(), opens_.wanted.end(),
                    [&](const OpenRequest& a, const OpenRequest& b) { return key(a) < key(b); });
@@ -337,6 +317,7 @@ Opens find_opens(LinkGraph& graph, const Reach& reach, Numbers& numbers,
   finder.find_nameless_dlopen();
   finder.find_unknown_dlsym();
   finder.find_own();
+  finder.find_linker();
   Opens opens = finder.take();
   opens.execs = find_execs(graph, reach, numbers, sites);
   return opens;

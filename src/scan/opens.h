@@ -10,11 +10,13 @@
 //     then. Source: glibc 2.36, nss/nss_module.c, iconv/gconv_dl.c, misc/unwind-link.c,
 //     inet/idna.c.
 // dlsym, dlvsym     A constant name reaches every symbol of that name. An unknown name may be any
-//     export of an opened object (those are roots anyway), of any object that a constant dlopen
-//     names, of what these need, which is the C library at least, and with RTLD_DEFAULT, RTLD_NEXT
-//     or the handle of dlopen(NULL) of all: an open point. Not so for a loader of plug-ins, of
-//     which it is known what it looks up; it is taken for granted that what it looks up elsewhere
-//     stands in the texts of its live code.
+//     export of an opened object (then those are roots, see phases.h), of any object that a
+//     constant dlopen names, of what these need, which is the C library at least, and with
+//     RTLD_DEFAULT, RTLD_NEXT or the handle of dlopen(NULL) of all: an open point. Not so for a
+//     loader of plug-ins, of which it is known what it looks up in them; it is taken for granted
+//     that what it looks up elsewhere stands in the texts of its live code. As long as all names
+//     are known, nobody comes to the other exports of what is opened. A static program without
+//     symbols has no dlsym that could be told: there they are live.
 // The dynamic linker  looks up symbols of libc by name, as malloc and __libc_early_init. Each text
 //     of a live function of it that is the name of a symbol reaches that symbol.
 // exec              Live calls of the C library's exec functions, of posix_spawn, system and popen,
@@ -27,6 +29,7 @@
 #include "scan/link.h"
 #include "scan/link_graph.h"
 #include "scan/numbers.h"
+#include "scan/plug_ins.h"
 #include "scan/reach.h"
 
 namespace sysnare {
@@ -41,9 +44,9 @@ struct LiveSite {
 /// The call that `number` is at `site`: cut to 32 bits, x32 by its bit.
 Call call_of(const SyscallSite& site, std::uint64_t number);
 
-/// Adds edges for what live code looks up by name. Returns whether there are new ones: walk on
-/// then.
-bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers);
+/// Adds edges for what live code looks up by name, and to `unknown` who asks opened objects for
+/// names that are not known. Returns whether there are new edges: walk on then.
+bool follow_names(LinkGraph& graph, Reach& reach, Numbers& numbers, UnknownNames& unknown);
 
 /// What live code can execute; ExecPoint::object and ::function are the caller. See above.
 std::vector<ExecPoint> find_execs(LinkGraph& graph, const Reach& reach, Numbers& numbers,

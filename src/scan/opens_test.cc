@@ -382,8 +382,18 @@ TEST(Lookups, OfNameServicesReachWhatIsAskedFor) {
     world.call(0, "getpwuid", {});
     std::vector<LoadedObject> objects = world.load();
     objects.push_back(service.load("/libnss_x.so.2", Role::kOpened));
-    objects.back().why = "a name service, by nsswitch.conf in getpwuid of /libc.so.6";
+    objects.back().askers = {{Asker::Kind::kNameService}};
     EXPECT_EQ(numbers_of(linked(objects)), c.calls);
+  }
+}
+
+TEST(Opens, OfTheDynamicLinkerAreWhateverItIsTold) {
+  for (const char* path : {"/lib/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1", "/bin/ld"}) {
+    SCOPED_TRACE(path);
+    TestObject linker;
+    linker.entry(linker.function("_start"));
+    const ScanResult result = linked({linker.load(path, Role::kProgram)});
+    EXPECT_EQ(result.open.size(), std::string(path) == "/bin/ld" ? 0u : 1u);
   }
 }
 

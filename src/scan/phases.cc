@@ -9,6 +9,8 @@ namespace sysnare {
 namespace {
 
 constexpr const char* kAlways = "(always)";
+/// Of the C library, looked up by elf/dl-call-libc-early-init.c of glibc 2.36.
+constexpr std::string_view kEarlyInit = "__libc_early_init";
 
 constexpr std::uint8_t kLoad = static_cast<std::uint8_t>(ScanPhase::kLoad);
 constexpr std::uint8_t kMain = static_cast<std::uint8_t>(ScanPhase::kMain);
@@ -200,48 +202,55 @@ void add_targets(LinkGraph& graph, std::uint32_t object, std::span<const Target>
   }
 }
 
-/// Whether `name` of an opened object may be asked for by name. glibc asks a name service for
-/// _nss_SERVICE_FUNCTION (see name_services.h) and a converter for gconv, gconv_init and gconv_end
-/// (iconv/gconv_dl.c); what an opened object needs is reached through its imports, and by dlsym
-/// with a constant name.
-bool is_asked_for(const LinkGraph& graph, const LoadedObject& object, std::string_view name,
-                  std::uint32_t node) {
-  const std::vector<LoadedObject>& objects = graph.objects();
-  constexpr std::string_view kNeeds = " needs it";
-  if (object.why.ends_with(kNeeds)) {
-    // dlsym of a handle looks in what its object needs, too; those two ask for names of their own.
-    const std::string_view by =
-        std::string_view(object.why).substr(0, object.why.size() - kNeeds.size());
-    for (const LoadedObject& other : objects) {
-      if (other.path == by && &other != &object) return is_asked_for(graph, other, name, node);
+/// Whether `name` of an opened object may be asked for, besides by dlsym with that name, which
+/// lookups.cc follows. glibc asks a name service for _nss_SERVICE_FUNCTION (see name_services.h)
+/// and a converter for gconv, gconv_init and gconv_end (iconv/gconv_dl.c); neither is anybody's
+/// but its own.
+bool is_asked_for(const LinkGraph& graph, const LoadedObject& object, const UnknownNames& unknown,
+                  std::string_view name, std::uint32_t node) {
+  const auto asks = [&](const Asker& asker) {
+    switch (asker.kind) {
+      case Asker::Kind::kItself:
+        return unknown.objects.contains(asker.who);
+      case Asker::Kind::kCLibrary:
+        // A static program has the C library opened for what it opens, and starts it
+        // (elf/dl-open.c, dl_open_worker_begin).
+        return !graph.is_c_library(graph.object_of(node)) || name == kEarlyInit;
+      case Asker::Kind::kNameService:
+        return name.starts_with("_nss_") && !graph.is_service_function(node);
+      case Asker::Kind::kConverter:
+        return name.starts_with("gconv");
+      case Asker::Kind::kLoader: {
+        if (unknown.anybody) return true;
+        const PlugIns* loader = plug_ins_named(asker.who);
+        return unknown.loaders.contains(asker.who) &&
+               (loader == nullptr || looks_up(*loader, name));
+      }
+      case Asker::Kind::kAnybody:
+        break;
     }
-    return true;
-  }
-  // lookups.cc reaches those that somebody asks for.
-  if (object.why.starts_with("a name service")) {
-    return name.starts_with("_nss_") && !graph.is_service_function(node);
-  }
-  if (object.why.starts_with("a character set converter")) return name.starts_with("gconv");
-  return true;
+    return unknown.anybody;
+  };
+  if (object.askers.empty()) return unknown.anybody;
+  return std::any_of(object.askers.begin(), object.askers.end(), asks);
 }
 
+/// Those that `wanted(name, node)` says.
+template <typename Wanted>
 void add_exports(const LinkGraph& graph, std::uint32_t object, const std::string& what,
-                 std::uint8_t phases, std::vector<Root>& roots) {
+                 Wanted wanted, std::vector<Root>& roots) {
   const std::size_t count = graph.objects()[object].summary.exports.size();
   for (std::uint32_t i = 0; i < count; ++i) {
     const Summary& summary = graph.objects()[object].summary;
     const std::uint32_t node = graph.node_of({object, i});
-    if (node == kNone ||
-        !is_asked_for(graph, graph.objects()[object], summary.at(summary.exports[i].name), node)) {
-      continue;
-    }
-    roots.push_back({node, object, what, phases});
+    if (node == kNone || !wanted(text_of(summary, summary.exports[i].name), node)) continue;
+    roots.push_back({node, object, what, kMain});
   }
 }
 
 }  // namespace
 
-std::vector<Root> find_roots(LinkGraph& graph) {
+std::vector<Root> find_roots(LinkGraph& graph, const UnknownNames& unknown) {
   const std::vector<LoadedObject>& objects = graph.objects();
   const auto count = static_cast<std::uint32_t>(objects.size());
   const auto is_opened = [&](std::uint32_t i) {
@@ -253,8 +262,7 @@ std::vector<Root> find_roots(LinkGraph& graph) {
   }
   add_entry(graph, 0, roots);
   if (!graph.is_static()) {
-    // elf/dl-call-libc-early-init.c looks it up by name.
-    for (const std::uint32_t node : graph.named("__libc_early_init")) {
+    for (const std::uint32_t node : graph.named(kEarlyInit)) {
       roots.push_back({node, graph.object_of(node), "(called by the dynamic linker)", kLoad});
     }
   }
@@ -272,14 +280,18 @@ std::vector<Root> find_roots(LinkGraph& graph) {
   // All functions of a Go program are kept; that calls none of them.
   for (Root& root : roots) root.called = root.what != kAlways;
   for (std::uint32_t i = 0; i < count; ++i) {
-    // dlsym may be asked for any of them.
-    if (is_opened(i)) {
-      add_exports(graph, i, objects[i].why.empty() ? "(opened)" : "(" + objects[i].why + ")", kMain,
-                  roots);
-    }
+    if (!is_opened(i)) continue;
+    const auto wanted = [&](std::string_view name, std::uint32_t node) {
+      return is_asked_for(graph, objects[i], unknown, name, node);
+    };
+    add_exports(graph, i, objects[i].why.empty() ? "(opened)" : "(" + objects[i].why + ")", wanted,
+                roots);
   }
   // A library on its own: whoever loads it may call what it exports.
-  if (objects[0].summary.entry == 0) add_exports(graph, 0, "(exported)", kMain, roots);
+  if (objects[0].summary.entry == 0) {
+    const auto any = [](std::string_view, std::uint32_t) { return true; };
+    add_exports(graph, 0, "(exported)", any, roots);
+  }
   return roots;
 }
 

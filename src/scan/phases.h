@@ -34,12 +34,14 @@
 #include <vector>
 
 #include "scan/link_graph.h"
+#include "scan/plug_ins.h"
 #include "scan/reach.h"
 
 namespace sysnare {
 
-/// Every place where the kernel or the dynamic linker enters an object; entries come first.
-std::vector<Root> find_roots(LinkGraph& graph);
+/// Every place where the kernel or the dynamic linker enters an object; entries come first. Behind
+/// them exports of opened objects that somebody asks for by names that are not known.
+std::vector<Root> find_roots(LinkGraph& graph, const UnknownNames& unknown);
 
 /// Of each node, of ScanPhase, or-ed; 0 for dead ones. `reach` has run from all of `roots`;
 /// `openers` are the live functions that load something at run time.

@@ -33,7 +33,11 @@ constexpr PlugIns kPlugIns[] = {
                 {"OPENSSL_INIT_set_config_filename"},
                 {"DSO_load"},
                 {"DSO_global_lookup"}}},
-     .parts = {"legacy.so"}},
+     .parts = {"legacy.so"},
+     // By DSO_bind_func, in provider_core.c, eng_dyn.c and conf_mod.c.
+     .looks_up = {"OSSL_provider_init", "bind_engine", "v_check", "EVP_PKEY_base_id",
+                  "OPENSSL_init", "OPENSSL_finish"},
+     .told = {"DSO_bind_func"}},
     // MIT Kerberos 1.20.1: lib/krb5/krb/plugin.c (parse_modstr, make_plugin_mapping:
     // what krb5.conf names is below plugin_base_dir or absolute), lib/krb5/os/locate_kdc.c,
     // lib/krb5/krb/authdata.c (directories below it), lib/kdb/kdb5.c (kdb_load_library:
@@ -50,7 +54,13 @@ constexpr PlugIns kPlugIns[] = {
                 {"profile_init_flags"},
                 {"profile_init_path"},
                 {"profile_init_vtable"}}},
-     .parts = {"libkrb5.so", "libgssapi_krb5.so", "libkdb5.so", "libkadm5", "libgssrpc.so"}},
+     .parts = {"libkrb5.so", "libgssapi_krb5.so", "libkdb5.so", "libkadm5", "libgssrpc.so"},
+     // plugin.c (open_plugin: "INTERFACE_MODULE_initvt"), g_initialize.c (build_dynamicMech,
+     // build_interMech), prof_init.c, kdb5.c, authdata.c, locate_kdc.c.
+     .looks_up = {"*_initvt", "gss", "profile_module_init", "kdb_function_table",
+                  "authdata_client_0", "service_locator"},
+     .told = {"krb5int_get_plugin_func", "krb5int_get_plugin_data", "krb5int_get_plugin_dir_func",
+              "krb5int_get_plugin_dir_data"}},
     // p11-kit 0.24.1: p11-kit/conf.c, p11-kit/modules.c (load_module_from_file_inlock: what is not
     // absolute is in "pkcs11"; its callers are the modules of the configuration, and the two
     // functions that are given a path); GnuTLS 3.7: lib/pkcs11.c (compat_load).
@@ -71,7 +81,10 @@ constexpr PlugIns kPlugIns[] = {
     {.object = "libsasl2.so.2",
      .directories = {"sasl2"},
      .names = {{{"sasl_set_path"}, {"sasl_client_init"}, {"sasl_server_init"}}},
-     .parts = {"libldap"}},
+     .parts = {"libldap"},
+     // lib/client.c, server.c, auxprop.c, canonusr.c: what _sasl_load_plugins is given.
+     .looks_up = {"sasl_client_plug_init", "sasl_server_plug_init", "sasl_auxprop_plug_init",
+                  "sasl_canonuser_init"}},
     // binutils 2.40: bfd/plugin.c (load_plugin, build_plugin_list: BINDIR "/../lib/bfd-plugins"
     // and LIBDIR "/bfd-plugins", as they stand in its texts).
     {.object = "libbfd-",
@@ -84,7 +97,8 @@ constexpr PlugIns kPlugIns[] = {
     {.object = "libpam.so.0",
      .named_in = {"security", "/lib/security"},
      .files = {"/etc/pam.d", "/usr/lib/pam.d", "/etc/pam.conf"},
-     .names = {{{"pam_start_confdir"}}}},
+     .names = {{{"pam_start_confdir"}}},
+     .looks_up = {"pam_sm_"}},  // _pam_add_handler
     // iptables 1.8: libxtables/xtables.c (load_extension): a name is put behind "libxt_" or the
     // like.
     {.object = "libxtables.so.12", .directories = {"xtables"}},
@@ -101,7 +115,9 @@ constexpr PlugIns kPlugIns[] = {
     // versions.
     {.object = "libsystemd-shared-",
      .named_in = {".."},
-     .prefixes = {"libtss2-tcti-", "libqrencode.so."}},
+     .prefixes = {"libtss2-tcti-", "libqrencode.so."},
+     .looks_up_texts = true,
+     .told = {"dlopen_many_sym_or_warn_sentinel", "dlsym_many_or_warn_sentinel"}},
     // SQLite 3.40: src/loadext.c (sqlite3LoadExtension) alone calls xDlOpen of src/os_unix.c, for
     // sqlite3_load_extension() and for the SQL function (src/func.c, loadExt), which asks for a
     // flag that the first two set. Others come to a VFS by the last two, and to all of these by
@@ -140,6 +156,22 @@ const PlugIns* plug_ins_named(std::string_view object) {
   const auto* row = std::find_if(std::begin(kPlugIns), std::end(kPlugIns),
                                  [&](const PlugIns& each) { return each.object == object; });
   return row != std::end(kPlugIns) ? row : nullptr;
+}
+
+Asker asker_of(const LoadedObject& object) {
+  const PlugIns* plug_ins = plug_ins_of(object);
+  if (plug_ins == nullptr || plug_ins->any_name) return {};
+  return {Asker::Kind::kLoader, std::string(plug_ins->object)};
+}
+
+bool looks_up(const PlugIns& plug_ins, std::string_view name) {
+  if (plug_ins.looks_up_texts) return false;
+  if (plug_ins.looks_up[0].empty()) return true;
+  return std::any_of(
+      plug_ins.looks_up.begin(), plug_ins.looks_up.end(), [&](std::string_view part) {
+        if (part.empty()) return false;
+        return part.front() == '*' ? name.ends_with(part.substr(1)) : name.starts_with(part);
+      });
 }
 
 bool names_plug_ins(std::string_view function) {

@@ -9,6 +9,8 @@
 // program (~/.config/pkcs11).
 
 #include <array>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "scan/link.h"
@@ -44,15 +46,34 @@ struct PlugIns {
   std::array<std::string_view, 5> parts = {};
   /// Nothing is loaded unless somebody calls one of these; empty: it may be.
   std::array<std::string_view, 6> starts = {};
+  /// How the names begin, or behind '*' how they end, that it looks up in what it loads, as far as
+  /// its code does not tell them; empty: any.
+  std::array<std::string_view, 6> looks_up = {};
+  /// What it looks up so stands in the texts of its own code, which lookups.cc follows.
+  bool looks_up_texts = false;
+  /// Functions by which others could tell it what to look up: then that is any.
+  std::array<std::string_view, 4> told = {};
   /// The name can be any that a user or a script likes: it stays open, and what is installed where
   /// it looks first counts as opened all the same.
   bool any_name = false;
+};
+
+/// Who looks functions up in opened objects by names that its code does not tell.
+struct UnknownNames {
+  bool anybody = false;                        ///< beside these loaders
+  std::set<std::string, std::less<>> objects;  ///< their paths
+  std::set<std::string, std::less<>> loaders;  ///< PlugIns::object
+  bool operator==(const UnknownNames&) const = default;
 };
 
 /// That of the loader `object`, or null.
 const PlugIns* plug_ins_of(const LoadedObject& object);
 /// That whose `object` this is, or null.
 const PlugIns* plug_ins_named(std::string_view object);
+/// Who asks what `object` opens by dlsym: the loader that it is, else anybody.
+Asker asker_of(const LoadedObject& object);
+/// Whether the loader may look up `name`, where its code does not tell what it looks up.
+bool looks_up(const PlugIns& plug_ins, std::string_view name);
 /// Whether a loader is told by that function what to load.
 bool names_plug_ins(std::string_view function);
 /// Whether `object` is a part of the loader.

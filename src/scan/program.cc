@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <tuple>
 
 #include "base/text.h"
 #include "scan/loaded_set.h"
@@ -104,7 +105,7 @@ Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const 
   const ObjectStore store(around, cache, options.analyse, options.workers, options.now_ns);
   LoadedSet set(around, store, options.progress);
   if (Result<void> loaded = set.load_program(path); !loaded) return propagate(loaded);
-  std::set<std::string> asked;
+  std::set<std::tuple<std::string, std::string, Asker>> asked;
   std::vector<OpenPoint> open;
   std::vector<std::string> notes;
   std::vector<LoadedObject> objects;
@@ -112,14 +113,14 @@ Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const 
   for (int round = 0;; ++round) {
     objects = set.objects();
     if (options.progress) options.progress(path);
-    const std::size_t before = set.files().size();
+    const std::size_t before = set.growth();
     LinkOptions link;
     link.load = [&](const std::vector<OpenRequest>& requests) {
       for (const OpenRequest& request : requests) {
-        if (!asked.insert(request.name + '\0' + request.object).second) continue;
+        if (!asked.insert({request.name, request.object, request.asker}).second) continue;
         load_opened(request, around, set, open, notes);
       }
-      if (set.files().size() == before || round < kMaxRounds) return set.files().size() != before;
+      if (set.growth() == before || round < kMaxRounds) return set.growth() != before;
       OpenPoint point;
       point.kind = "object";
       point.object = path;
@@ -130,7 +131,7 @@ Result<Evidence> scan_image(const Surroundings& around, ScanCache& cache, const 
     std::vector<OpenRequest> wanted;
     result = options.link(objects, wanted, link);
     if (!result) return propagate(result);
-    if (set.files().size() == before || round == kMaxRounds) break;
+    if (set.growth() == before || round == kMaxRounds) break;
     set.summarise();
   }
   for (OpenPoint& point : set.open_points()) open.push_back(std::move(point));

@@ -26,7 +26,8 @@ struct ScanFixture {
   Workers workers{2};
   std::mutex mutex;
   std::vector<std::string> analysed;
-  std::vector<std::string> linked;  ///< of the last time, "path" or "path (role)"
+  std::vector<std::string> linked;    ///< of the last time, "path" or "path (role)"
+  std::vector<LoadedObject> objects;  ///< likewise
   std::map<std::string, std::vector<OpenRequest>> wanted;  ///< by the object that asks
   std::map<std::string, std::vector<ExecPoint>> execs;
   std::set<std::string> unreadable;
@@ -41,9 +42,10 @@ struct ScanFixture {
     if (!summary) return fail(Errc::kBadInput, "{}: no summary", image.name());
     return std::move(*summary);
   }
-  Result<ScanResult> link(const std::vector<LoadedObject>& objects,
+  Result<ScanResult> link(const std::vector<LoadedObject>& given,
                           std::vector<OpenRequest>& requests) {
     linked.clear();
+    objects = given;
     ScanResult result;
     ScannedCall call;
     call.call = {Abi::kX86_64, *syscall_nr(Abi::kX86_64, "read")};
@@ -67,9 +69,9 @@ struct ScanFixture {
   ScanOptions options() {
     ScanOptions options;
     options.analyse = [this](const ElfImage& image, const ElfImage*) { return analyse(image); };
-    options.link = [this](const std::vector<LoadedObject>& objects,
+    options.link = [this](const std::vector<LoadedObject>& given,
                           std::vector<OpenRequest>& requests, const LinkOptions& asked) {
-      Result<ScanResult> result = link(objects, requests);
+      Result<ScanResult> result = link(given, requests);
       // As link_objects(): what is joined again is not finished.
       return asked.load(requests) ? Result<ScanResult>(ScanResult{}) : std::move(result);
     };
