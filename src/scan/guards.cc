@@ -15,29 +15,26 @@
 #include "scan/parts.h"
 
 namespace sysnare {
-namespace {
 
-/// Functions of the object `object` that call each of `callees`, are not exported, and have no
-/// name in a table that says that they are something else.
-std::vector<std::uint32_t> callers_of_all(const LinkGraph& graph, std::uint32_t object,
-                                          const std::vector<std::string_view>& callees) {
+std::vector<std::uint32_t> Guards::callers_of_all(
+    std::uint32_t object, const std::vector<std::string_view>& callees) const {
   std::vector<std::uint32_t> wanted;
   for (const std::string_view name : callees) {
-    for (const std::uint32_t node : graph.named(name)) {
-      if (graph.object_of(node) == object) wanted.push_back(node);
+    for (const std::uint32_t node : graph_.named(name)) {
+      if (graph_.object_of(node) == object) wanted.push_back(node);
     }
   }
   if (wanted.size() < callees.size()) return {};
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   if (wanted.size() != callees.size()) return {};
-  const Summary& summary = graph.objects()[object].summary;
+  const Summary& summary = graph_.objects()[object].summary;
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
     std::vector<std::uint32_t> called;
     for (const CallSite& call : cut(summary.calls, summary.functions[i].calls)) {
       if (call.target.kind != Target::Kind::kFunction) continue;
-      const std::uint32_t node = graph.node_of_function(object, call.target.index);
+      const std::uint32_t node = graph_.node_of_function(object, call.target.index);
       if (std::binary_search(wanted.begin(), wanted.end(), node)) called.push_back(node);
     }
     std::sort(called.begin(), called.end());
@@ -47,21 +44,34 @@ std::vector<std::uint32_t> callers_of_all(const LinkGraph& graph, std::uint32_t 
   for (const Export& symbol : summary.exports) {
     if (symbol.target.kind == Target::Kind::kFunction) std::erase(found, symbol.target.index);
   }
-  for (std::uint32_t& each : found) each = graph.node_of_function(object, each);
+  for (std::uint32_t& each : found) each = graph_.node_of_function(object, each);
   return found;
 }
 
-}  // namespace
+std::uint32_t Guards::named_in(std::uint32_t object, std::string_view name) const {
+  for (const std::uint32_t node : graph_.named(name)) {
+    if (graph_.object_of(node) == object) return node;
+  }
+  return kNone;
+}
 
 Guards::Guards(LinkGraph& graph) : graph_(graph) {
   find_priority_protection();
   find_engines();
+  find_options();
+  find_event_sources();
 }
 
 void Guards::add(Guard guard) {
-  if (guard.asleep.empty()) return;
-  for (const std::uint32_t node : guard.asleep) graph_.set_asleep(node, true);
+  if (guard.asleep.empty() && guard.steps.empty() && guard.sites.empty()) return;
+  set_asleep(guard, true);
   guards_.push_back(std::move(guard));
+}
+
+void Guards::set_asleep(const Guard& guard, bool asleep) {
+  for (const std::uint32_t node : guard.asleep) graph_.set_asleep(node, asleep);
+  for (const auto& [from, to] : guard.steps) graph_.set_step_asleep(from, to, asleep);
+  for (const auto& [node, nr] : guard.sites) graph_.set_site_asleep(node, nr, asleep);
 }
 
 void Guards::find_priority_protection() {
@@ -71,16 +81,16 @@ void Guards::find_priority_protection() {
     for (const std::vector<std::string_view>& callees :
          {std::vector<std::string_view>{"sched_get_priority_max", "sched_get_priority_min"},
           std::vector<std::string_view>{"sched_getparam", "sched_getscheduler"}}) {
-      add({{"pthread_mutexattr_setprotocol", "pthread_mutexattr_setprioceiling",
-            "pthread_mutexattr_getprioceiling", "pthread_mutex_setprioceiling"},
-           callers_of_all(graph_, object, callees)});
+      add({.keys = {"pthread_mutexattr_setprotocol", "pthread_mutexattr_setprioceiling",
+                    "pthread_mutexattr_getprioceiling", "pthread_mutex_setprioceiling"},
+           .asleep = callers_of_all(object, callees)});
     }
     return;
   }
 }
 
 void Guards::find_engines() {
-  Guard guard{{"_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE"}, {}};
+  Guard guard{.keys = {"_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE"}};
   const auto made = graph_.named(guard.keys.front());
   if (made.size() != 1) return;
   for (const Export& symbol : graph_.summary_of(made.front()).exports) {
@@ -95,15 +105,37 @@ void Guards::find_engines() {
   add(std::move(guard));
 }
 
-bool Guards::wake(const Reach& reach) {
-  const auto is_live = [&](std::string_view key) {
+bool Guards::is_due(const Guard& guard, const Reach& reach) {
+  const auto is_live = [&](std::uint32_t node) { return reach.live(node); };
+  const auto is_named_live = [&](std::string_view key) {
     const std::vector<std::uint32_t> nodes = graph_.named(key);
-    return std::any_of(nodes.begin(), nodes.end(),
-                       [&](std::uint32_t node) { return reach.live(node); });
+    return std::any_of(nodes.begin(), nodes.end(), is_live);
   };
+  if (std::any_of(guard.keys.begin(), guard.keys.end(), is_named_live) ||
+      std::any_of(guard.key_nodes.begin(), guard.key_nodes.end(), is_live)) {
+    return true;
+  }
+  std::vector<std::uint32_t> called;
+  for (const std::string_view name : guard.called) {
+    for (const std::uint32_t node : graph_.named(name)) {
+      if (reach.live(node)) called.push_back(node);
+    }
+  }
+  if (called.empty()) return false;
+  return std::any_of(reach.order().begin(), reach.order().end(), [&](std::uint32_t node) {
+    bool refers = false;
+    if (graph_.is_c_library(graph_.object_of(node))) return false;
+    graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
+      refers = refers || std::find(called.begin(), called.end(), to) != called.end();
+    });
+    return refers;
+  });
+}
+
+bool Guards::wake(const Reach& reach) {
   return std::erase_if(guards_, [&](const Guard& guard) {
-           if (std::none_of(guard.keys.begin(), guard.keys.end(), is_live)) return false;
-           for (const std::uint32_t node : guard.asleep) graph_.set_asleep(node, false);
+           if (!is_due(guard, reach)) return false;
+           set_asleep(guard, false);
            return true;
          }) != 0;
 }

@@ -3,10 +3,12 @@
 //
 // A branch that depends on what an object was made as does not show in a graph of functions. Of a
 // few it is known by which function alone such objects are made; until that is live, so is not what
-// hangs on it. The rows and what they take for granted stand in guards.cc.
+// hangs on it. The rows and what they take for granted stand in guards.cc, those of glibc in
+// guards_libc.cc, and those of systemd's event loop in guards_events.cc.
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "scan/link_graph.h"
@@ -22,13 +24,36 @@ class Guards {
   bool wake(const Reach& reach);
 
  private:
+  /// Something must be live that is named in `keys` or `key_nodes`, or that is outside of the C
+  /// library and refers to one of `called`.
   struct Guard {
-    std::vector<std::string_view> keys;  ///< functions: one of them must be live
-    std::vector<std::uint32_t> asleep;   ///< nodes
+    std::vector<std::string_view> keys = {};  ///< functions
+    std::vector<std::string_view> called = {};
+    std::vector<std::uint32_t> key_nodes = {};
+    std::vector<std::uint32_t> asleep = {};  ///< nodes
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> steps =
+        {};  ///< from one node to the other
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> sites = {};  ///< node, number of a call
   };
   void find_priority_protection();
   void find_engines();
+  void find_options();
+  void find_spawn_options(std::uint32_t object);
+  void find_thread_options(std::uint32_t object);
+  void find_rpc(std::uint32_t object);
+  void find_event_sources();
+  void find_event_sources(std::uint32_t object);
+  std::vector<std::uint32_t> own_callers(std::uint32_t object, std::string_view name);
+  void add_syscall(std::uint32_t object, const std::vector<std::uint32_t>& loop,
+                   std::string_view name, Guard& guard);
   void add(Guard guard);
+  void set_asleep(const Guard& guard, bool asleep);
+  [[nodiscard]] bool is_due(const Guard& guard, const Reach& reach);
+  /// Functions of the object `object` that call each of `callees` and are not exported.
+  [[nodiscard]] std::vector<std::uint32_t> callers_of_all(
+      std::uint32_t object, const std::vector<std::string_view>& callees) const;
+  /// What the object exports by that name, or kNone.
+  [[nodiscard]] std::uint32_t named_in(std::uint32_t object, std::string_view name) const;
 
   LinkGraph& graph_;
   std::vector<Guard> guards_;

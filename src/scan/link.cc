@@ -117,6 +117,14 @@ void Linker::find_sites() {
     for (const SyscallSite& site : cut(graph_.summary_of(node).sites, function->sites)) {
       sites_.push_back({node, &site, numbers_->values(node, site.nr)});
       Answer& nr = sites_.back().nr;
+      const std::size_t asleep = std::erase_if(nr.known, [&](const Known& known) {
+        return known.object == kNone &&
+               graph_.is_site_asleep(node, static_cast<std::uint32_t>(known.number));
+      });
+      if (asleep != 0 && nr.known.empty() && !nr.any()) {
+        sites_.pop_back();
+        continue;
+      }
       // An address is no number of a call.
       const auto plain =
           std::stable_partition(nr.known.begin(), nr.known.end(),

@@ -235,6 +235,18 @@ bool LinkGraph::add_edge(std::uint32_t from, std::uint32_t to) {
   return true;
 }
 
+void LinkGraph::set_asleep(std::unordered_set<std::uint64_t>& all, std::uint32_t from,
+                           std::uint32_t what, bool asleep) {
+  if (is_partly_asleep_.empty()) is_partly_asleep_.assign(size(), 0);
+  is_partly_asleep_[from] = 1;
+  const std::uint64_t key = std::uint64_t{from} << 32 | what;
+  if (asleep) {
+    all.insert(key);
+  } else {
+    all.erase(key);
+  }
+}
+
 std::string_view LinkGraph::symbol(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   const Summary& summary = objects_[object].summary;

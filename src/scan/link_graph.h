@@ -81,6 +81,20 @@ class LinkGraph {
     if (is_asleep_.empty()) is_asleep_.assign(size(), 0);
     is_asleep_[node] = asleep ? 1 : 0;
   }
+  /// Nor does one lead from `from` to `to`, while that step is asleep; the call's number `nr` is
+  /// not made in `from`, while that site is.
+  void set_step_asleep(std::uint32_t from, std::uint32_t to, bool asleep) {
+    set_asleep(asleep_steps_, from, to, asleep);
+  }
+  void set_site_asleep(std::uint32_t from, std::uint32_t nr, bool asleep) {
+    set_asleep(asleep_sites_, from, nr, asleep);
+  }
+  [[nodiscard]] bool is_step_asleep(std::uint32_t from, std::uint32_t to) const {
+    return is_partly_asleep(from) && asleep_steps_.contains(std::uint64_t{from} << 32 | to);
+  }
+  [[nodiscard]] bool is_site_asleep(std::uint32_t from, std::uint32_t nr) const {
+    return is_partly_asleep(from) && asleep_sites_.contains(std::uint64_t{from} << 32 | nr);
+  }
 
   /// Calls `visit(to, edge)` for all that `node` refers to. `visit` must not walk edges itself.
   template <typename Visit>
@@ -121,6 +135,11 @@ class LinkGraph {
   static constexpr std::uint32_t kNodeBits = (1u << kEdgeShift) - 1;
 
   void read_edges(std::uint32_t node);
+  void set_asleep(std::unordered_set<std::uint64_t>& all, std::uint32_t from, std::uint32_t what,
+                  bool asleep);
+  [[nodiscard]] bool is_partly_asleep(std::uint32_t node) const {
+    return !is_partly_asleep_.empty() && is_partly_asleep_[node] != 0;
+  }
   void link_copies();
   void find_c_library();
   void index_static_names();
@@ -144,7 +163,10 @@ class LinkGraph {
   std::unordered_set<std::uint64_t> known_extra_;  ///< from << 32 | to
   std::vector<std::uint8_t> c_library_;
   std::unordered_multimap<std::string_view, std::uint32_t> static_names_;
-  std::vector<std::uint8_t> is_asleep_;  ///< by node; empty: none
+  std::vector<std::uint8_t> is_asleep_;             ///< by node; empty: none
+  std::vector<std::uint8_t> is_partly_asleep_;      ///< by node: some step or site is, or was
+  std::unordered_set<std::uint64_t> asleep_steps_;  ///< from << 32 | to
+  std::unordered_set<std::uint64_t> asleep_sites_;  ///< from << 32 | number of the call
   std::vector<ServiceFunction> services_;
   std::vector<std::uint8_t> is_service_;  ///< by node; empty: there are none
   std::uint32_t interpreter_ = kNone;
@@ -154,9 +176,11 @@ class LinkGraph {
 template <typename Visit>
 void LinkGraph::for_each_edge(std::uint32_t node, Visit visit) {
   if (edges_of_[node].begin == kNone) read_edges(node);
+  const bool partly = is_partly_asleep(node);
   for (const std::uint32_t edge : cut(std::span<const std::uint32_t>(edges_), edges_of_[node])) {
     const std::uint32_t to = edge & kNodeBits;
     if (!is_asleep_.empty() && is_asleep_[to] != 0) continue;
+    if (partly && is_step_asleep(node, to)) continue;
     visit(to, static_cast<Edge>(edge >> kEdgeShift));
   }
   if (has_extra_[node] != 0) {

@@ -10,6 +10,15 @@ bool is_said_by_dlopen(std::string_view text) {
   return text == "invalid mode parameter" || text == "invalid namespace";
 }
 
+bool is_said_by_event_loop(std::string_view text) {
+  return text.starts_with("sd_event_add_") || text.starts_with("event_add_inotify") ||
+         text == "sd_event_set_watchdog" || text == kNotifySocket;
+}
+
+Abi native_abi(std::uint16_t machine) {
+  return machine == EM_AARCH64 ? Abi::kAarch64 : Abi::kX86_64;
+}
+
 std::string_view file_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);

@@ -29,8 +29,17 @@ inline constexpr std::string_view kMuslStages = "__dls";
 /// dlfcn/dlmopen.c, 2.36).
 bool is_said_by_dlopen(std::string_view text);
 
+/// How systemd's event loop is told where nothing has a name: its file and its functions, as
+/// assertions name them (scan/guards_events.cc), and the variable by which services are told.
+inline constexpr std::string_view kEventLoopFile = "/sd-event.c";
+inline constexpr std::string_view kNotifySocket = "NOTIFY_SOCKET";
+bool is_said_by_event_loop(std::string_view text);
+
 /// The number of argument `index` (0 to 5) as a place, in the calling convention of `machine`.
 Place argument_place(std::uint16_t machine, unsigned index);
+
+/// That of programs for `machine`.
+Abi native_abi(std::uint16_t machine);
 
 /// What stands behind the last '/'.
 std::string_view file_name(std::string_view path);

@@ -120,6 +120,7 @@ void Numbers::index_callers() {
         cut(graph_.objects()[object].summary.calls, function->calls);
     for (std::uint32_t i = 0; i < calls.size(); ++i) {
       for (const std::uint32_t callee : graph_.nodes(object, calls[i].target)) {
+        if (graph_.is_step_asleep(node, callee)) continue;
         live_calls_.push_back({node, function->calls.begin + i, last_call_[callee]});
         last_call_[callee] = static_cast<std::uint32_t>(live_calls_.size() - 1);
       }

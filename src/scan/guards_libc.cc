@@ -1,0 +1,126 @@
+// Options that a call of glibc is given in an object, which only functions of its own fill. Taken
+// for granted: nobody writes into such an object by other means.
+//
+// - posix_spawn. The child looks at the flags and at the list of what to do with files (glibc 2.36,
+//   sysdeps/unix/sysv/linux/spawni.c, __spawni_child). Flags come from posix_spawnattr_setflags
+//   alone; the library's own call of that, in system(), sets none of those here
+//   (sysdeps/posix/system.c). Each kind of action is added by a function of its own
+//   (posix/spawn_faction_add*.c).
+// - Threads. Of what attributes ask for, pthread_create sets a scheduler only where
+//   pthread_attr_setinheritsched said so, and processors only where pthread_attr_setaffinity_np
+//   named them, or pthread_getattr_np. The library's own calls of the former are those of the
+//   latter and of who copies attributes (nptl/pthread_create.c, pthread_getattr_np.c,
+//   pthread_attr_copy.c).
+// - RPC. Each thread that ends takes back the services that it has registered (sunrpc/svc.c,
+//   __rpc_thread_svc_cleanup). svc_register alone puts them into the list.
+
+#include <algorithm>
+
+#include "arch/syscalls.h"
+#include "scan/guards.h"
+#include "scan/names.h"
+#include "scan/parts.h"
+
+namespace sysnare {
+namespace {
+
+/// Whether an instruction of `node` itself makes the call `nr`, and no other.
+bool makes(const LinkGraph& graph, std::uint32_t node, std::uint32_t nr) {
+  const Summary& summary = graph.summary_of(node);
+  const std::span<const SyscallSite> sites = cut(summary.sites, graph.function(node)->sites);
+  return std::any_of(sites.begin(), sites.end(), [&](const SyscallSite& site) {
+    const std::span<const Value> values = cut(summary.values, site.nr);
+    return values.size() == 1 && values[0].kind == Value::Kind::kConstant && values[0].number == nr;
+  });
+}
+
+}  // namespace
+
+void Guards::find_options() {
+  for (const std::uint32_t node : graph_.named("gnu_get_libc_version")) {
+    const std::uint32_t object = graph_.object_of(node);
+    if (!graph_.is_c_library(object)) continue;
+    find_spawn_options(object);
+    find_thread_options(object);
+    find_rpc(object);
+    return;
+  }
+}
+
+void Guards::find_spawn_options(std::uint32_t object) {
+  struct Row {
+    std::vector<std::string_view> keys, called;
+    std::vector<std::string_view> functions, calls;
+  };
+  const Row kRows[] = {
+      {{},
+       {"posix_spawnattr_setflags"},
+       {"sched_setparam", "sched_setscheduler", "setsid", "setpgid", "getuid", "getgid"},
+       {"setresuid", "setresgid"}},
+      {{"posix_spawn_file_actions_adddup2", "posix_spawn_file_actions_addopen"}, {}, {"dup2"}, {}},
+      {{"posix_spawn_file_actions_addchdir_np"}, {}, {"chdir"}, {}},
+      {{"posix_spawn_file_actions_addfchdir_np"}, {}, {"fchdir"}, {}},
+      {{"posix_spawn_file_actions_addtcsetpgrp_np"}, {}, {"getpgid"}, {}},
+      {{"posix_spawn_file_actions_addclosefrom_np"}, {}, {}, {"close_range"}},
+  };
+  const std::vector<std::uint32_t> child =
+      callers_of_all(object, {"sched_setparam", "sched_setscheduler", "setsid", "setpgid"});
+  if (child.size() != 1) return;
+  const Abi abi = native_abi(graph_.objects()[object].summary.machine);
+  for (const Row& row : kRows) {
+    Guard guard;
+    guard.keys = row.keys;
+    guard.called = row.called;
+    for (const std::string_view name : row.functions) {
+      const std::uint32_t to = named_in(object, name);
+      if (to != kNone) guard.steps.emplace_back(child[0], to);
+    }
+    for (const std::string_view name : row.calls) {
+      const auto nr = syscall_nr(abi, name);
+      if (nr) guard.sites.emplace_back(child[0], *nr);
+    }
+    add(std::move(guard));
+  }
+}
+
+void Guards::find_thread_options(std::uint32_t object) {
+  const std::uint32_t create = named_in(object, "pthread_create");
+  if (create == kNone || graph_.function(create) == nullptr) return;
+  const Summary& summary = graph_.objects()[object].summary;
+  const Abi abi = native_abi(summary.machine);
+  const auto affinity = syscall_nr(abi, "sched_setaffinity");
+  const auto scheduler = syscall_nr(abi, "sched_setscheduler");
+  if (!affinity || !scheduler) return;
+  // It and what it has of its own for this: create_thread().
+  std::vector<std::uint32_t> creators = {create};
+  for (const CallSite& call : cut(summary.calls, graph_.function(create)->calls)) {
+    if (call.target.kind != Target::Kind::kFunction) continue;
+    const std::uint32_t to = graph_.node_of_function(object, call.target.index);
+    if (to != kNone && makes(graph_, to, *affinity) && makes(graph_, to, *scheduler))
+      creators.push_back(to);
+  }
+  Guard scheduling{.keys = {"pthread_attr_setinheritsched"}};
+  Guard processors{.keys = {"pthread_getattr_np"}, .called = {"pthread_attr_setaffinity_np"}};
+  for (const std::uint32_t creator : creators) {
+    processors.sites.emplace_back(creator, *affinity);
+    for (const std::string_view name :
+         {"sched_setscheduler", "sched_getscheduler", "sched_getparam"}) {
+      if (const auto nr = syscall_nr(abi, name)) scheduling.sites.emplace_back(creator, *nr);
+      const std::uint32_t to = named_in(object, name);
+      if (to != kNone) scheduling.steps.emplace_back(creator, to);
+    }
+  }
+  add(std::move(scheduling));
+  add(std::move(processors));
+}
+
+void Guards::find_rpc(std::uint32_t object) {
+  const std::uint32_t unregister = named_in(object, "svc_unregister");
+  const std::vector<std::uint32_t> cleanup = callers_of_all(object, {"svc_unregister"});
+  if (cleanup.size() != 1) return;
+  Guard guard{.keys = {"svc_register"}};
+  guard.steps.emplace_back(cleanup[0], unregister);
+  add(std::move(guard));
+}
+
+}  // namespace sysnare

@@ -1,0 +1,145 @@
+// Options that glibc's functions are given in objects.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "scan/built_summary.h"
+
+namespace sysnare {
+namespace {
+
+using namespace testing;
+using Role = LoadedObject::Role;
+
+/// A C library whose calls have the numbers that they have in truth.
+struct Glibc {
+  TestObject program, libc{"libc.so.6"};
+  std::uint32_t start = program.function("_start");
+  std::uint32_t set_flags = libc.global("posix_spawnattr_setflags");
+  std::uint32_t spawn = libc.global("posix_spawn");
+  std::uint32_t child = libc.function("");
+  std::uint32_t create = libc.global("pthread_create");
+  std::uint32_t create_one = libc.function("");
+  std::uint32_t thread_ends = libc.function("");
+  std::uint32_t cleanup = libc.function("");
+  std::uint32_t unregister = libc.global("svc_unregister");
+  std::vector<std::uint32_t> steps;  ///< of the child
+
+  explicit Glibc(bool glibc = true) {
+    program.entry(start);
+    if (glibc) libc.global("gnu_get_libc_version");
+    for (const auto& [name, nr] : {std::pair("sched_setparam", 142),
+                                   {"sched_setscheduler", 144},
+                                   {"setsid", 112},
+                                   {"setpgid", 109},
+                                   {"getpgid", 121},
+                                   {"dup2", 33},
+                                   {"chdir", 80},
+                                   {"fchdir", 81}}) {
+      const std::uint32_t made = libc.global(name);
+      libc.site(made, {num(static_cast<std::uint64_t>(nr))});
+      libc.call(child, made);
+      steps.push_back(made);
+    }
+    for (const int nr : {117, 119, 436, 59}) {  // setresuid, setresgid, close_range, execve
+      libc.site(child, {num(static_cast<std::uint64_t>(nr))});
+    }
+    libc.take(spawn, child);
+    const std::uint32_t system = libc.global("system");
+    libc.call(system, set_flags);
+    libc.call(system, spawn);
+    for (const char* action : {"adddup2", "addopen", "addchdir_np", "addfchdir_np",
+                               "addclosefrom_np", "addtcsetpgrp_np"}) {
+      libc.global(std::string("posix_spawn_file_actions_") + action);
+    }
+    libc.site(create, {num(143)});
+    libc.site(create, {num(145)});
+    libc.site(create_one, {num(203)});
+    libc.site(create_one, {num(144)});
+    libc.site(create_one, {num(56)});
+    libc.call(create, create_one);
+    libc.call(create, thread_ends);
+    libc.call(thread_ends, cleanup);
+    libc.call(cleanup, unregister);
+    libc.site(unregister, {num(41)});
+    libc.call(create, libc.global("pthread_attr_setaffinity_np"));  // of who copies attributes
+    for (const char* name :
+         {"pthread_attr_setinheritsched", "pthread_getattr_np", "svc_register"}) {
+      libc.global(name);
+    }
+  }
+  void call(const char* name) { program.call(start, program.import(name)); }
+  std::string numbers() {
+    return numbers_of(
+        linked({program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)}));
+  }
+};
+
+TEST(GuardsOfGlibc, LetNothingLiveThatNoOptionAsksFor) {
+  struct Case {
+    const char* why;
+    std::vector<const char*> calls;
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"no option of posix_spawn is set", {"posix_spawn"}, "59"},
+      {"system() sets none that matters", {"system"}, "59"},
+      {"flags are set by the program",
+       {"posix_spawn", "posix_spawnattr_setflags"},
+       "59 109 112 117 119 142 144"},
+      {"actions: a descriptor", {"system", "posix_spawn_file_actions_adddup2"}, "33 59"},
+      {"actions: a file", {"system", "posix_spawn_file_actions_addopen"}, "33 59"},
+      {"actions: a directory", {"system", "posix_spawn_file_actions_addchdir_np"}, "59 80"},
+      {"actions: an open one", {"system", "posix_spawn_file_actions_addfchdir_np"}, "59 81"},
+      {"actions: all from there on",
+       {"system", "posix_spawn_file_actions_addclosefrom_np"},
+       "59 436"},
+      {"actions: the terminal", {"system", "posix_spawn_file_actions_addtcsetpgrp_np"}, "59 121"},
+      {"the same calls elsewhere are free", {"system", "dup2", "setsid"}, "33 59 112"},
+      {"a thread as it comes", {"pthread_create"}, "56"},
+      {"a thread with a scheduler",
+       {"pthread_create", "pthread_attr_setinheritsched"},
+       "56 143 144 145"},
+      {"a thread on some processors", {"pthread_create", "pthread_attr_setaffinity_np"}, "56 203"},
+      {"a thread like another one", {"pthread_create", "pthread_getattr_np"}, "56 203"},
+      {"a thread with services", {"pthread_create", "svc_register"}, "41 56"},
+      {"services are taken back by the program", {"svc_unregister"}, "41"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Glibc world;
+    for (const char* name : c.calls) world.call(name);
+    EXPECT_EQ(world.numbers(), c.numbers);
+  }
+}
+
+TEST(GuardsOfGlibc, WakeForWhoFindsTheFunctionByName) {
+  Glibc world;
+  world.libc.global("dlsym");
+  world.call("posix_spawn");
+  world.program.call(
+      world.start, world.program.import("dlsym"),
+      {{kRdi, {any()}},
+       {kRsi, {address(world.program.string(world.start, "posix_spawnattr_setflags"))}}});
+  EXPECT_EQ(world.numbers(), "59 109 112 117 119 142 144");
+}
+
+TEST(GuardsOfGlibc, SayNothingOfOtherLibraries) {
+  Glibc world(false);
+  world.call("system");
+  EXPECT_EQ(world.numbers(), "33 59 80 81 109 112 117 119 121 142 144 436");
+}
+
+TEST(GuardsOfGlibc, SayNothingWhereItIsNotClearWhichIsTheChild) {
+  Glibc world;
+  const std::uint32_t other = world.libc.function("");
+  for (const std::uint32_t step : world.steps) world.libc.call(other, step);
+  world.libc.take(world.spawn, other);
+  world.call("system");
+  EXPECT_EQ(world.numbers(), "33 59 80 81 109 112 117 119 121 142 144 436");
+}
+
+}  // namespace
+}  // namespace sysnare
