@@ -413,10 +413,12 @@ class Analyser {
   }
 
   /// Whether it is musl's __synccall(function, context), which has all threads call that function
-  /// with that context, and calls it so itself (src/thread/synccall.c of musl 1.2.3): it alone asks
-  /// for its thread's number and sends signals to threads, and makes no other call.
+  /// with that context, and calls it so itself (src/thread/synccall.c of musl 1.2.3). It is looked
+  /// for in static programs alone: it asks for its thread's number and sends signals to threads,
+  /// and makes no other call.
   bool is_for_all_threads(const FunctionFacts& facts) const {
-    if (!dynamic_.soname.empty() || map_.machine().abi != Abi::kX86_64) return false;
+    const bool is_static = dynamic_.soname.empty() && dynamic_.needed.empty();
+    if (!is_static || !facts.calls_indirect || map_.machine().abi != Abi::kX86_64) return false;
     constexpr std::uint64_t kGettid = 186, kTkill = 200;  // syscall_64.tbl, Linux 6.18
     bool asks = false;
     bool sends = false;

@@ -15,9 +15,9 @@ constexpr unsigned kWord = 8;
 constexpr std::uint64_t kObjectAlignment = 16;
 /// How far before a chunk a folded index leads into it.
 constexpr std::uint64_t kFolded = 64;
-/// Bytes of a distance, and most of one table.
+/// Bytes of a distance, and most of one table: no compiler makes one of 16 MB.
 constexpr unsigned kDistance = 4;
-constexpr std::size_t kMaxDistances = 4096;
+constexpr std::size_t kMaxDistances = 1u << 22;
 /// Largest struct of an array that is known as such.
 constexpr std::uint64_t kMaxElement = 512;
 /// Tables of functions of one kind, each an object of its own: libio/libioP.h of glibc 2.36.
@@ -31,13 +31,16 @@ enum WordKind : std::uint8_t { kZero, kNumber, kToCode, kToData, kToImport };
 
 /// Whether [begin, at] of `kinds`, which count words, are structs of `size` words of one kind: none
 /// has a number or another kind of pointer where one has a pointer, and the one that begins at `at`
-/// shares a pointer with those before.
-bool are_alike(std::span<const std::uint8_t> kinds, std::size_t at, std::size_t size) {
+/// shares a pointer with those before. Where `compared` is used up, they are taken to be.
+bool are_alike(std::span<const std::uint8_t> kinds, std::size_t at, std::size_t size,
+               std::uint64_t& compared) {
   if (at % size != 0 || at + size > kinds.size()) return false;
   bool shared = false;
   for (std::size_t word = 0; word < size; ++word) {
     const std::uint8_t mine = kinds[at + word];
     for (std::size_t other = word; other < at; other += size) {
+      if (compared == 0) return true;
+      --compared;
       const std::uint8_t its = kinds[other];
       if (its == mine) {
         shared = shared || mine >= kToCode;
@@ -256,7 +259,7 @@ void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const st
         std::span(kinds).subspan(std::min<std::size_t>((begin - origin) / kWord, kinds.size()));
     const std::size_t word = (vaddr - begin) / kWord;
     for (std::size_t size = 1; size <= kMaxElement / kWord && size <= word; ++size) {
-      if (are_alike(from, word, size)) return true;
+      if (are_alike(from, word, size, to_compare_)) return true;
     }
     return false;
   };

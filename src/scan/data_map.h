@@ -93,6 +93,9 @@ class DataMap {
   /// Words that may be pointers, or distances; sorted by vaddr. What they lead to begins nothing.
   std::vector<Pointer> doubtful_;
   std::vector<DataChunk> chunks_;  ///< sorted by vaddr
+  /// Words that are compared at most to tell arrays of structs. Behind that nothing is cut any
+  /// more, which costs exactness alone.
+  std::uint64_t to_compare_ = 1u << 28;
 };
 
 }  // namespace sysnare

@@ -229,9 +229,22 @@ class PlugInLoader {
       open_point(line.path, std::string(word));
     } else if (word.front() == '/' && is_object(std::string(word))) {
       add(std::string(word));
+    } else if (is_library_name(word) && word.find('/') != std::string_view::npos) {
+      add_below(line.path, word);
     } else {
       add_named(word);
     }
+  }
+
+  /// A library below one of the directories: PAM takes "sub/pam_x.so" (_pam_load_module(),
+  /// libpam/pam_handlers.c of Linux-PAM 1.5.2).
+  void add_below(const std::string& file, std::string_view word) {
+    bool found = false;
+    for (const std::string_view directory : plug_ins_.named_in) {
+      const auto path = around_.resolve(fmt::format("{}/{}", place(directory), word));
+      found = (path && set_.add_opened(*path, why_, request_.asker)) || found;
+    }
+    if (!found) open_point(file, std::string(word));
   }
 
   void open_point(const std::string& path, const std::string& what) {
@@ -323,6 +336,18 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
   }
   if (name.starts_with(kNss)) {
     const std::string_view database = name.substr(kNss.size());
+    if (const auto file = around.open(kNsswitch);
+        !file && file.error().code == Errc::kNoPermission) {
+      OpenPoint point;
+      point.kind = "dlopen";
+      point.object = request.object;
+      point.function = request.function;
+      point.reason = fmt::format(
+          "{} cannot be read, which names libraries that are loaded; a scan by a user who may read "
+          "it knows them",
+          kNsswitch);
+      open.push_back(std::move(point));
+    }
     for (const std::string& service :
          nss_services(read_beginning(around, kNsswitch, kMaxNsswitch), database)) {
       if (service.find('/') != std::string::npos) continue;
