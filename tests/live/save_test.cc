@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "harness.h"
+#include "processes.h"
 
 namespace sysnare::live {
 namespace {
@@ -100,6 +101,7 @@ TEST_P(Saving, ASilentProgramIsSavedToo) {
 }
 
 TEST_P(Saving, ARunningProcessIsSavedToo) {
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   Background process({"sh", "-c", "while :; do cd /; done"});
   Background tracer({sysnare_path(), "trace", "--recorder", GetParam(), "-o", file(),
                      "--save-every", "1", "-p", std::to_string(process.pid())});

@@ -178,6 +178,7 @@ TEST(Trace, CountsWhatStraceCountsInScriptsAndPipelines) {
 TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
   if (!have_program("strace")) GTEST_SKIP() << "needs strace to compare with";
   constexpr int kRuns = 8;
+  constexpr int kMostRuns = 60;
   TempDir dir;
   const struct {
     const char* why;
@@ -185,6 +186,7 @@ TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
     std::set<std::string> varies;  ///< in strace's own tables, from run to run
     std::set<std::string>
         turns;  ///< as the tracer's pace has it: a slower one sees other turns taken
+    std::uint64_t programs = 0;  ///< in each run, or strace was too slow for what the row is about
   } cases[] = {
       {"how full a pipe is when it is read", "seq 20000 | sort | wc -l >/dev/null", {"read"}, {}},
       {"a compiler's temporary names", "echo 'int main;' >x.c; gcc -w -c x.c -o x.o", {}, {}},
@@ -193,7 +195,8 @@ TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
       {"when the alarm comes",
        "timeout 0.2 sleep 5; true",
        {},
-       {"rt_sigreturn", "rt_sigsuspend", "wait4"}},
+       {"rt_sigreturn", "rt_sigsuspend", "wait4"},
+       3},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.why);
@@ -201,9 +204,17 @@ TEST(Trace, DiffersFromStraceOnlyWhereStraceDiffersFromItself) {
     const Words command = {"bash", "-c", "cd " + dir.path() + "; " + c.script};
     std::map<std::string, std::set<Counts>> theirs;
     std::map<std::string, std::set<Counts>> ours;
-    for (int i = 0; i < kRuns; ++i) {
-      strace(command, dir / "table");
-      for (const auto& [name, counts] : table_of(slurp(dir / "table"))) theirs[name].insert(counts);
+    // Whether it has varied by now is chance.
+    const auto has_varied = [&](const std::string& name) { return theirs[name].size() > 1; };
+    for (int i = 0; i < kMostRuns; ++i) {
+      if (i >= kRuns && std::all_of(c.varies.begin(), c.varies.end(), has_varied)) break;
+      Table table;
+      ASSERT_TRUE(eventually([&] {
+        strace(command, dir / "table");
+        table = table_of(slurp(dir / "table"));
+        return table["execve"].calls >= c.programs;
+      }));
+      for (const auto& [name, counts] : table) theirs[name].insert(counts);
       for (const auto& [name, counts] : without_exits(table_of(trace({}, command).err))) {
         ours[name].insert(counts);
       }
@@ -378,6 +389,7 @@ TEST(Trace, AnUnprivilegedUserCannotTraceOthers) {
 }
 
 TEST(Trace, AttachesAndLeavesTheProcessesRunning) {
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   TempDir dir;
   const auto busy = [&](const std::string& progress) {
     return Words{"sh", "-c",
@@ -410,6 +422,7 @@ TEST(Trace, AttachesAndLeavesTheProcessesRunning) {
 }
 
 TEST(Trace, ADetachIsNoErrorOfTheCallThatItBreaksOff) {
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   // Each sleeps in a call that the kernel restarts by one of its errors for tracers.
   const struct {
     const char* why;
@@ -443,11 +456,12 @@ TEST(Trace, ADetachIsNoErrorOfTheCallThatItBreaksOff) {
     for (const auto& [call, counts] : table_of(outcome.out)) EXPECT_EQ(counts.errors, 0u) << call;
     const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
     for (const Json& call : json["calls"]) EXPECT_EQ(call["errors"], Json::object()) << call;
-    EXPECT_EQ(state_of(sleeper.pid()), 'S');
+    EXPECT_TRUE(eventually([&] { return state_of(sleeper.pid()) == 'S'; })) << "and sleeps on";
   }
 }
 
 TEST(Trace, EndsWithTheProcessThatItAttachedTo) {
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
   Background process({"sh", "-c", "while :; do cd /; done"});
   Background tracer(
       {sysnare_path(), "trace", "--recorder", "ptrace", "-p", std::to_string(process.pid())});

@@ -146,11 +146,13 @@ std::vector<std::string> spiteful(const std::string& limit, const std::string& f
 }
 
 /// A watch whose `limit` somebody else of its user sets to 0 while the program waits; then it makes
-/// folder/a and folder/b. Its messages go through a pipe: a file would be under the limit too.
+/// folder/a and folder/b. Its messages go through a pipe: a file would be under the limit too. Who
+/// reads them says when there are no more.
 Outcome limited_watch(const TempDir& folder, __rlimit_resource limit,
                       const std::vector<std::string>& options) {
-  std::vector<std::string> argv = {"bash", "-c", "exec \"$@\" 2> >(exec cat >&2)", "bash",
-                                   sysnare_path()};
+  constexpr const char* kNoMore = "no more messages\n";
+  std::vector<std::string> argv = {
+      "bash", "-c", "exec \"$@\" 2> >(cat >&2; echo no more messages >&2)", "bash", sysnare_path()};
   const std::string profile = folder.write("p.json", profile_text("SCMP_ACT_ERRNO"));
   const auto more = watch_words(
       profile, options,
@@ -163,9 +165,8 @@ Outcome limited_watch(const TempDir& folder, __rlimit_resource limit,
   EXPECT_EQ(::prlimit(watched.pid(), limit, &kNothing, nullptr), 0);
   folder.write("go", "");
   Outcome outcome = watched.wait();
-  // The reader of the pipe ends after its writer.
-  eventually(
-      [&] { return watched.err_so_far().find("outside the profile:") != std::string::npos; });
+  EXPECT_TRUE(eventually([&] { return watched.err_so_far().ends_with(kNoMore); }))
+      << watched.err_so_far();
   outcome.err = watched.err_so_far();
   return outcome;
 }
