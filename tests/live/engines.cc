@@ -22,7 +22,7 @@ using Json = nlohmann::json;
 constexpr const char* kDocker = "/usr/bin/docker";  // another client may come first in PATH
 constexpr auto kDaemonStart = std::chrono::seconds(60);
 constexpr auto kDaemonStop = std::chrono::seconds(30);
-constexpr auto kContainer = std::chrono::seconds(60);
+constexpr auto kContainer = kDeadline;
 
 std::string last_line(const std::string& text) {
   const std::size_t end = text.find_last_not_of("\n ");
