@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness.h"
+#include "processes.h"
 
 namespace sysnare::live {
 namespace {
@@ -32,7 +33,7 @@ std::string status_field(const std::string& pid, const std::string& name) {
 class Filters : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs CAP_SYS_ADMIN, which reads filters";
+    if (const std::string why = why_no_filters(); !why.empty()) GTEST_SKIP() << why;
   }
 
   static std::vector<std::string> under(const std::string& profile,
@@ -44,7 +45,7 @@ class Filters : public ::testing::Test {
   }
 };
 
-const std::vector<std::string> kSleeper = {"sh", "-c", "echo $$; exec sleep 60"};
+const std::vector<std::string> kSleeper = {"sh", "-c", "echo $$; exec sleep 100000"};
 
 TEST_F(Filters, AProcessUnderOurFilterShowsItAndGoesOn) {
   const std::string profile = source_file("tests/profiles/deny-dir.json");

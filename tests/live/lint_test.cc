@@ -88,9 +88,8 @@ TEST(LintVerb, TenThousandRulesOnOneCallTakeSeconds) {
             R"({"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": )" +
             std::to_string(i) + R"(, "op": "SCMP_CMP_GT"}]})";
   }
-  RunOptions options;
-  options.deadline = std::chrono::seconds(20);
-  const Outcome done = sysnare({"lint", folder.write("p.json", text + "]}")}, options);
+  // Its deadline tells: what grew as the square took longer.
+  const Outcome done = sysnare({"lint", folder.write("p.json", text + "]}")});
   EXPECT_FALSE(done.timed_out);
   EXPECT_EQ(done.status, 1);
   EXPECT_THAT(done.out, HasSubstr("and 9900 more of the same rules"));

@@ -149,8 +149,11 @@ TEST(ProfileVerb, AGoProgramRunsUnderItsProfileEachTime) {
   constexpr int kTimes = 200;
   TempDir dir;
   const std::string hello = victim("helloworld");
+  RunOptions of_many;
+  of_many.deadline = 10 * kDeadline;  // it is made for one run, and short ones
   const Outcome made = sysnare(
-      {"profile", "--runs", "50", "--evidence", dir / "e.json", "-o", dir / "p.json", "--", hello});
+      {"profile", "--runs", "50", "--evidence", dir / "e.json", "-o", dir / "p.json", "--", hello},
+      of_many);
   ASSERT_EQ(made.status, 0) << made.err;
   EXPECT_THAT(made.err, HasSubstr("of 50 runs\n"));
   std::string fifty;

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "harness.h"
+
 namespace sysnare::live {
 
 class Terminal {
@@ -53,7 +55,7 @@ class Terminal {
     }
   }
   /// Reads until `text` has come, after what the last call has found; whether it came in time.
-  bool wait_for(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(20)) {
+  bool wait_for(const std::string& text, std::chrono::seconds limit = kPatience) {
     const auto end = std::chrono::steady_clock::now() + limit;
     for (;;) {
       const std::size_t found = seen_.find(text, from_);

@@ -255,7 +255,7 @@ std::string build_go(const TempDir& folder, const std::string& source_folder,
   words.insert(words.end(), {"-o", program, "main.go"});
   live::RunOptions options;
   options.cwd = live::source_file(source_folder);
-  options.deadline = std::chrono::seconds(240);
+  options.deadline = 4 * live::kDeadline;  // cgo and pie build the standard library anew
   options.environment = {"GO111MODULE=off", "GOFLAGS=", cgo ? "CGO_ENABLED=1" : "CGO_ENABLED=0",
                          // Kept: the first build of the standard library takes a minute.
                          "GOCACHE=" + live::victim("../go-cache")};
