@@ -38,10 +38,11 @@ build() {
     step "build $1" cmake --build "build/$1" -j "$jobs" --target "${2:-all}"
 }
 
-# Builds PRESET beside what follows, in a session of its own, so that it ends with us.
+# Builds PRESET beside what follows, in a session of its own, so that it ends with us. Where sessions
+# share the processors as groups (sched(7), autogroup), its nice value must be that of the group.
 build_ahead() {
   ahead_log="$logs/build-$1-ahead.log"
-  setsid nice -n 19 bash -c 'cmake --preset "$1" && cmake --build "build/$1" -j "$2"' - "$1" "$jobs" \
+  setsid nice -n 19 bash -c 'echo 19 2>/dev/null >/proc/self/autogroup; cmake --preset "$1" && cmake --build "build/$1" -j "$2"' - "$1" "$jobs" \
     </dev/null >"$ahead_log" 2>&1 &
   ahead=$!
   trap '[ -z "$ahead" ] || kill -- -"$ahead" 2>/dev/null' EXIT
