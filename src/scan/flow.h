@@ -43,6 +43,9 @@ inline constexpr std::size_t kMaxTableEntries = 1u << 15;
 /// Most entries of all tables of one function: the largest switches have some thousand.
 inline constexpr std::size_t kMaxTableReads = 1u << 20;
 
+/// Most words of its stack that are known at one place.
+inline constexpr std::size_t kMaxStackWords = 96;
+
 /// Most addresses of code of which it is known in one function whether they are only called.
 inline constexpr std::size_t kMaxPutCodes = 32;
 

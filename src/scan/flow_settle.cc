@@ -16,6 +16,13 @@ constexpr unsigned kMaxRounds = 3;
 /// States that are kept from one function to the next, for their memory: 2 MB.
 constexpr std::size_t kKeptStates = 4096;
 
+/// Whether one of `words` has a byte of `word`.
+bool touches(const std::vector<StackWord>& words, const StackWord& word) {
+  return std::any_of(words.begin(), words.end(), [&](const StackWord& each) {
+    return each.offset < word.offset + word.width && word.offset < each.offset + each.width;
+  });
+}
+
 }  // namespace
 
 /// An address that can be one of several things from here on counts as taken.
@@ -101,9 +108,12 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
   for (StackWord& word : into.stack) {
     while (other != from.stack.end() && other->offset < word.offset) ++other;
     if (other == from.stack.end() || other->offset != word.offset || other->width != word.width) {
-      changed = true;
+      const bool above = word.offset >= machine_.pushed;
+      const bool alone = above && !touches(from.stack, word);
+      changed = changed || !alone || !word.value.is(Kind::kAny);
       // Above the return address, not to know a word is not the same as never having written it.
-      if (word.offset >= machine_.pushed) give_away(FlowValue::stack(word.offset));
+      if (alone) into.stack[kept++] = {word.offset, word.width, FlowValue::any()};
+      if (above && !alone) give_away(FlowValue::stack(word.offset));
       continue;
     }
     FlowValue sum = word.value;
@@ -124,7 +134,16 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
     const bool both = std::any_of(into.stack.begin(), into.stack.end(), [&](const StackWord& mine) {
       return mine.offset == word.offset;
     });
-    if (!both) give_away(FlowValue::stack(word.offset));
+    if (both) continue;
+    if (touches(into.stack, word) || into.stack.size() >= kMaxStackWords) {
+      give_away(FlowValue::stack(word.offset));
+      continue;
+    }
+    const auto place =
+        std::lower_bound(into.stack.begin(), into.stack.end(), word.offset,
+                         [](const StackWord& each, std::int32_t of) { return each.offset < of; });
+    into.stack.insert(place, {word.offset, word.width, FlowValue::any()});
+    changed = true;
   }
   return changed;
 }

@@ -10,8 +10,6 @@ namespace {
 
 using Kind = FlowValue::Kind;
 
-/// Words of the stack that are followed at once.
-constexpr std::size_t kMaxWords = 96;
 /// Bytes at the stack pointer in which a function of assembly in Go finds its arguments and leaves
 /// its results: 14 words at most (src/cmd/compile/abi-internal.md, ABI0).
 constexpr std::int32_t kGoResults = 128;
@@ -263,10 +261,17 @@ void FunctionFlow::store(FlowState& state, const FlowValue& address, unsigned wi
                          const FlowValue& value) {
   give_away(value);
   if (address.is(Kind::kStack)) {
+    const std::int32_t end = address.offset + static_cast<std::int32_t>(width);
+    for (const StackWord& word : state.stack) {
+      const std::int32_t word_end = word.offset + word.width;
+      const bool touched = word.offset < end && word_end > address.offset;
+      const bool rest = word.offset < address.offset || word_end > end;
+      if (touched && rest && word_end > machine_.pushed) give_away(FlowValue::stack(word.offset));
+    }
     forget(state, address.offset, static_cast<std::int32_t>(width));
     // Above the return address, not to know a word is not the same as never having written it.
     const bool above = address.offset + static_cast<std::int32_t>(width) > machine_.pushed;
-    if (state.stack.size() >= kMaxWords || width > kWord) {
+    if (state.stack.size() >= kMaxStackWords || width > kWord) {
       if (above) give_away(FlowValue::stack(machine_.pushed));
       return;
     }
