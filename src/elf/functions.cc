@@ -333,6 +333,10 @@ Result<FunctionTable> find_functions(const ElfImage& image, const ImageMemory& m
   table.data = data_of(evidence.symbols.data);
   table.has_symtab = evidence.symbols.has_symtab;
   table.is_go = !evidence.go.functions.empty();
+  if (table.is_go) {
+    table.go_begin = evidence.go.functions.front().vaddr;
+    table.go_end = evidence.go.end;
+  }
   return table;
 }
 

@@ -54,6 +54,16 @@ struct FunctionTable {
   std::vector<DataSymbol> data;  ///< sorted by vaddr, then the largest first
   bool has_symtab = false;       ///< .symtab is there (the image is not stripped)
   bool is_go = false;            ///< .gopclntab gave functions
+  std::uint64_t go_begin = 0;    ///< of the code that it describes
+  std::uint64_t go_end = 0;
+  [[nodiscard]] bool is_go_code(std::uint64_t vaddr) const {
+    return vaddr >= go_begin && vaddr < go_end;
+  }
+  /// Whether there is code beside Go's (cgo).
+  [[nodiscard]] bool has_more_than_go() const {
+    return is_go && !functions.empty() &&
+           (functions.front().start < go_begin || functions.back().start >= go_end);
+  }
 };
 
 /// Most places at which functions are divided at once: musl has some 2,000 functions.

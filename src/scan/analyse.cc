@@ -239,9 +239,13 @@ class Analyser {
     flows_.push_back(std::move(flow));
   }
 
+  [[nodiscard]] bool is_go(std::uint32_t i) const {
+    return table_.is_go && table_.is_go_code(table_.functions[i].start);
+  }
+
   void follow_one(std::uint32_t i, bool values, FunctionFlow& flow) {
     const std::vector<std::uint64_t> entries(entries_[i].begin(), entries_[i].end());
-    findings_.functions[i] = facts_of(map_, flow, table_.functions[i], entries, table_.is_go,
+    findings_.functions[i] = facts_of(map_, flow, table_.functions[i], entries, is_go(i),
                                       values || map_.machine().composes_addresses);
     if (table_.is_go && table_.functions[i].name == kGoRepeats)
       findings_.functions[i].calls.clear();
@@ -299,10 +303,9 @@ class Analyser {
     std::vector<PointerFact> follow(std::uint32_t i) {
       const std::vector<std::uint64_t> entries(analyser_.entries_[i].begin(),
                                                analyser_.entries_[i].end());
-      const FunctionTable& table = analyser_.table_;
       std::unique_ptr<FunctionFlow> flow = analyser_.take_flow();
-      std::vector<PointerFact> facts =
-          pointer_facts_of(analyser_.map_, *flow, table.functions[i], entries, table.is_go);
+      std::vector<PointerFact> facts = pointer_facts_of(
+          analyser_.map_, *flow, analyser_.table_.functions[i], entries, analyser_.is_go(i));
       analyser_.give_back(std::move(flow));
       return facts;
     }

@@ -412,9 +412,10 @@ class Layer {
         }
       }
     }
-    // Go's linker keeps what can be reached and nothing else; its types lead to methods by offsets
-    // that no relocation shows.
+    // Go's linker keeps what can be reached of Go and nothing else; its types lead to methods by
+    // offsets that no relocation shows. C beside it is all of its objects, reached or not.
     for (std::uint32_t i = 0; table_.is_go && i < table_.functions.size(); ++i) {
+      if (!table_.is_go_code(table_.functions[i].start)) continue;
       arrays.always.push_back({Target::Kind::kFunction, false, 0, i});
     }
   }

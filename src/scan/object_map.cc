@@ -118,9 +118,12 @@ ObjectMap::ObjectMap(const ElfImage& image, const ImageMemory& memory, const Dyn
     if (relocation.kind == Relocation::Kind::kRelative) note_label(relocation.value);
   }
   // Go has no labels in data.
-  if (!table.is_go) {
-    each_word_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
-    each_unaligned_address([&](std::uint64_t, std::uint64_t value) { note_label(value); });
+  if (!table.is_go || table.has_more_than_go()) {
+    const auto note = [&](std::uint64_t, std::uint64_t value) {
+      if (!table.is_go || !table.is_go_code(value)) note_label(value);
+    };
+    each_word_address(note);
+    each_unaligned_address(note);
   }
   for (std::vector<std::uint64_t>& labels : labels_) {
     std::sort(labels.begin(), labels.end());
@@ -456,17 +459,22 @@ void ObjectMap::each_word_address(
 
 void ObjectMap::each_unaligned_address(
     const std::function<void(std::uint64_t vaddr, std::uint64_t value)>& visit) const {
-  if (dynamic_.position_independent || table_.is_go) return;
+  if (dynamic_.position_independent) return;
+  if (table_.is_go && !table_.has_more_than_go()) return;
   each_data_range([&](std::uint64_t begin, std::uint64_t end) {
     const std::span<const std::uint8_t> bytes = memory_.from(begin);
     for (std::uint64_t at = begin; at + kWord <= end && at - begin + kWord <= bytes.size(); ++at) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes.data() + (at - begin), sizeof word);
       if (word < lowest_ || word >= highest_ || at % kWord == 0) continue;
+      if (table_.is_go && table_.is_go_code(word)) continue;
       const std::uint32_t function = function_at(word);
-      // Where nothing tells functions apart, any may begin there.
-      if (is_data(word) || (function != kNone && (table_.functions[function].start == word ||
-                                                  !table_.functions[function].framed))) {
+      // Where nothing tells functions apart, any may begin there. Go packs nothing, and much of
+      // what it keeps are small numbers: C beside it is asked for functions alone.
+      const bool begins = function != kNone && table_.functions[function].start == word;
+      const bool may_be =
+          is_data(word) || (function != kNone && !table_.functions[function].framed);
+      if (begins || (may_be && !table_.is_go)) {
         visit(at, word);
       }
     }

@@ -66,7 +66,11 @@ class Finder {
   }
 
   [[nodiscard]] bool is_shared(std::uint64_t word) const {
-    if (is_exported(word) || is_lost(word)) return true;
+    // Variables of a Go program are exported to its plug-ins alone, and that it loads one is an
+    // open point (Go 1.19, src/plugin: plugin.Open).
+    const bool is_program = map_.dynamic().soname.empty();
+    if ((is_exported(word) && !(is_program && is_in_go_section(word))) || is_lost(word))
+      return true;
     const std::optional<Range> symbol = symbol_around(word);
     Range object;
     // Go has no pointer that leads from one variable into another one; C beside it, by cgo, has.
@@ -134,10 +138,11 @@ class Finder {
   /// C compiler does (Go 1.19, cmd/link/internal/ld/data.go: dodata()).
   [[nodiscard]] bool is_in_go_section(std::uint64_t word) const {
     const std::span<const ElfImage::Section> sections = map_.image().sections();
-    return std::any_of(sections.begin(), sections.end(), [&](const ElfImage::Section& section) {
-      return (section.name == ".noptrdata" || section.name == ".noptrbss") &&
-             word >= section.vaddr && word - section.vaddr < section.size;
-    });
+    return map_.table().is_go &&
+           std::any_of(sections.begin(), sections.end(), [&](const ElfImage::Section& section) {
+             return (section.name == ".noptrdata" || section.name == ".noptrbss") &&
+                    word >= section.vaddr && word - section.vaddr < section.size;
+           });
   }
 
   /// The data symbol that covers `word`.
