@@ -73,6 +73,7 @@ DataMap::DataMap(const ObjectMap& map, std::vector<std::uint64_t> taken,
   taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
   find_distances(taken, std::move(tables));
   find_unaligned();
+  find_type_infos();
   std::sort(doubtful_.begin(), doubtful_.end(),
             [](const Pointer& a, const Pointer& b) { return a.vaddr < b.vaddr; });
   cut(std::move(taken));
@@ -202,6 +203,62 @@ void DataMap::find_unaligned() {
   });
 }
 
+/// The descriptions of classes, by the name of their vtable's symbol: the first word leads two
+/// words into it (Itanium C++ ABI, 2.9.5).
+void DataMap::find_type_infos() {
+  constexpr std::string_view kClass = "_ZTVN10__cxxabiv117__class_type_infoE";
+  constexpr std::string_view kSingle = "_ZTVN10__cxxabiv120__si_class_type_infoE";
+  constexpr std::string_view kMultiple = "_ZTVN10__cxxabiv121__vmi_class_type_infoE";
+  constexpr std::uint64_t kAddressPoint = 2 * kWord;
+  constexpr std::uint64_t kBaseSize = 2 * kWord;  // a pointer, and flags
+  const std::vector<DynamicSymbol>& symbols = map_.dynamic().symbols;
+  for (const Relocation& relocation : map_.dynamic().relocations) {
+    if (relocation.kind != Relocation::Kind::kSymbol || relocation.value != kAddressPoint) continue;
+    const std::string_view vtable = symbols[relocation.symbol].name;
+    std::uint64_t size = 0;
+    if (vtable == kClass) {
+      size = 2 * kWord;  // and a name
+    } else if (vtable == kSingle) {
+      size = 3 * kWord;  // and its base
+    } else if (vtable == kMultiple) {
+      const std::optional<std::uint64_t> bases =
+          map_.memory().word(relocation.vaddr + 2 * kWord + 4, 4);
+      if (!bases || *bases > kMaxElement) continue;
+      size = 3 * kWord + *bases * kBaseSize;
+    } else {
+      continue;
+    }
+    type_infos_.push_back(relocation.vaddr);
+    type_info_edges_.push_back(relocation.vaddr);
+    type_info_edges_.push_back(relocation.vaddr + size);
+  }
+  std::sort(type_infos_.begin(), type_infos_.end());
+  std::sort(type_info_edges_.begin(), type_info_edges_.end());
+}
+
+/// The first pointer in the `size` bytes at `vaddr` leads to a description of a type, or one is
+/// there.
+bool DataMap::leads_to_type(std::uint64_t vaddr, std::uint64_t size) const {
+  const auto is_type_info = [&](std::uint64_t each) {
+    return std::binary_search(type_infos_.begin(), type_infos_.end(), each);
+  };
+  if (is_type_info(vaddr)) return true;
+  const std::size_t first = first_pointer(vaddr);
+  return first < pointers_.size() && pointers_[first].vaddr - vaddr < size &&
+         pointers_[first].to_data && is_type_info(pointers_[first].value);
+}
+
+/// Whether code takes `vaddr` as what objects of a class begin with, and `chunk` is such a table of
+/// another class, or a description of one: no folded index.
+bool DataMap::is_vtable_before(std::uint64_t vaddr, const DataChunk& chunk) const {
+  constexpr std::uint64_t kPrefix = 2 * kWord;  // the offset to the top, and the type
+  if (type_infos_.empty() || vaddr < kPrefix) return false;
+  const bool is_table = pointers_.size() != first_pointer(vaddr - kWord) &&
+                        pointers_[first_pointer(vaddr - kWord)].vaddr == vaddr - kWord &&
+                        leads_to_type(vaddr - kPrefix, kPrefix);
+  return is_table && leads_to_type(chunk.vaddr, chunk.end - chunk.vaddr);
+}
+
 std::size_t DataMap::first_pointer(std::uint64_t vaddr) const {
   const auto at = std::lower_bound(
       pointers_.begin(), pointers_.end(), vaddr,
@@ -243,6 +300,17 @@ std::vector<std::uint8_t> DataMap::kinds_of_words(std::uint64_t begin, std::uint
 
 void DataMap::cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
                       bool arrays) {
+  auto edge = std::upper_bound(type_info_edges_.begin(), type_info_edges_.end(), begin);
+  for (; edge != type_info_edges_.end() && *edge < end; ++edge) {
+    if (*edge == begin) continue;
+    cut_piece(begin, *edge, taken, arrays);
+    begin = *edge;
+  }
+  cut_piece(begin, end, taken, arrays);
+}
+
+void DataMap::cut_piece(std::uint64_t begin, std::uint64_t end,
+                        std::span<const std::uint64_t> taken, bool arrays) {
   auto at = std::upper_bound(taken.begin(), taken.end(), begin);
   if (at == taken.end() || *at >= end) {
     if (begin < end) chunks_.push_back({begin, end, {}, {}, kNone});
@@ -358,8 +426,17 @@ void DataMap::add_targets(const DataReference& reference, std::vector<Target>& t
     const std::uint32_t index = index_at(reference.vaddr);
     add_chunk(index, targets);
     if (index != kNone && chunks_[index].vaddr == reference.vaddr) return;
-    const std::uint32_t ahead = index_at(reference.vaddr + kFolded);
-    if (ahead != index) add_chunk(ahead, targets);
+    const std::uint64_t reached = reference.vaddr + kFolded;
+    auto ahead =
+        std::upper_bound(chunks_.begin(), chunks_.end(), reference.vaddr,
+                         [](std::uint64_t of, const DataChunk& chunk) { return of < chunk.vaddr; });
+    for (; ahead != chunks_.end() && ahead->vaddr <= reached; ++ahead) {
+      // What is over before that is what a description of a type has cut off, or an object of
+      // its own that has a name.
+      const bool is_other = ahead->end <= reached && !ahead->name.empty();
+      if (is_other || is_vtable_before(reference.vaddr, *ahead)) continue;
+      add_chunk(static_cast<std::uint32_t>(ahead - chunks_.begin()), targets);
+    }
     return;
   }
   // A word that begins before it may reach into it.

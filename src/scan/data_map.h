@@ -7,6 +7,11 @@
 // from it, to the end of its object: an array is reached through its first element. What is told
 // apart by that are objects that lie behind one another and of which nobody kept the names.
 //
+// C++'s descriptions of types end an object wherever they stand, and the next begins behind them:
+// they lie between the tables of virtual functions, are emitted by compilers alone, each as an
+// object of its own, and are known by the vtable that their first word points to (Itanium C++ ABI,
+// 2.9.5).
+//
 // Three kinds of addresses do not cut: one in the midst of a row of pointers that is not aligned as
 // an object is, as &array[3]; one in an array of structs as far as their pointers tell; one that is
 // only loaded from or called through. A load by a constant address reads its own words and no more.
@@ -74,13 +79,18 @@ class DataMap {
   void find_pointers();
   void find_distances(const std::vector<std::uint64_t>& taken, std::vector<std::uint64_t> tables);
   void find_unaligned();
+  void find_type_infos();
   void add_pointer(std::uint64_t vaddr, std::uint64_t value);
   void cut(std::vector<std::uint64_t> taken);
   void cut_section(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
                    bool arrays);
-  /// `arrays`: structs of one kind that lie behind one another may be one object.
   void cut_gap(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
                bool arrays);
+  /// `arrays`: structs of one kind that lie behind one another may be one object.
+  void cut_piece(std::uint64_t begin, std::uint64_t end, std::span<const std::uint64_t> taken,
+                 bool arrays);
+  [[nodiscard]] bool leads_to_type(std::uint64_t vaddr, std::uint64_t size) const;
+  [[nodiscard]] bool is_vtable_before(std::uint64_t vaddr, const DataChunk& chunk) const;
   [[nodiscard]] bool may_begin(std::uint64_t vaddr) const;
   [[nodiscard]] std::vector<std::uint8_t> kinds_of_words(std::uint64_t begin,
                                                          std::uint64_t end) const;
@@ -92,7 +102,9 @@ class DataMap {
   std::vector<Pointer> pointers_;  ///< sorted by vaddr
   /// Words that may be pointers, or distances; sorted by vaddr. What they lead to begins nothing.
   std::vector<Pointer> doubtful_;
-  std::vector<DataChunk> chunks_;  ///< sorted by vaddr
+  std::vector<std::uint64_t> type_infos_;       ///< where descriptions of types begin; sorted
+  std::vector<std::uint64_t> type_info_edges_;  ///< where they begin and end; sorted
+  std::vector<DataChunk> chunks_;               ///< sorted by vaddr
   /// Words that are compared at most to tell arrays of structs. Behind that nothing is cut any
   /// more, which costs exactness alone.
   std::uint64_t to_compare_ = 1u << 28;
