@@ -175,6 +175,8 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
        "plug-ins:libcrypto.so.3 plug-ins:libcrypto.so.3:*", "anybody may call ENGINE_by_id"},
       {"any name will do", "libruby-3.1.so.3.1", call("work"), "plug-ins:libruby-",
        "a name that is not constant"},
+      {"a shell's modules, by the name of its file", "zsh", call("work"), "plug-ins:zsh",
+       "a name that is not constant"},
       {"what starts the loading is not called", "libbfd-2.40.so", call("work"), "", ""},
       {"what starts it is called", "libbfd-2.40.so",
        [](World& w) {

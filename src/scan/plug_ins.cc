@@ -133,6 +133,8 @@ constexpr PlugIns kPlugIns[] = {
     {.object = "gawk", .directories = {"/usr/lib/x86_64-linux-gnu/gawk"}, .any_name = true},
     // PHP 8.2: PHP_EXTENSION_DIR, ext/standard/dl.c; the name of the last directory is its ABI's.
     {.object = "php", .directories = {"/usr/lib/php"}, .any_name = true},
+    // zsh 5.9: Src/module.c (try_load_module, module_path).
+    {.object = "zsh", .directories = {"/usr/lib/x86_64-linux-gnu/zsh"}, .any_name = true},
     // Ruby 3.1: dln.c; rubyarchdir is $libdir/ruby/ABI.
     {.object = "libruby-", .directories = {"ruby"}, .any_name = true},
 };
