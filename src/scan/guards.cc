@@ -3,9 +3,6 @@
 //   (glibc 2.36, nptl/tpp.c), which are called for such mutexes alone, and by the functions that
 //   are the keys. Only pthread_mutexattr_setprotocol makes one of that protocol. Taken for granted:
 //   a program does not lock such a mutex that another program has put into memory that both share.
-// - LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
-//   variables, which EngineBuilder::create alone reads (LLVM 14,
-//   lib/ExecutionEngine/ExecutionEngine.cpp).
 
 #include "scan/guards.h"
 
@@ -60,6 +57,8 @@ Guards::Guards(LinkGraph& graph) : graph_(graph) {
   find_engines();
   find_options();
   find_event_sources();
+  find_parsers();
+  find_topology();
 }
 
 void Guards::add(Guard guard) {
@@ -87,22 +86,6 @@ void Guards::find_priority_protection() {
     }
     return;
   }
-}
-
-void Guards::find_engines() {
-  Guard guard{.keys = {"_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE"}};
-  const auto made = graph_.named(guard.keys.front());
-  if (made.size() != 1) return;
-  for (const Export& symbol : graph_.summary_of(made.front()).exports) {
-    const std::string_view name = text_of(graph_.summary_of(made.front()), symbol.name);
-    if (symbol.target.kind != Target::Kind::kFunction) continue;
-    if (name.starts_with("_ZN4llvm11Interpreter6createE") ||
-        name.starts_with("_ZN4llvm5MCJIT9createJITE")) {
-      guard.asleep.push_back(
-          graph_.node_of_function(graph_.object_of(made.front()), symbol.target.index));
-    }
-  }
-  add(std::move(guard));
 }
 
 bool Guards::is_due(const Guard& guard, const Reach& reach) {

@@ -4,7 +4,7 @@
 // A branch that depends on what an object was made as does not show in a graph of functions. Of a
 // few it is known by which function alone such objects are made; until that is live, so is not what
 // hangs on it. The rows and what they take for granted stand in guards.cc, those of glibc in
-// guards_libc.cc, and those of systemd's event loop in guards_events.cc.
+// guards_libc.cc, of systemd's event loop in guards_events.cc, of others in guards_libraries.cc.
 
 #include <cstdint>
 #include <string_view>
@@ -37,6 +37,8 @@ class Guards {
   };
   void find_priority_protection();
   void find_engines();
+  void find_parsers();
+  void find_topology();
   void find_options();
   void find_spawn_options(std::uint32_t object);
   void find_thread_options(std::uint32_t object);

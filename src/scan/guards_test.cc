@@ -98,26 +98,5 @@ TEST(Guards, LetNothingLiveThatHangsOnWhatIsDead) {
   }
 }
 
-TEST(Guards, OfEnginesHangOnTheirBuilder) {
-  for (const bool builds : {false, true}) {
-    SCOPED_TRACE(builds);
-    TestObject program;
-    TestObject llvm("libLLVM-14.so.1");
-    const std::uint32_t start = program.function("_start");
-    program.entry(start);
-    const std::uint32_t constructor = llvm.function("");
-    const std::uint32_t create = llvm.global("_ZN4llvm5MCJIT9createJITESt10unique_ptr");
-    llvm.site(create, {num(1)});
-    llvm.take(constructor, create);
-    llvm.init().push_back(function_target(constructor));
-    const char* const builder = "_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE";
-    llvm.global(builder);
-    if (builds) program.call(start, program.import(builder));
-    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
-                                 llvm.load("/libLLVM-14.so.1", Role::kLibrary)})),
-              builds ? "1" : "");
-  }
-}
-
 }  // namespace
 }  // namespace sysnare

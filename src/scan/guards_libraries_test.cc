@@ -1,0 +1,119 @@
+// What hangs on a function of one library.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "scan/built_summary.h"
+
+namespace sysnare {
+namespace {
+
+using namespace testing;
+using Role = LoadedObject::Role;
+
+TEST(GuardsOfLibraries, OfEnginesHangOnTheirBuilder) {
+  for (const bool builds : {false, true}) {
+    SCOPED_TRACE(builds);
+    TestObject program;
+    TestObject llvm("libLLVM-14.so.1");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    const std::uint32_t constructor = llvm.function("");
+    const std::uint32_t create = llvm.global("_ZN4llvm5MCJIT9createJITESt10unique_ptr");
+    llvm.site(create, {num(1)});
+    llvm.take(constructor, create);
+    llvm.init().push_back(function_target(constructor));
+    const char* const builder = "_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE";
+    llvm.global(builder);
+    if (builds) program.call(start, program.import(builder));
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 llvm.load("/libLLVM-14.so.1", Role::kLibrary)})),
+              builds ? "1" : "");
+  }
+}
+
+/// libxml2, whose destructor fills a table of handlers: one loads files.
+struct Parsers {
+  TestObject program, xml{"libxml2.so.2"};
+  std::uint32_t start = program.function("_start");
+  std::uint32_t init = xml.global("xmlInitParserCtxt");
+  std::uint32_t fill = xml.global("initdocbDefaultSAXHandler");
+  std::uint32_t handler = xml.global("xmlSAX2ResolveEntity");
+  std::uint32_t free = xml.function("");
+  Parsers() {
+    program.entry(start);
+    xml.site(handler, {num(1)});
+    xml.site(free, {num(2)});
+    xml.call(free, fill);
+    xml.take(fill, handler);
+    xml.fini().push_back(function_target(free));
+    xml.call(handler, init);  // who handles may parse in turn
+  }
+};
+
+TEST(GuardsOfLibraries, OfHandlersHangOnParsers) {
+  struct Case {
+    const char* why;
+    std::function<void(Parsers&)> build;
+    const char* calls;
+  };
+  const Case kCases[] = {
+      {"nobody parses", [](Parsers&) {}, "2"},
+      {"a parser is made",
+       [](Parsers& p) { p.program.call(p.start, p.program.import("xmlInitParserCtxt")); }, "1 2"},
+      {"one for HTML",
+       [](Parsers& p) {
+         p.xml.global("htmlReadFile");
+         p.program.call(p.start, p.program.import("htmlReadFile"));
+       },
+       "1 2"},
+      {"the program takes the handler itself",
+       [](Parsers& p) {
+         p.program.refer(p.start, p.program.import("xmlSAX2ResolveEntity", "", false, true));
+       },
+       "1 2"},
+      {"its table is data",
+       [](Parsers& p) {
+         p.xml.refer(p.free, chunk_target(p.xml.chunk("", {function_target(p.handler, true)})));
+       },
+       "1 2"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Parsers world;
+    c.build(world);
+    EXPECT_EQ(numbers_of(linked({world.program.load("/p", Role::kProgram),
+                                 world.xml.load("/libxml2.so.2", Role::kLibrary)})),
+              c.calls);
+  }
+}
+
+TEST(GuardsOfLibraries, OfTopologyHangOnWhoAsksForIt) {
+  for (const char* asks :
+       {"", "blkid_probe_enable_topology", "blkid_probe_get_topology", "blkid_do_probe"}) {
+    SCOPED_TRACE(asks);
+    TestObject program, blkid("libblkid.so.1");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    const std::uint32_t probe = blkid.global("blkid_do_probe");
+    const std::uint32_t start_it = blkid.function("");
+    blkid.site(start_it, {num(57)});
+    blkid.site(probe, {num(1)});
+    blkid.string(start_it, "/usr/sbin/dmsetup");
+    blkid.take(probe, start_it);
+    blkid.call(blkid.global("blkid_probe_enable_topology"), probe);
+    blkid.call(blkid.global("blkid_probe_get_topology"), probe);
+    if (*asks != '\0') program.call(start, program.import(asks));
+    const std::string_view name = asks;
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 blkid.load("/libblkid.so.1", Role::kLibrary)})),
+              name.empty()               ? ""
+              : name == "blkid_do_probe" ? "1"
+                                         : "1 57");
+  }
+}
+
+}  // namespace
+}  // namespace sysnare
