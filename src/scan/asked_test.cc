@@ -131,6 +131,40 @@ TEST(Asked, FunctionsOfAnOpenedObjectAreThoseThatAreLookedUp) {
   }
 }
 
+TEST(Asked, WhatOpenedObjectsCallMayBeAnotherOnesOfThatName) {
+  struct Case {
+    const char* why;
+    bool needed;    ///< by the object that interposes
+    bool symbolic;  ///< DF_SYMBOLIC: its own first
+    const char* calls;
+  };
+  const Case cases[] = {
+      {"opened before, with RTLD_GLOBAL", false, false, "1 2"},
+      {"in the list of who needs it, it comes first", true, false, "1 2"},
+      {"its own come first", false, true, "2"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, libc{"libc.so.6"}, first{"first.so"}, second{"second.so"};
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    libc.global("dlsym");
+    program.call(start, program.import("dlsym"),
+                 {{kRdi, {any()}}, {kRsi, {address(program.string(start, "run"))}}});
+    first.site(first.global("hook"), {num(1)});
+    second.site(second.global("hook"), {num(2)});
+    second.call(second.global("run"), second.import("hook"));
+    second.summary().symbolic = c.symbolic;
+    LoadedObject interposing = first.load("/first.so", Role::kOpened);
+    if (c.needed) interposing.resolved = {"/second.so"};
+    LoadedObject plug_in = second.load("/second.so", Role::kOpened);
+    interposing.askers = plug_in.askers = {{}};
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 libc.load("/libc.so.6", Role::kLibrary), interposing, plug_in})),
+              c.calls);
+  }
+}
+
 /// Who asks, as "PATH: KIND WHO, KIND WHO".
 std::vector<std::string> askers_of(const std::vector<LoadedObject>& objects) {
   constexpr const char* kKinds[] = {"anybody",      "itself",    "C library",

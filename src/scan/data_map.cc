@@ -431,10 +431,8 @@ void DataMap::add_targets(const DataReference& reference, std::vector<Target>& t
         std::upper_bound(chunks_.begin(), chunks_.end(), reference.vaddr,
                          [](std::uint64_t of, const DataChunk& chunk) { return of < chunk.vaddr; });
     for (; ahead != chunks_.end() && ahead->vaddr <= reached; ++ahead) {
-      // What is over before that is what a description of a type has cut off, or an object of
-      // its own that has a name.
-      const bool is_other = ahead->end <= reached && !ahead->name.empty();
-      if (is_other || is_vtable_before(reference.vaddr, *ahead)) continue;
+      // What a description of a type has cut off is none of it.
+      if (is_vtable_before(reference.vaddr, *ahead)) continue;
       add_chunk(static_cast<std::uint32_t>(ahead - chunks_.begin()), targets);
     }
     return;

@@ -53,12 +53,31 @@ std::uint32_t Guards::named_in(std::uint32_t object, std::string_view name) cons
 }
 
 Guards::Guards(LinkGraph& graph) : graph_(graph) {
+  // Whoever loads a library that is scanned on its own may hand it what was made in any way.
+  if (graph.objects().empty() || graph.objects().front().summary.entry == 0) return;
   find_priority_protection();
   find_engines();
   find_options();
   find_event_sources();
   find_parsers();
   find_topology();
+}
+
+bool Guards::add_steps(const std::vector<std::uint32_t>& from, const std::vector<std::uint32_t>& to,
+                       Guard& guard) {
+  if (from.size() * to.size() > kMaxSteps) return false;
+  for (const std::uint32_t each : from) {
+    for (const std::uint32_t other : to) guard.steps.emplace_back(each, other);
+  }
+  return true;
+}
+
+std::vector<std::uint32_t> Guards::objects_with(std::string_view name) const {
+  std::vector<std::uint32_t> objects;
+  for (const std::uint32_t node : graph_.named(name)) objects.push_back(graph_.object_of(node));
+  std::sort(objects.begin(), objects.end());
+  objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
+  return objects;
 }
 
 void Guards::add(Guard guard) {

@@ -49,6 +49,14 @@ class Guards {
   void add_syscall(std::uint32_t object, const std::vector<std::uint32_t>& loop,
                    std::string_view name, Guard& guard);
   void add(Guard guard);
+  /// Most steps from some functions to some others. Real libraries have some dozens.
+  static constexpr std::size_t kMaxSteps = 1u << 14;
+  /// Adds the steps from each to each. Returns false, and adds none, where they are too many: what
+  /// does not sleep costs exactness alone.
+  static bool add_steps(const std::vector<std::uint32_t>& from,
+                        const std::vector<std::uint32_t>& to, Guard& guard);
+  /// Those that define `name`, each once.
+  [[nodiscard]] std::vector<std::uint32_t> objects_with(std::string_view name) const;
   void set_asleep(const Guard& guard, bool asleep);
   [[nodiscard]] bool is_due(const Guard& guard, const Reach& reach);
   /// Functions of the object `object` that call each of `callees` and are not exported.

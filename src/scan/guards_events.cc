@@ -31,6 +31,9 @@ bool passes_first(const Summary& summary, const CallSite& site, std::uint32_t nr
 void Guards::find_event_sources() {
   for (std::uint32_t object = 0; object < graph_.objects().size(); ++object) {
     const Summary& summary = graph_.objects()[object].summary;
+    // Elsewhere, linked in, it may be one with the code around it.
+    const std::string_view soname = text_of(summary, summary.soname);
+    if (!soname.starts_with("libsystemd") && soname != "libnss_systemd.so.2") continue;
     // Few have it; their texts are not all looked at for that.
     const bool waits = std::any_of(
         summary.imports.begin(), summary.imports.end(),
@@ -64,11 +67,16 @@ void Guards::find_event_sources(std::uint32_t object) {
   std::vector<std::pair<std::string_view, std::uint32_t>> by_text;
   for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
     const std::uint32_t node = graph_.node_of_function(object, i);
+    bool of_loop = false;
+    bool of_other = false;  // the loop's code may have been inlined there
     for (const StringRef& string : cut(summary.strings, summary.functions[i].strings)) {
       const std::string_view text = text_of(summary, string.text);
-      if (text.ends_with(kEventLoopFile)) loop.push_back(node);
+      const bool is_loop_file = text.ends_with(kEventLoopFile);
+      of_loop = of_loop || is_loop_file;
+      of_other = of_other || (text.ends_with(".c") && !is_loop_file);
       if (is_said_by_event_loop(text)) by_text.emplace_back(text, node);
     }
+    if (of_loop && !of_other) loop.push_back(node);
   }
   std::sort(loop.begin(), loop.end());
   loop.erase(std::unique(loop.begin(), loop.end()), loop.end());
@@ -99,9 +107,7 @@ void Guards::find_event_sources(std::uint32_t object) {
         if (!std::binary_search(loop.begin(), loop.end(), to)) asleep.push_back(to);
       }
     }
-    for (const std::uint32_t from : loop) {
-      for (const std::uint32_t to : asleep) guard.steps.emplace_back(from, to);
-    }
+    if (!add_steps(loop, asleep, guard)) return;
     if (!row.syscall.empty()) add_syscall(object, loop, row.syscall, guard);
     add(std::move(guard));
   }

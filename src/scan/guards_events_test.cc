@@ -67,6 +67,14 @@ TEST(GuardsOfEvents, LetNothingLiveForSourcesThatAreNotMade) {
   };
   const Case kCases[] = {
       {"files alone", [](Loop&) {}, "232"},
+      {"of a function into which a part of the loop was inlined its own calls are kept",
+       [](Loop& l) {
+         const std::uint32_t both = l.helper("signalfd");
+         l.loop.string(both, "src/libsystemd/sd-event/sd-event.c");
+         l.loop.string(both, "src/other/other.c");
+         l.loop.call(l.ask, both);
+       },
+       "232 289"},
       {"a signal", [](Loop& l) { l.loop.call(l.ask, l.maker("sd_event_add_signal")); }, "232 289"},
       {"a child, which a signal tells of",
        [](Loop& l) { l.loop.call(l.ask, l.maker("sd_event_add_child")); }, "62 232 247 289 424"},

@@ -132,6 +132,13 @@ TEST(GuardsOfGlibc, SayNothingOfOtherLibraries) {
   EXPECT_EQ(world.numbers(), "33 59 80 81 109 112 117 119 121 142 144 436");
 }
 
+TEST(GuardsOfGlibc, SayNothingForALibraryOnItsOwnWhichIsHandedWhatOthersMade) {
+  Glibc world;
+  world.program.summary().entry = 0;
+  world.program.call(world.program.global("begin"), world.program.import("posix_spawn"));
+  EXPECT_EQ(world.numbers(), "33 59 80 81 109 112 117 119 121 142 144 436");
+}
+
 TEST(GuardsOfGlibc, SayNothingWhereItIsNotClearWhichIsTheChild) {
   Glibc world;
   const std::uint32_t other = world.libc.function("");

@@ -37,8 +37,7 @@ void Guards::find_engines() {
 
 void Guards::find_parsers() {
   constexpr std::string_view kInit = "xmlInitParserCtxt";
-  for (const std::uint32_t made : graph_.named(kInit)) {
-    const std::uint32_t object = graph_.object_of(made);
+  for (const std::uint32_t object : objects_with(kInit)) {
     const Summary& summary = graph_.objects()[object].summary;
     Guard guard;
     std::vector<std::uint32_t> tables;
@@ -61,17 +60,13 @@ void Guards::find_parsers() {
         handlers.push_back(node);
       }
     }
-    for (const std::uint32_t from : tables) {
-      for (const std::uint32_t to : handlers) guard.steps.emplace_back(from, to);
-    }
-    add(std::move(guard));
+    if (add_steps(tables, handlers, guard)) add(std::move(guard));
   }
 }
 
 void Guards::find_topology() {
   constexpr std::string_view kEnable = "blkid_probe_enable_topology";
-  for (const std::uint32_t made : graph_.named(kEnable)) {
-    const std::uint32_t object = graph_.object_of(made);
+  for (const std::uint32_t object : objects_with(kEnable)) {
     const Summary& summary = graph_.objects()[object].summary;
     Guard guard{.keys = {kEnable, "blkid_probe_get_topology"}};
     for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {

@@ -82,6 +82,7 @@ class Layer {
     head.machine = image_.machine();
     head.position_independent = dynamic_.position_independent;
     head.is_go = table_.is_go;
+    head.has_c = table_.has_more_than_go();
     head.symbolic = dynamic_.symbolic;
     head.soname = builder.text(dynamic_.soname);
     head.entry = image_.entry();

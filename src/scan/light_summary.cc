@@ -81,6 +81,11 @@ std::optional<Summary> light_summary(const ElfImage& image) {
     all.end = std::max(all.end, segment.memory_end);
   }
   if (all.start >= all.end) return std::nullopt;
+  // What it defines and calls by a slot, another object may define before it.
+  std::vector<std::uint8_t> bound(dynamic->symbols.size(), 0);
+  for (const Relocation& relocation : dynamic->relocations) {
+    if (relocation.kind == Relocation::Kind::kSymbol) bound[relocation.symbol] = 1;
+  }
   const auto owned = std::make_shared<Owned>();
   const Target self{Target::Kind::kFunction, true, 0, 0};
   for (std::size_t i = 1; i < dynamic->symbols.size(); ++i) {
@@ -92,7 +97,7 @@ std::optional<Summary> light_summary(const ElfImage& image) {
                                 static_cast<std::uint8_t>(symbol.default_version ? 1 : 0), 0,
                                 static_cast<std::uint8_t>(symbol.binding == STB_WEAK ? 1 : 0), 0,
                                 self});
-      continue;
+      if (bound[i] == 0) continue;
     }
     if (names_plug_ins(symbol.name)) return std::nullopt;
     for (const std::string_view prefix : kToldByArguments) {

@@ -10,17 +10,20 @@
 namespace sysnare {
 namespace {
 
-/// The libraries that glibc 2.36 and musl 1.2 are made of, by the beginning of their sonames.
+/// The libraries that glibc 2.36 and musl 1.2 are made of, by their sonames; with '*' by the
+/// beginning of these.
 constexpr std::string_view kCLibrary[] = {
-    "libc.so.6",     "ld-linux",     "ld.so.",      "ld64.so.",     "libpthread.so.0",
-    "libdl.so.2",    "librt.so.1",   "libm.so.6",   "libmvec.so.1", "libresolv.so.2",
-    "libnsl.so.1",   "libutil.so.1", "libanl.so.1", "libnss_files", "libnss_dns.so.2",
-    "libnss_compat", "libthread_db", "ld-musl-",    "libc.musl-",
+    "libc.so.6",          "ld-linux*",    "ld.so.*",     "ld64.so.*",         "libpthread.so.0",
+    "libdl.so.2",         "librt.so.1",   "libm.so.6",   "libmvec.so.1",      "libresolv.so.2",
+    "libnsl.so.1",        "libutil.so.1", "libanl.so.1", "libnss_files.so.2", "libnss_dns.so.2",
+    "libnss_compat.so.2", "ld-musl-*",    "libc.musl-*", "libthread_db.so.1",
 };
 
 bool is_c_library_name(std::string_view name) {
-  return std::any_of(std::begin(kCLibrary), std::end(kCLibrary),
-                     [&](std::string_view known) { return name.starts_with(known); });
+  return std::any_of(std::begin(kCLibrary), std::end(kCLibrary), [&](std::string_view known) {
+    return known.ends_with('*') ? name.starts_with(known.substr(0, known.size() - 1))
+                                : name == known;
+  });
 }
 
 }  // namespace
@@ -74,7 +77,8 @@ void LinkGraph::find_c_library() {
       c_library_[i] = 1;
     }
   }
-  if (is_static_ && !objects_.empty() && !objects_[0].summary.is_go) c_library_[0] = 1;
+  if (is_static_ && !objects_.empty() && (!objects_[0].summary.is_go || objects_[0].summary.has_c))
+    c_library_[0] = 1;
 }
 
 void LinkGraph::index_static_names() {

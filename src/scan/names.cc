@@ -57,6 +57,11 @@ TextArgument text_of_answer(Texts& texts, const Answer& answer) {
   for (const Known& known : answer.known) {
     if (known.object == kNone) {
       argument.numbers.push_back(known.number);
+      // In a program that is loaded where it was linked addresses are numbers.
+      if (known.number == 0 || known.number == UINT64_MAX) continue;
+      const auto text = texts.at(0, known.number);
+      if (text) argument.texts.emplace_back(*text);
+      argument.other = argument.other || !text;
     } else if (const auto text = texts.at(known.object, known.number)) {
       argument.texts.emplace_back(*text);
     } else {

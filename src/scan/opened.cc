@@ -273,6 +273,25 @@ class PlugInLoader {
   std::set<std::string> said_;                             ///< what open points were made of
 };
 
+/// Where it is not read as a whole, what it names stays open.
+std::string read_nsswitch(const OpenRequest& request, const Surroundings& around,
+                          std::vector<OpenPoint>& open) {
+  std::string text = read_beginning(around, kNsswitch, kMaxNsswitch + 1);
+  const Result<Fd> file = around.open(kNsswitch);
+  const bool refused = !file && file.error().code == Errc::kNoPermission;
+  if (!refused && text.size() <= kMaxNsswitch) return text;
+  OpenPoint point;
+  point.kind = "dlopen";
+  point.object = request.object;
+  point.function = request.function;
+  point.reason =
+      fmt::format("{} {}, which names libraries that are loaded; {}", kNsswitch,
+                  refused ? "cannot be read" : "is longer than is read",
+                  refused ? "a scan by a user who may read it knows them" : "shortening it helps");
+  open.push_back(std::move(point));
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::string> nss_services(std::string_view text, std::string_view database) {
@@ -292,7 +311,7 @@ std::vector<std::string> nss_services(std::string_view text, std::string_view da
     };
     for (const char c : line) {
       if (c == '[') in_brackets = true;
-      if (in_brackets || c == ' ' || c == '\t' || c == '\r') {
+      if (in_brackets || c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f') {
         take();
       } else {
         word += c;
@@ -326,8 +345,7 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
                  std::vector<OpenPoint>& open, std::vector<std::string>& notes) {
   const std::string_view name = request.name;
   if (name == kSubidRequest) {
-    for (const std::string& service :
-         subid_services(read_beginning(around, kNsswitch, kMaxNsswitch))) {
+    for (const std::string& service : subid_services(read_nsswitch(request, around, open))) {
       OpenRequest named = request;
       named.name = fmt::format("libsubid_{}.so", service);
       load_opened(named, around, set, open, notes);
@@ -336,20 +354,8 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
   }
   if (name.starts_with(kNss)) {
     const std::string_view database = name.substr(kNss.size());
-    if (const auto file = around.open(kNsswitch);
-        !file && file.error().code == Errc::kNoPermission) {
-      OpenPoint point;
-      point.kind = "dlopen";
-      point.object = request.object;
-      point.function = request.function;
-      point.reason = fmt::format(
-          "{} cannot be read, which names libraries that are loaded; a scan by a user who may read "
-          "it knows them",
-          kNsswitch);
-      open.push_back(std::move(point));
-    }
     for (const std::string& service :
-         nss_services(read_beginning(around, kNsswitch, kMaxNsswitch), database)) {
+         nss_services(read_nsswitch(request, around, open), database)) {
       if (service.find('/') != std::string::npos) continue;
       const auto path = set.find(fmt::format("libnss_{}.so.2", service), request.object);
       // One that is not installed is passed over (nss/nss_module.c, glibc 2.36).

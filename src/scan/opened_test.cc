@@ -168,6 +168,8 @@ TEST(NssServices, AreThoseOfTheDatabase) {
   EXPECT_THAT(nss_services(text, "hosts"), ElementsAre("dns", "files", "mdns4_minimal"));
   EXPECT_THAT(nss_services(text, ""), ElementsAre("dns", "files", "mdns4_minimal", "systemd"));
   EXPECT_THAT(nss_services("", "passwd"), ElementsAre("dns", "files"));
+  EXPECT_THAT(nss_services("passwd: files\vsss\fldap\n", "passwd"),
+              ElementsAre("dns", "files", "ldap", "sss"));
 }
 
 TEST(SubidServices, AreThoseOfNsswitchConf) {

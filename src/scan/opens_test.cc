@@ -55,6 +55,11 @@ TEST(Opens, AreAskedForByName) {
          w.call(0, "dlopen", {{kRdi, w.text("libx.so")}});
        },
        "libx.so", ""},
+      {"its address is a number: movq $0x402019, name(%rip)",
+       [](World& w) {
+         w.call(0, "dlopen", {{kRdi, {num(w.program.string(0, "libx.so"))}}});
+       },
+       "libx.so", ""},
       {"one that is loaded already",
        [](World& w) {
          w.call(0, "dlopen", {{kRdi, w.text("libc.so.6")}});
@@ -286,6 +291,16 @@ TEST(Lookups, ByDlsymReachWhatTheyName) {
          w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, w.text("nobody")}});
        },
        "", false},
+      {"where a program is loaded where it was linked the address of a text is a number",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {num(w.program.string(0, "secret"))}}});
+       },
+       "77", false},
+      {"a number that leads to no text is a name that is not known",
+       [](World& w) {
+         w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {num(0x999999)}}});
+       },
+       "", true},
       {"an unknown name: it may be one of what an opened object needs, libc's for one",
        [](World& w) {
          w.call(0, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});

@@ -24,10 +24,7 @@ void keep_first(const std::vector<Definition>& candidates, Inside inside,
 
 }  // namespace
 
-Scope::Scope(const std::vector<LoadedObject>& objects) : objects_(objects) {
-  fill_table();
-  find_closures();
-}
+Scope::Scope(const std::vector<LoadedObject>& objects) : objects_(objects) { fill_table(); }
 
 void Scope::fill_table() {
   std::size_t count = 0;
@@ -49,26 +46,6 @@ void Scope::fill_table() {
       head = static_cast<std::uint32_t>(entries_.size());
       entries_.push_back(entry);
     }
-  }
-}
-
-void Scope::find_closures() {
-  std::unordered_map<std::string_view, std::uint32_t> by_path;
-  for (std::uint32_t i = 0; i < objects_.size(); ++i) by_path.emplace(objects_[i].path, i);
-  for (std::uint32_t i = 0; i < objects_.size(); ++i) {
-    if (objects_[i].role != LoadedObject::Role::kOpened) continue;
-    std::vector<std::uint32_t> closure = {i};
-    for (std::size_t next = 0; next < closure.size(); ++next) {
-      for (const std::string& path : objects_[closure[next]].resolved) {
-        const auto found = by_path.find(path);
-        if (found == by_path.end()) continue;
-        if (objects_[found->second].role != LoadedObject::Role::kOpened) continue;
-        if (std::find(closure.begin(), closure.end(), found->second) != closure.end()) continue;
-        closure.push_back(found->second);
-      }
-    }
-    std::sort(closure.begin(), closure.end());
-    closures_.emplace(i, std::move(closure));
   }
 }
 
@@ -117,14 +94,12 @@ std::vector<Definition> Scope::lookup(std::uint32_t object, std::string_view nam
   };
   keep_first(
       candidates, [&](std::uint32_t other) { return !is_opened(other); }, kept);
-  if (const auto closure = closures_.find(object); closure != closures_.end()) {
-    const std::vector<std::uint32_t>& members = closure->second;
-    keep_first(
-        candidates,
-        [&](std::uint32_t other) {
-          return std::binary_search(members.begin(), members.end(), other);
-        },
-        kept);
+  // One that is opened finds names where it was opened first: in the list of whoever needs it, and
+  // before that in all that was opened with RTLD_GLOBAL (dlopen(3)). Which came first nobody knows.
+  if (is_opened(object)) {
+    for (const Definition& each : candidates) {
+      if (is_opened(each.object)) kept.push_back(each);
+    }
   }
   if (kept.empty()) kept = candidates;
   return kept;

@@ -7,16 +7,16 @@
 // accepts what ld.so might take for it, which depends on the order of versions in the file: here
 // all versions of that first object.
 //
-// An opened object looks in the global scope, then in itself and what it needs. Both answers are
-// kept, because RTLD_DEEPBIND turns the order around. Where neither has the symbol, another opened
-// object may have it (RTLD_GLOBAL): all of those are kept. The same holds for the objects of the
-// global scope, whose lazy bindings may come after a dlopen.
+// An opened object looks in the global scope, with what was opened by RTLD_GLOBAL before, then in
+// the list of whoever was opened first and needs it. Which order that was nobody knows, and
+// RTLD_DEEPBIND turns it around: the answer of the global scope is kept, and those of all opened
+// objects. Where the global scope has none, its own objects too may find that of an opened one:
+// their lazy bindings may come after a dlopen.
 //
 // Not modelled: LD_PRELOAD, LD_AUDIT, namespaces of dlmopen, STB_GNU_UNIQUE (a plain symbol here).
 
 #include <cstdint>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "scan/link.h"
@@ -49,14 +49,11 @@ class Scope {
     std::uint32_t next = kNone;  ///< in the same bucket, of the same or a later object
   };
   void fill_table();
-  void find_closures();
   [[nodiscard]] bool accepts(const Entry& entry, std::string_view version) const;
 
   const std::vector<LoadedObject>& objects_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> buckets_;
-  /// Of each opened object: the opened objects that it needs, itself among them, sorted.
-  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> closures_;
 };
 
 }  // namespace sysnare

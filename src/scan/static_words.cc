@@ -3,8 +3,10 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 
 namespace sysnare {
@@ -63,6 +65,7 @@ class Finder {
       }
     }
     std::sort(named_.begin(), named_.end());
+    find_others_words();
   }
 
   [[nodiscard]] bool is_shared(std::uint64_t word) const {
@@ -74,12 +77,13 @@ class Finder {
     const std::optional<Range> symbol = symbol_around(word);
     Range object;
     // Go has no pointer that leads from one variable into another one; C beside it, by cgo, has.
-    const bool go = map_.table().is_go && (map_.dynamic().needed.empty() || is_in_go_section(word));
+    const FunctionTable& table = map_.table();
+    const bool go = table.is_go && (!table.has_more_than_go() || is_in_go_section(word));
     if (symbol) {
       // No index leads into one word.
       const bool indexed = !go && symbol->end - symbol->begin > kWord;
       object = {symbol->begin - (indexed ? std::min(symbol->begin, kFolded) : 0), symbol->end};
-    } else if (go) {
+    } else if (go && !others_words_.contains(word)) {
       object = {word, word + kWord};
     } else if (!numbers_.contains(word) && stored_.contains(word)) {
       return is_near_pointer(word);
@@ -103,6 +107,25 @@ class Finder {
         numbers_.insert(value.number);
       }
       if (value.kind == Value::Kind::kCellPointee) words_.insert(value.number >> 16);
+    }
+  }
+
+  /// The words of a Go program that others than Go's own packages name. What those keep there are
+  /// variables of one word each, as FcntlSyscall of internal/syscall/unix (Go 1.19); of others it
+  /// may be a field or an element, where nothing tells its size.
+  void find_others_words() {
+    constexpr std::array<std::string_view, 12> kOwn = {
+        "internal/", "syscall.", "os.",   "os/",   "net.",     "net/",
+        "runtime.",  "runtime/", "sync.", "time.", "reflect.", "golang.org/x/sys/unix."};
+    if (!map_.table().is_go) return;
+    for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
+      const std::string_view name = map_.table().functions[i].name;
+      if (std::any_of(kOwn.begin(), kOwn.end(),
+                      [&](std::string_view own) { return name.starts_with(own); }))
+        continue;
+      for (const DataReference& reference : findings_.functions[i].data) {
+        if (words_.contains(reference.vaddr)) others_words_.insert(reference.vaddr);
+      }
     }
   }
 
@@ -182,10 +205,11 @@ class Finder {
   const Findings& findings_;
   std::set<std::uint64_t> words_;
   std::set<std::uint64_t> lost_;
-  std::set<std::uint64_t> numbers_;      ///< those of words_ that are numbers themselves
-  std::set<std::uint64_t> stored_;       ///< words that are stored to by their own address
-  std::vector<std::uint64_t> pointers_;  ///< addresses that somebody holds, sorted
-  std::vector<std::uint64_t> named_;     ///< addresses that stand in code, sorted
+  std::set<std::uint64_t> numbers_;       ///< those of words_ that are numbers themselves
+  std::set<std::uint64_t> stored_;        ///< words that are stored to by their own address
+  std::vector<std::uint64_t> pointers_;   ///< addresses that somebody holds, sorted
+  std::set<std::uint64_t> others_words_;  ///< of Go: see find_others_words()
+  std::vector<std::uint64_t> named_;      ///< addresses that stand in code, sorted
 };
 
 }  // namespace

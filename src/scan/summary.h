@@ -16,7 +16,7 @@
 namespace sysnare {
 
 /// Counted up whenever the same bytes would give another summary; part of the key of the cache.
-inline constexpr std::uint32_t kAnalyserVersion = 17;
+inline constexpr std::uint32_t kAnalyserVersion = 18;
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -181,6 +181,7 @@ struct Summary {
   std::uint16_t machine = 0;  ///< EM_*
   bool position_independent = false;
   bool is_go = false;
+  bool has_c = false;  ///< is_go: with code beside Go's (cgo)
   bool symbolic = false;
   std::uint32_t soname = 0;
   std::uint32_t interpreter = 0;

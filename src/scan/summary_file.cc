@@ -49,7 +49,7 @@ struct Header {
   std::uint32_t module_key = 0;
   std::uint16_t machine = 0;
   std::uint8_t position_independent = 0;
-  std::uint8_t is_go = 0;
+  std::uint8_t is_go = 0;  ///< 1, with 2: beside C
   std::uint8_t symbolic = 0;
   std::array<std::uint8_t, 15> unused{};
   std::array<Array, kArrays> arrays;
@@ -79,7 +79,7 @@ std::string pack_summary(const Summary& summary) {
   header.module_key = summary.module_key;
   header.machine = summary.machine;
   header.position_independent = summary.position_independent ? 1 : 0;
-  header.is_go = summary.is_go ? 1 : 0;
+  header.is_go = static_cast<std::uint8_t>((summary.is_go ? 1 : 0) | (summary.has_c ? 2 : 0));
   header.symbolic = summary.symbolic ? 1 : 0;
   std::size_t size = sizeof header;
   std::size_t at = 0;
@@ -110,7 +110,8 @@ std::optional<Summary> unpack_summary(const CachedFile& file) {
   summary.module_key = header.module_key;
   summary.machine = header.machine;
   summary.position_independent = header.position_independent != 0;
-  summary.is_go = header.is_go != 0;
+  summary.is_go = (header.is_go & 1) != 0;
+  summary.has_c = (header.is_go & 2) != 0;
   summary.symbolic = header.symbolic != 0;
   std::size_t at = 0;
   bool good = true;
