@@ -422,6 +422,14 @@ void DataMap::add_targets(const DataReference& reference, std::vector<Target>& t
     }
     return;
   }
+  if (reference.width == kAhead) {
+    auto ahead =
+        std::upper_bound(chunks_.begin(), chunks_.end(), reference.vaddr,
+                         [](std::uint64_t of, const DataChunk& chunk) { return of < chunk.vaddr; });
+    for (; ahead != chunks_.end() && ahead->vaddr < reference.vaddr + kFolded; ++ahead)
+      add_chunk(static_cast<std::uint32_t>(ahead - chunks_.begin()), targets);
+    return;
+  }
   if (reference.width == 0) {
     const std::uint32_t index = index_at(reference.vaddr);
     add_chunk(index, targets);

@@ -38,12 +38,15 @@ namespace sysnare {
 /// Of a DataReference: to all that lies around its address, kAroundBefore bytes before it to
 /// kNearBytes behind it. gcc's TARGET_MIN_ANCHOR_OFFSET of aarch64.
 inline constexpr std::uint32_t kAround = UINT32_MAX;
+/// Of a DataReference: to what begins less than 64 bytes behind its address. An index is added to
+/// that, and a part of the index may stand in it: table[n - 4].
+inline constexpr std::uint32_t kAhead = UINT32_MAX - 1;
 inline constexpr std::uint64_t kAroundBefore = 256;
 
 /// That code refers to data: by its address, or with a load of `width` bytes there.
 struct DataReference {
   std::uint64_t vaddr = 0;
-  std::uint32_t width = 0;  ///< 0: it takes the address; kAround
+  std::uint32_t width = 0;  ///< 0: it takes the address; kAround, kAhead
   auto operator<=>(const DataReference&) const = default;
 };
 

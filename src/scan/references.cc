@@ -222,7 +222,9 @@ void References::note_plain(const Insn& insn) {
       refer(static_cast<std::uint64_t>(insn.disp), loaded_width(insn));
     }
   } else if (insn.has_memory && map_.may_be_address(static_cast<std::uint64_t>(insn.disp))) {
-    refer(static_cast<std::uint64_t>(insn.disp), 0);
+    const auto vaddr = static_cast<std::uint64_t>(insn.disp);
+    refer(vaddr, 0);
+    if (map_.is_data(vaddr)) facts_.data.push_back({vaddr, kAhead});
   }
   if (insn.has_imm && map_.may_be_address(static_cast<std::uint64_t>(insn.imm))) {
     const auto vaddr = static_cast<std::uint64_t>(insn.imm);
