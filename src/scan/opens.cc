@@ -123,7 +123,6 @@ std::string Finder::who_names(const PlugIns& plug_ins, std::uint32_t node) {
   return {};
 }
 
-/// Whether somebody calls what has the loader load, if it says so.
 /// Whether what `node` loads, by a name that its code does not tell, is known all the same.
 bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
   for (const std::uint32_t each : {node, doubt.node}) {
