@@ -300,6 +300,7 @@ TEST(EvidenceFile, ReadsAndMergesManyCallsInAnyOrder) {
   EXPECT_LT(times_as_long([&] { read_and_merge(kCalls); }, [&] { read_and_merge(kCalls / 4); },
                           kFourTimes),
             kFourTimes);
+  EXPECT_LT(processor_seconds([&] { read_and_merge(kCalls); }), 10.0);
 }
 
 TEST(EvidenceFile, ANulByteIsNamed) {

@@ -272,6 +272,7 @@ TEST(ParseProfile, OfManyOddThingsTheFirstAreSaid) {
   const std::string meant = text_of(60);
   const std::string too_long = text_of(65);
   EXPECT_LT(times_as_long([&] { parse(meant); }, [&] { parse(too_long); }, 2), 2);
+  EXPECT_LT(processor_seconds([&] { parse(meant); }), 5.0);
 }
 
 TEST(ParseProfile, TooLongATextIsRefusedUnread) {
