@@ -96,6 +96,24 @@ TEST(Trace, LeavesTheProgramsOwnOutputAlone) {
   EXPECT_EQ(outcome.status, 5);
 }
 
+TEST(Trace, LeavesTheProgramOnItsProcessorsAndInItsSchedulingClass) {
+  // Enough calls that the tracer goes to this thread's processor; then the class (proc(5): field
+  // 41 of stat), and where it may run.
+  const Words command = {"sh", "-c",
+                         "i=0; while [ $i -lt 400 ]; do read -r s < /proc/self/stat; "
+                         "i=$((i+1)); done; set -- ${s##*) }; echo class ${39}; "
+                         "while read -r l; do case $l in Cpus_allowed:*) echo $l;; esac; done "
+                         "< /proc/self/status"};
+  const Outcome bare = run(command);
+  ASSERT_THAT(bare.out, HasSubstr("class 0\n"));
+  for (const char* recorder : {"ptrace", "auto"}) {
+    SCOPED_TRACE(recorder);
+    const Outcome traced = trace({"--recorder", recorder}, command);
+    EXPECT_EQ(traced.status, 0) << traced.err;
+    EXPECT_EQ(traced.out, bare.out);
+  }
+}
+
 TEST(Trace, HandsInputArgumentsAndEnvironmentOn) {
   RunOptions options;
   options.input = "line\n";

@@ -197,6 +197,7 @@ void PtraceRecorder::on_stop(pid_t thread, int status) {
     }
   }
   if (signal == kCallStop) {
+    place_.on_stop(thread);
     if (on_call_stop(*tracee)) go_on(thread, 0);
     return;
   }
@@ -454,6 +455,7 @@ Evidence PtraceRecorder::so_far() const {
 }
 
 void PtraceRecorder::finish() {
+  place_.leave();
   if (output_) output_->finish();
   if (text_came_) mark_ready(kReadyByText);  // after the last call
   recording_.evidence = so_far();

@@ -28,6 +28,7 @@
 #include "record/ptrace/sites.h"
 #include "record/ptrace/stacks.h"
 #include "record/ptrace/tracees.h"
+#include "record/ptrace/tracer_place.h"
 #include "record/recorder.h"
 
 namespace sysnare {
@@ -76,6 +77,7 @@ class PtraceRecorder {
   Recording recording_;
   CallTable calls_;
   Tracees tracees_;
+  TracerPlace place_;
   std::optional<SignalWaker> waker_;
   std::optional<Launch> launch_;
   std::optional<SiteCounter> sites_;
