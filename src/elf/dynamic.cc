@@ -155,6 +155,12 @@ Result<void> read_static(const ElfImage& image, const ImageMemory& memory, Dynam
   return {};
 }
 
+bool has_interpreter(const ElfImage& image) {
+  const auto segments = image.segments();
+  return std::any_of(segments.begin(), segments.end(),
+                     [](const ElfImage::Segment& each) { return each.type == PT_INTERP; });
+}
+
 }  // namespace
 
 Result<DynamicTables> DynamicTables::read(const ElfImage& image, const ImageMemory& memory,
@@ -225,6 +231,7 @@ Result<Dynamic> read_dynamic(const ElfImage& image, const ImageMemory& memory) {
   }
   Dynamic dynamic;
   dynamic.position_independent = image.type() == ET_DYN;
+  dynamic.is_library = image.entry() == 0;
   const auto segments = image.segments();
   const auto segment =
       std::find_if(segments.begin(), segments.end(),
@@ -244,6 +251,10 @@ Result<Dynamic> read_dynamic(const ElfImage& image, const ImageMemory& memory) {
   dynamic.bind_now = (flags & DF_BIND_NOW) != 0 || (flags_1 & DF_1_NOW) != 0 ||
                      tables->value(DT_BIND_NOW).has_value();
   dynamic.symbolic = (flags & DF_SYMBOLIC) != 0 || tables->value(DT_SYMBOLIC).has_value();
+  if (dynamic.position_independent) {
+    const bool is_program = (flags_1 & DF_1_PIE) != 0 || has_interpreter(image);
+    dynamic.is_library = dynamic.is_library || !is_program || !dynamic.soname.empty();
+  }
 
   Result<Bytes> rela = tables->table(DT_RELA, DT_RELASZ, "DT_RELA");
   if (!rela) return propagate(rela);

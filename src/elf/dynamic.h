@@ -66,6 +66,10 @@ struct Dynamic {
   bool bind_now = false;
   bool symbolic = false;              ///< DT_SYMBOLIC or DF_SYMBOLIC: own definitions come first
   bool position_independent = false;  ///< ET_DYN
+  /// Others may load it, whether or not it can be run as well (libc.so.6): it has no entry, or is
+  /// ET_DYN with a DT_SONAME, or with neither PT_INTERP nor DF_1_PIE. Libraries with an entry are
+  /// common: it is where their code starts, and nothing that is meant to be run.
+  bool is_library = false;
   /// By index in the file; [0] is empty. All that a hash table or a relocation names: there is no
   /// other way to a symbol.
   std::vector<DynamicSymbol> symbols;

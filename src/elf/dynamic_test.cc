@@ -82,6 +82,49 @@ std::string rela(std::uint64_t where, std::uint32_t symbol_index, std::uint32_t 
   return bytes_of(Elf64_Rela{where, ELF64_R_INFO(std::uint64_t{symbol_index}, type), addend});
 }
 
+TEST(ReadDynamic, TellsALibraryFromAProgram) {
+  struct Case {
+    const char* why;
+    std::uint16_t type;
+    std::uint64_t entry;
+    std::uint64_t flags_1;
+    bool interpreter;
+    bool soname;
+    bool library;
+  };
+  const Case cases[] = {
+      {"an ordinary library", ET_DYN, 0, 0, false, true, true},
+      {"a plug-in without a name", ET_DYN, 0, 0, false, false, true},
+      {"an entry that nobody takes (libICE.so.6 of Debian 12)", ET_DYN, 0x8010, 0, false, true,
+       true},
+      {"such an entry, and no name: a c-shared of Go", ET_DYN, 0x8010, 0, false, false, true},
+      {"one that can be run as well, as libc.so.6", ET_DYN, 0x8010, 0, true, true, true},
+      {"a program that is loaded anywhere", ET_DYN, 0x8010, DF_1_PIE, true, false, false},
+      {"the same by an older linker", ET_DYN, 0x8010, 0, true, false, false},
+      {"the same, static", ET_DYN, 0x8010, DF_1_PIE, false, false, false},
+      {"a program that is loaded where it was linked", ET_EXEC, 0x8010, 0, true, false, false},
+      {"a program that exports a name of its own", ET_EXEC, 0x8010, 0, true, true, false},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    const std::string name = std::string(1, '\0') + "libx.so.1" + std::string(1, '\0');
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> entries = {
+        {DT_STRTAB, 0x1000}, {DT_STRSZ, name.size()}, {DT_FLAGS_1, c.flags_1}};
+    if (c.soname) entries.emplace_back(DT_SONAME, 1);
+    ElfBuilder builder(c.type);
+    builder.load(0x1000, PF_R, name).load(0x8000, PF_R | PF_X, std::string(64, '\x90'));
+    builder.dynamic(0x2000, entries).entry(c.entry);
+    if (c.interpreter) builder.segment(PT_INTERP, 0, PF_R, std::string("/lib/ld.so") + '\0');
+    const auto image = ElfImage::from_bytes(builder.build(), "x");
+    ASSERT_TRUE(image) << image.error().message;
+    const auto memory = ImageMemory::load(*image);
+    ASSERT_TRUE(memory) << memory.error().message;
+    const auto dynamic = read_dynamic(*image, *memory);
+    ASSERT_TRUE(dynamic) << dynamic.error().message;
+    EXPECT_EQ(dynamic->is_library, c.library);
+  }
+}
+
 TEST(ReadDynamic, ReadsEveryTable) {
   Library library;
   library.add(DT_NEEDED, library.text("libb.so"));

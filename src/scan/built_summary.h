@@ -198,6 +198,7 @@ class TestObject {
     std::stable_sort(data.cells.begin(), data.cells.end(),
                      [](const CellStore& a, const CellStore& b) { return a.vaddr < b.vaddr; });
     if (summary_.machine == 0) summary_.machine = EM_X86_64;
+    summary_.is_library = summary_.entry == 0;
     summary_.needed = data.needed;
     summary_.functions = data.functions;
     summary_.targets = data.targets;

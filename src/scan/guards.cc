@@ -54,7 +54,7 @@ std::uint32_t Guards::named_in(std::uint32_t object, std::string_view name) cons
 
 Guards::Guards(LinkGraph& graph) : graph_(graph) {
   // Whoever loads a library that is scanned on its own may hand it what was made in any way.
-  if (graph.objects().empty() || graph.objects().front().summary.entry == 0) return;
+  if (graph.objects().empty() || graph.objects().front().summary.is_library) return;
   find_priority_protection();
   find_engines();
   find_options();
@@ -72,9 +72,14 @@ bool Guards::add_steps(const std::vector<std::uint32_t>& from, const std::vector
   return true;
 }
 
-std::vector<std::uint32_t> Guards::objects_with(std::string_view name) const {
+std::vector<std::uint32_t> Guards::objects_with(std::string_view name,
+                                                std::string_view soname) const {
   std::vector<std::uint32_t> objects;
-  for (const std::uint32_t node : graph_.named(name)) objects.push_back(graph_.object_of(node));
+  for (const std::uint32_t node : graph_.named(name)) {
+    const Summary& summary = graph_.summary_of(node);
+    if (text_of(summary, summary.soname).starts_with(soname))
+      objects.push_back(graph_.object_of(node));
+  }
   std::sort(objects.begin(), objects.end());
   objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
   return objects;

@@ -55,8 +55,11 @@ class Guards {
   /// does not sleep costs exactness alone.
   static bool add_steps(const std::vector<std::uint32_t>& from,
                         const std::vector<std::uint32_t>& to, Guard& guard);
-  /// Those that define `name`, each once.
-  [[nodiscard]] std::vector<std::uint32_t> objects_with(std::string_view name) const;
+  /// Those that define `name` and whose DT_SONAME begins with `soname`, each once. Linked into
+  /// something else, a library can be one with the code around it: its functions may have been
+  /// inlined there, and nobody calls them though what they do is done.
+  [[nodiscard]] std::vector<std::uint32_t> objects_with(std::string_view name,
+                                                        std::string_view soname) const;
   void set_asleep(const Guard& guard, bool asleep);
   [[nodiscard]] bool is_due(const Guard& guard, const Reach& reach);
   /// Functions of the object `object` that call each of `callees` and are not exported.

@@ -1,4 +1,4 @@
-// Rows of single libraries.
+// Rows of single libraries, for the objects of their sonames alone.
 //
 // - LLVM's engines. Constructors of libLLVM put MCJIT::createJIT and Interpreter::create into two
 //   variables, which EngineBuilder::create alone reads (LLVM 14,
@@ -22,7 +22,7 @@ namespace sysnare {
 void Guards::find_engines() {
   Guard guard{.keys = {"_ZN4llvm13EngineBuilder6createEPNS_13TargetMachineE"}};
   const auto made = graph_.named(guard.keys.front());
-  if (made.size() != 1) return;
+  if (made.size() != 1 || objects_with(guard.keys.front(), "libLLVM-14.so.1").empty()) return;
   for (const Export& symbol : graph_.summary_of(made.front()).exports) {
     const std::string_view name = text_of(graph_.summary_of(made.front()), symbol.name);
     if (symbol.target.kind != Target::Kind::kFunction) continue;
@@ -37,7 +37,7 @@ void Guards::find_engines() {
 
 void Guards::find_parsers() {
   constexpr std::string_view kInit = "xmlInitParserCtxt";
-  for (const std::uint32_t object : objects_with(kInit)) {
+  for (const std::uint32_t object : objects_with(kInit, "libxml2.so.2")) {
     const Summary& summary = graph_.objects()[object].summary;
     Guard guard;
     std::vector<std::uint32_t> tables;
@@ -66,7 +66,7 @@ void Guards::find_parsers() {
 
 void Guards::find_topology() {
   constexpr std::string_view kEnable = "blkid_probe_enable_topology";
-  for (const std::uint32_t object : objects_with(kEnable)) {
+  for (const std::uint32_t object : objects_with(kEnable, "libblkid.so.1")) {
     const Summary& summary = graph_.objects()[object].summary;
     Guard guard{.keys = {kEnable, "blkid_probe_get_topology"}};
     for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {

@@ -115,5 +115,19 @@ TEST(GuardsOfLibraries, OfTopologyHangOnWhoAsksForIt) {
   }
 }
 
+TEST(GuardsOfLibraries, DoNotHoldWhereTheLibraryWasLinkedIntoAnother) {
+  TestObject program;
+  TestObject other("libother.so.1");  // its linker may have inlined what the row hangs on
+  program.entry(program.function("_start"));
+  const std::uint32_t start_it = other.function("");
+  other.site(start_it, {num(57)});
+  other.string(start_it, "/usr/sbin/dmsetup");
+  other.global("blkid_probe_enable_topology");
+  other.init().push_back(function_target(start_it));
+  EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                               other.load("/libother.so.1", Role::kLibrary)})),
+            "57");
+}
+
 }  // namespace
 }  // namespace sysnare

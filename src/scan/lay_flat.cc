@@ -84,6 +84,7 @@ class Layer {
     head.is_go = table_.is_go;
     head.has_c = table_.has_more_than_go();
     head.symbolic = dynamic_.symbolic;
+    head.is_library = dynamic_.is_library;
     head.soname = builder.text(dynamic_.soname);
     head.entry = image_.entry();
     Result<ElfIdentity> identity = elf_identity(image_);

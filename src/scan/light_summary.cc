@@ -126,6 +126,7 @@ std::optional<Summary> light_summary(const ElfImage& image) {
   summary.machine = image.machine();
   summary.position_independent = dynamic->position_independent;
   summary.symbolic = dynamic->symbolic;
+  summary.is_library = dynamic->is_library;
   std::stable_sort(owned->exports.begin(), owned->exports.end(),
                    [&](const Export& a, const Export& b) {
                      return std::string_view(owned->text.data() + a.name) <

@@ -222,7 +222,7 @@ Result<void> LoadedSet::load_program(const std::string& path) {
   summarise();
   if (!files_.front().summary) return fail(Errc::kBadInput, "{}", files_.front().trouble);
   const Summary& summary = *files_.front().summary;
-  if (summary.entry != 0 && summary.function_at(summary.entry) == kNone) {
+  if (!summary.is_library && summary.entry != 0 && summary.function_at(summary.entry) == kNone) {
     return fail(Errc::kBadInput, "{}: it starts at {:#x}, where it has no code", printable(path),
                 summary.entry);
   }

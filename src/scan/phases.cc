@@ -288,7 +288,7 @@ std::vector<Root> find_roots(LinkGraph& graph, const UnknownNames& unknown) {
                 roots);
   }
   // A library on its own: whoever loads it may call what it exports.
-  if (objects[0].summary.entry == 0) {
+  if (objects[0].summary.is_library) {
     const auto any = [](std::string_view, std::uint32_t) { return true; };
     add_exports(graph, 0, "(exported)", any, roots);
   }

@@ -71,7 +71,7 @@ class Finder {
   [[nodiscard]] bool is_shared(std::uint64_t word) const {
     // Variables of a Go program are exported to its plug-ins alone, and that it loads one is an
     // open point (Go 1.19, src/plugin: plugin.Open).
-    const bool is_program = map_.dynamic().soname.empty();
+    const bool is_program = !map_.dynamic().is_library;
     if ((is_exported(word) && !(is_program && is_in_go_section(word))) || is_lost(word))
       return true;
     const std::optional<Range> symbol = symbol_around(word);

@@ -16,7 +16,7 @@
 namespace sysnare {
 
 /// Counted up whenever the same bytes would give another summary; part of the key of the cache.
-inline constexpr std::uint32_t kAnalyserVersion = 19;
+inline constexpr std::uint32_t kAnalyserVersion = 20;
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
@@ -183,6 +183,7 @@ struct Summary {
   bool is_go = false;
   bool has_c = false;  ///< is_go: with code beside Go's (cgo)
   bool symbolic = false;
+  bool is_library = false;  ///< as in Dynamic
   std::uint32_t soname = 0;
   std::uint32_t interpreter = 0;
   std::uint32_t module_key = 0;                           ///< as in Site::module_key

@@ -51,7 +51,8 @@ struct Header {
   std::uint8_t position_independent = 0;
   std::uint8_t is_go = 0;  ///< 1, with 2: beside C
   std::uint8_t symbolic = 0;
-  std::array<std::uint8_t, 15> unused{};
+  std::uint8_t is_library = 0;
+  std::array<std::uint8_t, 14> unused{};
   std::array<Array, kArrays> arrays;
 };
 static_assert(std::is_trivially_copyable_v<Header> && sizeof(Header) % kAlign == 0);
@@ -81,6 +82,7 @@ std::string pack_summary(const Summary& summary) {
   header.position_independent = summary.position_independent ? 1 : 0;
   header.is_go = static_cast<std::uint8_t>((summary.is_go ? 1 : 0) | (summary.has_c ? 2 : 0));
   header.symbolic = summary.symbolic ? 1 : 0;
+  header.is_library = summary.is_library ? 1 : 0;
   std::size_t size = sizeof header;
   std::size_t at = 0;
   for_each_array(summary, [&](const auto& span) {
@@ -113,6 +115,7 @@ std::optional<Summary> unpack_summary(const CachedFile& file) {
   summary.is_go = (header.is_go & 1) != 0;
   summary.has_c = (header.is_go & 2) != 0;
   summary.symbolic = header.symbolic != 0;
+  summary.is_library = header.is_library != 0;
   std::size_t at = 0;
   bool good = true;
   for_each_array(summary, [&](auto& span) {

@@ -118,6 +118,14 @@ TEST(ScanVerb, ShowsTableChainsSitesAndGraph) {
   EXPECT_EQ(parsed(scan({"--json", "cat", "true"})).size(), 2u);
 }
 
+TEST(ScanVerb, ALibraryIsScannedForWhoeverCallsWhatItExports) {
+  for (const char* name : {"scan/libimports.so", "scan/libimports_entered.so"}) {
+    SCOPED_TRACE(name);
+    const Outcome scan = sysnare({"scan", "--json", "--cache", cache(), victim(name)});
+    EXPECT_THAT(scan.out, HasSubstr("\"syncfs\"")) << scan.err;
+  }
+}
+
 TEST(ScanVerb, ScansTheInterpreterOfAScript) {
   TempDir dir;
   const std::string script = dir.write("s.sh", "#!/bin/sh\nmkdir x\n");
