@@ -61,6 +61,7 @@ Guards::Guards(LinkGraph& graph) : graph_(graph) {
   find_event_sources();
   find_parsers();
   find_topology();
+  find_passes();
 }
 
 bool Guards::add_steps(const std::vector<std::uint32_t>& from, const std::vector<std::uint32_t>& to,

@@ -4,7 +4,8 @@
 // A branch that depends on what an object was made as does not show in a graph of functions. Of a
 // few it is known by which function alone such objects are made; until that is live, so is not what
 // hangs on it. The rows and what they take for granted stand in guards.cc, those of glibc in
-// guards_libc.cc, of systemd's event loop in guards_events.cc, of others in guards_libraries.cc.
+// guards_libc.cc, of systemd's event loop in guards_events.cc, of LLVM's passes in
+// guards_passes.cc, of others in guards_libraries.cc.
 
 #include <cstdint>
 #include <string_view>
@@ -39,6 +40,8 @@ class Guards {
   void find_engines();
   void find_parsers();
   void find_topology();
+  void find_passes();
+  std::vector<std::uint32_t> methods_of_passes(std::uint32_t object);
   void find_options();
   void find_spawn_options(std::uint32_t object);
   void find_thread_options(std::uint32_t object);

@@ -129,5 +129,75 @@ TEST(GuardsOfLibraries, DoNotHoldWhereTheLibraryWasLinkedIntoAnother) {
             "57");
 }
 
+/// LLVM, of whose passes whoever makes a machine of the target has the tables: one loads a library,
+/// one runs others.
+struct Passes {
+  TestObject program, llvm{"libLLVM-14.so.1"};
+  std::uint32_t start = program.function("_start");
+  std::uint32_t target = llvm.global("LLVMInitializeX86Target");
+  std::uint32_t run = llvm.global("_ZN4llvm6legacy11PassManager3runERNS_6ModuleE");
+  std::uint32_t of_passes = llvm.global("_ZN4llvm4Pass18getAsPMDataManagerEv");
+  std::uint32_t loads = llvm.function("");
+  std::uint32_t runs_others = llvm.function("");
+  Passes() {
+    program.entry(start);
+    program.call(start, program.import("LLVMInitializeX86Target"));
+    llvm.site(loads, {num(1)});
+    llvm.string(loads, "optimize_cut");
+    llvm.site(run, {num(2)});
+    llvm.call(runs_others, run);
+    for (const std::uint32_t method : {loads, runs_others}) {
+      llvm.refer(target, chunk_target(llvm.chunk("", {function_target(of_passes, true),
+                                                      function_target(method, true)})));
+    }
+  }
+};
+
+TEST(GuardsOfLibraries, OfPassesHangOnWhoRunsThem) {
+  struct Case {
+    const char* why;
+    std::function<void(Passes&)> build;
+    const char* calls;
+  };
+  const Case kCases[] = {
+      {"they are registered, and nobody runs any", [](Passes&) {}, ""},
+      {"the program does",
+       [](Passes& p) {
+         p.program.call(p.start, p.program.import("_ZN4llvm6legacy11PassManager3runERNS_6ModuleE"));
+       },
+       "1 2"},
+      {"a function of LLVM does that the program calls",
+       [](Passes& p) {
+         p.llvm.call(p.llvm.global("LLVMTargetMachineEmitToFile"), p.run);
+         p.program.call(p.start, p.program.import("LLVMTargetMachineEmitToFile"));
+       },
+       "1 2"},
+      {"so does one that is exported and stands in a table",
+       [](Passes& p) {
+         const std::uint32_t compiler =
+             p.llvm.global("_ZN4llvm3orc14SimpleCompilerclERNS_6ModuleE");
+         p.llvm.call(compiler, p.run);
+         p.llvm.refer(p.target, chunk_target(p.llvm.chunk("", {function_target(compiler, true)})));
+       },
+       "1 2"},
+      {"one stands in a table that is of no pass",
+       [](Passes& p) {
+         p.llvm.refer(p.target,
+                      chunk_target(p.llvm.chunk("", {function_target(p.runs_others, true)})));
+       },
+       "1 2"},
+      {"code takes its address", [](Passes& p) { p.llvm.take(p.target, p.runs_others); }, "1 2"},
+      {"code calls what loads", [](Passes& p) { p.llvm.call(p.target, p.loads); }, "1"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Passes world;
+    c.build(world);
+    EXPECT_EQ(numbers_of(linked({world.program.load("/p", Role::kProgram),
+                                 world.llvm.load("/libLLVM-14.so.1", Role::kLibrary)})),
+              c.calls);
+  }
+}
+
 }  // namespace
 }  // namespace sysnare
