@@ -79,6 +79,7 @@ class ObjectMap : public FlowContext {
   static bool has_pointers(const ElfImage::Section& section);
 
   [[nodiscard]] const Machine& machine() const { return decoder_.machine(); }
+  [[nodiscard]] const Decoder& decoder() const { return decoder_; }
   [[nodiscard]] const ElfImage& image() const { return image_; }
   [[nodiscard]] const ImageMemory& memory() const { return memory_; }
   [[nodiscard]] const Dynamic& dynamic() const { return dynamic_; }

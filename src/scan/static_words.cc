@@ -8,6 +8,11 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string_view>
+
+#include "arch/syscalls.h"
+#include "scan/go_inlined.h"
+#include "scan/names.h"
 
 namespace sysnare {
 namespace {
@@ -66,6 +71,7 @@ class Finder {
     }
     std::sort(named_.begin(), named_.end());
     find_others_words();
+    for (const FunctionFacts& facts : findings_.functions) find_setxid_word(facts);
   }
 
   [[nodiscard]] bool is_shared(std::uint64_t word) const {
@@ -86,7 +92,7 @@ class Finder {
     } else if (go && !others_words_.contains(word)) {
       object = {word, word + kWord};
     } else if (!numbers_.contains(word) && stored_.contains(word)) {
-      return is_near_pointer(word);
+      return !setxid_words_.contains(word) && is_near_pointer(word);
     } else {
       object = {gap_before(word), word + kWord};
     }
@@ -110,22 +116,57 @@ class Finder {
     }
   }
 
-  /// The words of a Go program that others than Go's own packages name. What those keep there are
-  /// variables of one word each, as FcntlSyscall of internal/syscall/unix (Go 1.19); of others it
-  /// may be a field or an element, where nothing tells its size.
-  void find_others_words() {
+  /// Whether the function is of one of Go's own packages, by its name.
+  static bool is_of_go(std::string_view name) {
     constexpr std::array<std::string_view, 12> kOwn = {
         "internal/", "syscall.", "os.",   "os/",   "net.",     "net/",
         "runtime.",  "runtime/", "sync.", "time.", "reflect.", "golang.org/x/sys/unix."};
+    return std::any_of(kOwn.begin(), kOwn.end(),
+                       [&](std::string_view own) { return name.starts_with(own); });
+  }
+
+  /// The words of a Go program that others than Go's own packages name. What those keep there are
+  /// variables of one word each, as FcntlSyscall of internal/syscall/unix (Go 1.19); of others it
+  /// may be a field or an element, where nothing tells its size. Functions of Go's own packages
+  /// are inlined into others.
+  void find_others_words() {
     if (!map_.table().is_go) return;
+    GoInlined inlined(map_);
     for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
-      const std::string_view name = map_.table().functions[i].name;
-      if (std::any_of(kOwn.begin(), kOwn.end(),
-                      [&](std::string_view own) { return name.starts_with(own); }))
-        continue;
+      if (is_of_go(map_.table().functions[i].name)) continue;
       for (const DataReference& reference : findings_.functions[i].data) {
-        if (words_.contains(reference.vaddr)) others_words_.insert(reference.vaddr);
+        const std::uint64_t word = reference.vaddr;
+        if (!words_.contains(word) || others_words_.contains(word)) continue;
+        // Of pointers hundreds of functions have the addresses.
+        if (numbers_.contains(word) && inlined.is_named_by(i, word, is_of_go)) continue;
+        others_words_.insert(word);
       }
+    }
+  }
+
+  /// glibc's __nptl_setxid(struct xid_command *) sends signal 33 to all threads, makes the call of
+  /// the number that it is passed, and keeps the struct in a variable of its own for them
+  /// (nptl/nptl_setxid.c of 2.36: xidcmd; SIGSETXID of internal-signals.h). In a static program
+  /// without symbols any variable may lie before it, also one of 8 bytes whose address is taken.
+  void find_setxid_word(const FunctionFacts& facts) {
+    constexpr std::uint64_t kSetxid = 33;
+    const auto tgkill = syscall_nr(native_abi(map_.image().machine()), "tgkill");
+    const Place first = argument_place(map_.image().machine(), 0);
+    const auto is = [](const std::vector<Value>& values, Value::Kind kind, std::uint64_t number) {
+      return values.size() == 1 && values[0].kind == kind && values[0].number == number;
+    };
+    bool sends = false;
+    bool makes = false;
+    for (const SiteFact& site : facts.sites) {
+      sends |= tgkill && is(site.nr, Value::Kind::kConstant, *tgkill) &&
+               is(site.args[2], Value::Kind::kConstant, kSetxid);
+      makes |= is(site.nr, Value::Kind::kPointee, 0) && site.nr[0].place.reg == first.reg;
+    }
+    if (!sends || !makes) return;
+    for (const CellFact& cell : facts.cells) {
+      if (cell.width == kWord && is(cell.values, Value::Kind::kPassed, 0) &&
+          cell.values[0].place.on_stack == 0 && cell.values[0].place.reg == first.reg)
+        setxid_words_.insert(cell.vaddr);
     }
   }
 
@@ -209,6 +250,7 @@ class Finder {
   std::set<std::uint64_t> stored_;        ///< words that are stored to by their own address
   std::vector<std::uint64_t> pointers_;   ///< addresses that somebody holds, sorted
   std::set<std::uint64_t> others_words_;  ///< of Go: see find_others_words()
+  std::set<std::uint64_t> setxid_words_;  ///< see find_setxid_word()
   std::vector<std::uint64_t> named_;      ///< addresses that stand in code, sorted
 };
 
