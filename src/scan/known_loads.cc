@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "scan/go_loads.h"
 
 namespace sysnare {
 namespace {
@@ -73,7 +74,7 @@ const KnownLoad* known_load_of(const LinkGraph& graph, std::uint32_t node) {
     const bool has_place = known.directory.empty() || !directories_of(known, graph, node).empty();
     return has_place ? &known : nullptr;
   }
-  return nullptr;
+  return go_load_of(graph, node);
 }
 
 std::vector<std::string> names_of(const KnownLoad& known, const LinkGraph& graph,
@@ -99,11 +100,12 @@ std::vector<std::string> names_of(const KnownLoad& known, const LinkGraph& graph
 
 std::vector<std::uint32_t> looked_up(const KnownLoad& known, const LinkGraph& graph) {
   std::vector<std::uint32_t> found;
-  if (known.symbols.empty()) return found;
+  if (!known.looks_up()) return found;
   for (std::uint32_t object = 0; object < graph.objects().size(); ++object) {
     const Summary& summary = graph.objects()[object].summary;
     for (std::uint32_t i = 0; i < summary.exports.size(); ++i) {
-      if (!text_of(summary, summary.exports[i].name).ends_with(known.symbols)) continue;
+      const std::string_view name = text_of(summary, summary.exports[i].name);
+      if (!name.starts_with(known.prefix) || !name.ends_with(known.symbols)) continue;
       const std::uint32_t node = graph.node_of({object, i});
       if (node != kNone) found.push_back(node);
     }

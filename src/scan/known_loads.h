@@ -2,9 +2,10 @@
 // What does a function load whose code puts the names together, and what does it look up?
 //
 // Loaders of plug-ins have rows of their own (scan/plug_ins.h). Here are functions that try a few
-// libraries: each is told by a text that it refers to, and its source, which stands with its row,
-// says which names can come of that. Not modelled: variables of the environment
-// (SS_READLINE_PATH, ACC_PROFLIB, IP_LIB_DIR), and directories in which there are further ones.
+// libraries: each is told by a text that it refers to, C's part of a Go program by who calls it
+// (scan/go_loads.h), and its source, which stands with its row, says which names can come of that.
+// Not modelled: variables of the environment (SS_READLINE_PATH, ACC_PROFLIB, IP_LIB_DIR), and
+// directories in which there are further ones.
 
 #include <array>
 #include <string>
@@ -20,13 +21,16 @@ inline constexpr std::string_view kSubidRequest = "subid:";
 
 struct KnownLoad {
   std::string_view text;                   ///< to which the function refers that loads
-  std::array<std::string_view, 4> opened;  ///< as OpenRequest::name
+  std::array<std::string_view, 6> opened;  ///< as OpenRequest::name
   /// How a directory ends of which it loads what is asked for: one of the object's texts, or none
   /// is known. Empty: there is no such directory.
   std::string_view directory = {};
   /// How the names end that it looks up, in all objects; empty: they are constants.
   std::string_view symbols = {};
-  bool is_list = false;  ///< the text goes on, and names all of them with ':' in between
+  std::string_view prefix = {};  ///< likewise, how they begin
+  bool is_list = false;          ///< the text goes on, and names all of them with ':' in between
+
+  [[nodiscard]] bool looks_up() const { return !symbols.empty() || !prefix.empty(); }
 };
 
 /// That of the function `node`, or null.
@@ -34,7 +38,7 @@ const KnownLoad* known_load_of(const LinkGraph& graph, std::uint32_t node);
 /// What the function `node` asks for, as OpenRequest::name.
 std::vector<std::string> names_of(const KnownLoad& known, const LinkGraph& graph,
                                   std::uint32_t node);
-/// Every node with a symbol that ends like `known.symbols`.
+/// Every node with a symbol that `known` may look up.
 std::vector<std::uint32_t> looked_up(const KnownLoad& known, const LinkGraph& graph);
 
 }  // namespace sysnare

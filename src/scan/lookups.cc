@@ -97,7 +97,7 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
         for (const std::string& text : name.texts) reach_named(graph, caller.node, text, edges);
         if (!name.unknown()) continue;
         const KnownLoad* known = known_load_of(graph, caller.node);
-        if (known == nullptr || known->symbols.empty()) {
+        if (known == nullptr || !known->looks_up()) {
           unknown.push_back(caller.node);
           continue;
         }

@@ -237,7 +237,7 @@ void Finder::find_unknown_dlsym() {
         // What a loader looks up is said in its row.
         if (knowing_loader(graph_, reach_, numbers_, caller.node) != nullptr) continue;
         const KnownLoad* known = known_load_of(graph_, caller.node);
-        if (known != nullptr && !known->symbols.empty()) continue;
+        if (known != nullptr && known->looks_up()) continue;
         if (!text_argument(graph_, texts_, numbers_, caller.node, *caller.site, 1).unknown())
           continue;
         open_point(
