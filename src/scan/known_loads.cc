@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "scan/go_loads.h"
+#include "scan/names.h"
 
 namespace sysnare {
 namespace {
@@ -30,6 +31,10 @@ constexpr KnownLoad kKnownLoads[] = {
      .opened = {"libXcursor.so.1", "libXcursor.so", "libXcursor"}},
     {.text = "_XcursorTryShapeBitmapCursor",
      .opened = {"libXcursor.so.1", "libXcursor.so", "libXcursor"}},
+    // systemd 252, src/shared/dlfcn-util.c (dlsym_many_or_warnv): each name that callers hand on by
+    // DLSYM_ARG(). Of programs that have it linked in; libsystemd-shared exports it to others, and
+    // has a row in plug_ins.cc.
+    {.text = kLookupFile, .opened = {}, .is_end = true, .by_texts = true},
     // iproute2 6.1, ip/iplink.c (get_link_kind): LIBDIR "/ip", and in the program itself.
     {.text = "%s/link_%s.so", .opened = {}, .directory = "/ip", .symbols = "_link_util"},
 };
@@ -46,6 +51,7 @@ bool any_text(const LinkGraph& graph, std::uint32_t node, Visit visit) {
 }
 
 bool is_text_of(const KnownLoad& known, std::string_view text) {
+  if (known.is_end) return text.ends_with(known.text);
   if (!known.is_list) return text == known.text;
   return text.starts_with(known.text) && text.find(':') != std::string_view::npos;
 }
@@ -70,7 +76,7 @@ const KnownLoad* known_load_of(const LinkGraph& graph, std::uint32_t node) {
   for (const KnownLoad& known : kKnownLoads) {
     const bool refers =
         any_text(graph, node, [&](std::string_view text) { return is_text_of(known, text); });
-    if (!refers) continue;
+    if (!refers || (known.by_texts && graph.object_of(node) != 0)) continue;
     const bool has_place = known.directory.empty() || !directories_of(known, graph, node).empty();
     return has_place ? &known : nullptr;
   }
@@ -100,7 +106,7 @@ std::vector<std::string> names_of(const KnownLoad& known, const LinkGraph& graph
 
 std::vector<std::uint32_t> looked_up(const KnownLoad& known, const LinkGraph& graph) {
   std::vector<std::uint32_t> found;
-  if (!known.looks_up()) return found;
+  if (known.symbols.empty() && known.prefix.empty()) return found;
   for (std::uint32_t object = 0; object < graph.objects().size(); ++object) {
     const Summary& summary = graph.objects()[object].summary;
     for (std::uint32_t i = 0; i < summary.exports.size(); ++i) {

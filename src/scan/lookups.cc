@@ -48,20 +48,18 @@ std::vector<std::uint32_t> named_by_dlopen(LinkGraph& graph, Texts& texts, Numbe
   return found;
 }
 
-/// Of each library with a caller in `unknown`: what the texts of its live code name.
+/// Of each object with a caller among `nodes`: what the texts of its live code name. `but`: those
+/// of these functions are not names that they look up.
 void reach_texts(const LinkGraph& graph, const Reach& reach,
-                 const std::vector<std::uint32_t>& unknown, NewEdges& edges) {
+                 const std::vector<std::uint32_t>& nodes, const std::vector<std::uint32_t>& but,
+                 NewEdges& edges) {
   std::map<std::uint32_t, std::uint32_t> libraries;
-  for (const std::uint32_t node : unknown) {
-    const std::uint32_t object = graph.object_of(node);
-    // Of the program it is an open point anyway.
-    if (graph.objects()[object].role == LoadedObject::Role::kProgram) continue;
-    libraries.emplace(object, node);
-  }
+  for (const std::uint32_t node : nodes) libraries.emplace(graph.object_of(node), node);
   for (const std::uint32_t node : reach.order()) {
     const Function* function = graph.function(node);
     const auto library = libraries.find(graph.object_of(node));
     if (function == nullptr || library == libraries.end()) continue;
+    if (std::find(but.begin(), but.end(), node) != but.end()) continue;
     const Summary& summary = graph.objects()[library->first].summary;
     for (const StringRef& string : cut(summary.strings, function->strings)) {
       reach_named(graph, library->second, text_of(summary, string.text), edges);
@@ -86,6 +84,8 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
                   UnknownNames& askers) {
   Texts texts(graph.objects());
   std::vector<std::uint32_t> unknown;
+  std::vector<std::uint32_t> by_texts;
+  std::vector<std::uint32_t> by_callers;
   std::vector<std::uint32_t> all;
   for (const std::string_view finder : kFinders) {
     for (const std::uint32_t function : graph.library_functions(finder)) {
@@ -99,8 +99,13 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
         const KnownLoad* known = known_load_of(graph, caller.node);
         if (known == nullptr || !known->looks_up()) {
           unknown.push_back(caller.node);
+          // Of the program it is an open point anyway.
+          const std::uint32_t object = graph.object_of(caller.node);
+          if (graph.objects()[object].role != LoadedObject::Role::kProgram)
+            by_texts.push_back(caller.node);
           continue;
         }
+        if (known->by_texts) by_callers.push_back(caller.node);
         for (const std::uint32_t node : looked_up(*known, graph)) {
           edges.emplace_back(caller.node, node);
         }
@@ -109,8 +114,9 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
   }
   note_askers(graph, reach, numbers, unknown, askers);
   note_askers(graph, reach, numbers, takers(graph, reach, all), askers);
+  reach_texts(graph, reach, by_texts, {}, edges);
+  reach_texts(graph, reach, by_callers, by_callers, edges);
   if (unknown.empty()) return;
-  reach_texts(graph, reach, unknown, edges);
   for (const std::uint32_t object : named_by_dlopen(graph, texts, numbers)) {
     const std::size_t count = graph.objects()[object].summary.exports.size();
     for (std::uint32_t i = 0; i < count; ++i) {

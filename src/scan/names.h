@@ -35,6 +35,10 @@ inline constexpr std::string_view kEventLoopFile = "/sd-event.c";
 inline constexpr std::string_view kNotifySocket = "NOTIFY_SOCKET";
 bool is_said_by_event_loop(std::string_view text);
 
+/// systemd's functions that look up what their callers name are told by their file likewise
+/// (scan/known_loads.h).
+inline constexpr std::string_view kLookupFile = "src/shared/dlfcn-util.c";
+
 /// The number of argument `index` (0 to 5) as a place, in the calling convention of `machine`.
 Place argument_place(std::uint16_t machine, unsigned index);
 

@@ -147,7 +147,7 @@ bool Finder::is_plug_in(std::uint32_t node, const Doubt& doubt) {
 /// Whether its source says what the function `node` loads by the names that it puts together.
 bool Finder::is_known_load(std::uint32_t node) {
   const KnownLoad* known = known_load_of(graph_, node);
-  if (known == nullptr) return false;
+  if (known == nullptr || known->by_texts) return false;
   for (std::string& name : names_of(*known, graph_, node)) want(std::move(name), node);
   return true;
 }

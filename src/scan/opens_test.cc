@@ -266,6 +266,40 @@ TEST(Lookups, ByNamesOfOneEndingReachThoseAlone) {
   EXPECT_TRUE(result.open.empty());
 }
 
+TEST(Lookups, OfSystemdReachWhatTheirCallersName) {
+  struct Case {
+    const char* why;
+    const char* text;  ///< of who looks up
+    std::function<void(World&)> build;
+    const char* calls;
+    bool open;
+  };
+  const auto load_any = [](World& w) { w.call(w.start, "dlopen", {{kRdi, {any()}}}); };
+  const Case kCases[] = {
+      {"a caller's texts", "src/shared/dlfcn-util.c", [](World&) {}, "77", false},
+      {"with another directory before it", "../src/shared/dlfcn-util.c", [](World&) {}, "77",
+       false},
+      {"another file", "src/shared/util.c", [](World&) {}, "", true},
+      {"what it loads is not known", "src/shared/dlfcn-util.c", load_any, "77", true},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    World world;
+    const std::uint32_t caller = world.program.function("caller");
+    world.program.string(caller, "secret");
+    world.program.take(world.start, caller);
+    // It names itself in its messages.
+    world.program.string(world.start, "dlsym_many_or_warn");
+    world.other.site(world.other.global("dlsym_many_or_warn"), {num(78)});
+    world.program.string(world.start, c.text);
+    world.call(world.start, "dlsym", {{kRdi, {any()}}, {kRsi, {any()}}});
+    c.build(world);
+    const ScanResult result = linked(world.load());
+    EXPECT_EQ(numbers_of(result), c.calls);
+    EXPECT_EQ(!result.open.empty(), c.open);
+  }
+}
+
 TEST(Lookups, ByDlsymReachWhatTheyName) {
   struct Case {
     const char* why;
