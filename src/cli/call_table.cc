@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "arch/io_uring.h"
 #include "arch/syscalls.h"
@@ -220,6 +221,19 @@ std::string ready_text(const Evidence& evidence, const std::string& by, const Re
   return fmt::format("ready after {} s{}: {}\n", when, runs, printable(by));
 }
 
+/// Of how many calls the times are samples; empty where each call was timed.
+std::string sampled_text(const Evidence& evidence) {
+  std::set<Call> all;
+  std::set<Call> sampled;
+  for (const CallEvidence& call : evidence.calls) {
+    if (call.count > 0) all.insert(call.call);
+    if (call.sampled) sampled.insert(call.call);
+  }
+  if (sampled.empty()) return "";
+  return fmt::format("times of {} of {} are estimates from samples (--exact-time: of none)\n",
+                     with_commas(sampled.size()), plural(all.size(), "call"));
+}
+
 }  // namespace
 
 std::optional<SortBy> sort_by_name(std::string_view typed) {
@@ -288,6 +302,7 @@ std::string call_notes(const Evidence& evidence) {
     }
     text += fmt::format("io_uring, which no filter sees: {}\n", fmt::join(each, ", "));
   }
+  if (const std::string sampled = sampled_text(evidence); !sampled.empty()) text += sampled;
   if (evidence.unresolved_sites > 0) {
     text += fmt::format("the calling instruction of {} is not known\n",
                         plural(evidence.unresolved_sites, "call"));

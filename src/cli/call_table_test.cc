@@ -146,6 +146,17 @@ TEST(CallTable, OriginsOfOneCallAreOneRow) {
   EXPECT_THAT(table, HasSubstr(" 4           execve (io_uring)\n"));
 }
 
+TEST(CallTable, SaysOfHowManyCallsTheTimesAreSamples) {
+  Evidence evidence;
+  for (const std::uint32_t nr : {0u, 1u, 2u}) {
+    evidence.record({Abi::kX86_64, nr}, Origin::kApplication).count = 100;
+  }
+  EXPECT_EQ(call_notes(evidence), "");
+  evidence.record({Abi::kX86_64, 1}, Origin::kApplication).sampled = true;
+  EXPECT_EQ(call_notes(evidence),
+            "times of 1 of 3 calls are estimates from samples (--exact-time: of none)\n");
+}
+
 TEST(CallTable, SumsDoNotWrap) {
   Evidence evidence;
   CallEvidence& call = evidence.record({Abi::kX86_64, 0}, Origin::kApplication);

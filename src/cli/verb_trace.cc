@@ -48,6 +48,7 @@ struct Typed {
   bool no_follow = false;
   bool counts = false;
   bool no_time = false;
+  bool exact_time = false;
 };
 
 /// How often, and until when.
@@ -88,6 +89,7 @@ Result<Options> checked(Options options, const Typed& typed, const Words& comman
   if (Result<void> good = check_repeating(options.repeat, typed, command); !good) {
     return propagate(good);
   }
+  if (typed.exact_time) record.detail = RecordDetail::kExactTime;
   if (typed.no_time) record.detail = RecordDetail::kErrors;
   if (typed.counts) record.detail = RecordDetail::kCounts;
   Result<ReadyOptions> ready = ready_options(typed.ready_after, typed.ready_when);
@@ -127,7 +129,7 @@ void print_report(const Options& options, const Evidence& evidence, std::string_
     say(to, "{}", write_evidence(evidence));
     return;
   }
-  const bool timed = options.repeat.record.detail == RecordDetail::kTime;
+  const bool timed = options.repeat.record.detail <= RecordDetail::kTime;
   say(to, "{}", call_table(evidence, options.sort_by, subject, timed));
   if (options.repeat.record.stacks) say(to, "{}\n", code_paths(evidence));
   if (options.args) say(to, "{}", argument_table(evidence));
@@ -198,7 +200,12 @@ int verb_trace(const Words& words) {
   app.add_flag("-f,--follow", follow, "children too; this is the default")->excludes(no_follow);
   CLI::Option* counts =
       app.add_flag("--counts", typed.counts, "counts alone, no errors and no time: the cheapest");
-  app.add_flag("--no-time", typed.no_time, "counts and errors, no time")->excludes(counts);
+  CLI::Option* no_time =
+      app.add_flag("--no-time", typed.no_time, "counts and errors, no time")->excludes(counts);
+  app.add_flag("--exact-time", typed.exact_time,
+               "read the clock for each call, where short calls are sampled by default (eBPF)")
+      ->excludes(counts)
+      ->excludes(no_time);
   app.add_option("--ready-after", typed.ready_after,
                  "the program's steady phase begins this long after its start (default: at its "
                  "first accept, or wait for events after a listen)")

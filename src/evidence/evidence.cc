@@ -97,6 +97,7 @@ void merge_call(CallEvidence& into, const CallEvidence& more) {
   merge_min(into, more);  // asks for the sums before
   add(into.total_ns, more.total_ns);
   into.max_ns = std::max(into.max_ns, more.max_ns);
+  into.sampled = into.sampled || more.sampled;
   add(into.runs_seen, more.runs_seen);
   for (const auto& [site, count] : more.sites) add(into.sites[site], count);
   merge_stacks(into.stacks, more.stacks);

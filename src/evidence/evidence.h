@@ -30,6 +30,11 @@ inline constexpr std::size_t kMaxArgValues = 64;
 /// Most notes in one file: each is a kind of trouble, and there are few kinds.
 inline constexpr std::size_t kMaxNotes = 64;
 
+/// What a file says of a call's times: some are samples, or (as where it says nothing) each call
+/// was timed.
+inline constexpr std::string_view kTimeSampled = "sampled";
+inline constexpr std::string_view kTimeExact = "exact";
+
 /// Evidence::recorder of a scan.
 inline constexpr std::string_view kScanRecorder = "scan";
 
@@ -89,6 +94,7 @@ struct CallEvidence {
   std::map<std::string, std::uint64_t> errors;  ///< errno name -> how often
   std::uint64_t total_ns = 0;                   ///< wall time spent in the call
   std::uint64_t max_ns = 0;
+  bool sampled = false;  ///< some calls were not timed, and are in total_ns by others
   /// The shortest; absent where no call returned, and in files that do not know it.
   std::optional<std::uint64_t> min_ns;
   std::uint64_t runs_seen = 0;          ///< in how many of the runs it came

@@ -30,6 +30,7 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   call.total_ns = UINT64_MAX;
   call.max_ns = 9;
   call.min_ns = 2;
+  call.sampled = true;
   call.runs_seen = 3;
   call.first_run = 2;
   call.sites = {{Site{"/lib/libc.so.6", "ab", 0xfffffffffffffff0}, 7}, {Site{"[anon]", "", 1}, 1}};
@@ -45,6 +46,7 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   const std::string text = write_evidence(evidence);
   EXPECT_THAT(text, HasSubstr("\"first_seen\": \"2026-11-27T20:30:12.345Z\","));
   EXPECT_THAT(text, HasSubstr("\"lost\": 9007199254740991,"));
+  EXPECT_THAT(text, HasSubstr("\"time\": \"sampled\","));
   EXPECT_THAT(text, HasSubstr("\"count\": \"0x20000000000000\""));
   EXPECT_THAT(text, HasSubstr("\"name\": \"syscall_0x1388\""));
   const auto back = parse_evidence(text, "f");
@@ -58,6 +60,8 @@ TEST(EvidenceFile, GivesBackWhatWasWritten) {
   EXPECT_EQ(got->errors, expected.errors);
   EXPECT_EQ(got->min_ns, expected.min_ns);
   EXPECT_FALSE(back->find(call_of("read"), Origin::kApplication)->min_ns.has_value());
+  EXPECT_TRUE(got->sampled);
+  EXPECT_FALSE(back->find(call_of("read"), Origin::kApplication)->sampled);
   EXPECT_EQ(got->sites, expected.sites);
   EXPECT_EQ(got->stacks, expected.stacks);
   EXPECT_EQ(got->args, expected.args);
@@ -197,6 +201,8 @@ TEST(EvidenceFile, NamesTheMistake) {
        "f:1: runs_unfollowed: "},
       {"calls is an object", R"({"schema": 1, "lost": 0, "calls": {}})",
        "f:1: calls: an array is needed"},
+      {"a time that is neither", with(read + R"(, "count": 1, "time": "guessed"})"),
+       "f:3: calls[0].time: \"guessed\" is neither sampled nor exact"},
       {"a call is a number", with("7"), "f:3: calls[0]: an object is needed"},
       {"no abi", with(R"({"nr": 0})"), "f:3: calls[0]: \"abi\" is missing"},
       {"unknown abi", with(R"({"abi": "vax", "nr": 0})"), "f:3: calls[0].abi: \"vax\" is no ABI"},

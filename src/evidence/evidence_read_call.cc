@@ -148,6 +148,18 @@ Result<void> read_seen(const Cursor& object, CallEvidence& out) {
   return {};
 }
 
+Result<void> read_time(const Cursor& object, CallEvidence& out) {
+  if (!object.has("time")) return {};
+  std::string text;
+  if (Result<void> read = object.read("time", text); !read) return read;
+  if (text != kTimeSampled && text != kTimeExact) {
+    return object.at("time")->fail("\"{}\" is neither {} nor {}", printable(text), kTimeSampled,
+                                   kTimeExact);
+  }
+  out.sampled = text == kTimeSampled;
+  return {};
+}
+
 /// ABI and number, held against the name where there is one: a file that contradicts itself would
 /// otherwise allow a call that its reader never saw in it.
 Result<Call> read_call(const Cursor& object) {
@@ -201,6 +213,7 @@ Result<CallEvidence> read_entry(const Cursor& object, std::uint64_t runs) {
   if (read) read = object.read("total_ns", entry.total_ns);
   if (read) read = object.read("max_ns", entry.max_ns);
   if (read && object.has("min_ns")) read = object.read("min_ns", entry.min_ns.emplace());
+  if (read) read = read_time(object, entry);
   if (read) read = object.read("runs_seen", entry.runs_seen, runs);
   if (read) read = object.read("first_run", entry.first_run, runs);
   if (read) read = read_sites(object, entry);

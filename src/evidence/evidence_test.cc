@@ -336,6 +336,29 @@ TEST(Evidence, MergeKeepsTheShortestTimeWhereBothKnowIt) {
   }
 }
 
+TEST(Evidence, MergeOfExactTimesAndSamplesIsOfSamples) {
+  struct Case {
+    const char* why;
+    bool left, right, sum;
+  };
+  const Case cases[] = {
+      {"both exact", false, false, false},
+      {"samples on the right", false, true, true},
+      {"samples on the left", true, false, true},
+      {"both", true, true, true},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    Evidence a = run_of({"read", "write"});
+    Evidence b = run_of({"read", "write"});
+    a.calls[0].sampled = c.left;
+    b.calls[0].sampled = c.right;
+    merge_evidence(a, b);
+    EXPECT_EQ(a.calls[0].sampled, c.sum);
+    EXPECT_FALSE(a.calls[1].sampled);
+  }
+}
+
 TEST(Evidence, SumsThatDoNotFitStayAtTheTop) {
   Evidence a = run_of({"read"});
   a.calls[0].count = UINT64_MAX - 1;

@@ -65,6 +65,7 @@ Json call_json(const CallEvidence& call) {
   json["total_ns"] = number(call.total_ns);
   json["max_ns"] = number(call.max_ns);
   if (call.min_ns) json["min_ns"] = number(*call.min_ns);
+  if (call.sampled) json["time"] = kTimeSampled;
   json["runs_seen"] = number(call.runs_seen);
   json["first_run"] = number(call.first_run);
   if (call.first_seen_ns) json["first_seen"] = timestamp_text(*call.first_seen_ns, kTimeDigits);

@@ -21,9 +21,10 @@ namespace sysnare {
 /// How much is kept of each call. The eBPF recorder gets cheaper with less; ptrace always keeps
 /// all.
 enum class RecordDetail : std::uint8_t {
-  kTime,    ///< counts, errors, time
-  kErrors,  ///< counts and errors
-  kCounts,  ///< counts alone
+  kExactTime,  ///< counts, errors, the time of each call
+  kTime,       ///< the same; by eBPF the times of short calls may be samples
+  kErrors,     ///< counts and errors
+  kCounts,     ///< counts alone
 };
 
 /// What is known of the container that a recording of cgroups is about. Its runtime's calls before

@@ -2,7 +2,8 @@
 // and strace's own counts where a program does the same in each run.
 //
 // A new recorder is a row of kRecorders (recorder_contract.h). Attaching, signals and job control
-// are in recorder_attach_test.cc, many runs of the same in recorder_runs_test.cc.
+// are in recorder_attach_test.cc, many runs of the same in recorder_runs_test.cc,
+// times of calls in recorder_times_test.cc.
 
 #include "recorder_contract.h"
 

@@ -2,40 +2,30 @@
 #pragma once
 // When was a call seen? In ticks of 32 bits, so that two of them fit into a row.
 //
-// With times of calls the clock is read anyway: a tick is 2^20 ns of it. Without them the kernel's
-// own count of its timer's ticks (jiffies) costs one load (the verifier inlines it, Linux 5.6); how
-// long such a tick is (CONFIG_HZ) follows from two readings of both clocks. With counts alone
-// nothing is read.
+// A tick is one of the kernel's timer (jiffies): 1 to 10 ms, and one load to read (the verifier
+// inlines it, Linux 5.6), where a reading of the clock costs 15 to 45 ns. With counts alone nothing
+// is read.
 
-const volatile __u64 epoch_ns = 0;  // CLOCK_MONOTONIC, from which ticks of 2^20 ns count
+// One jiffy, as clock_getres(2) tells of CLOCK_MONOTONIC_COARSE, which goes forward by it
+// (KTIME_LOW_RES, include/linux/hrtimer.h, Linux 6.18).
+const volatile __u64 tick_ns = 4000000;
 
-// Jiffies, and CLOCK_MONOTONIC at that moment: the first, from which ticks count, and the last.
+// Jiffies, and CLOCK_MONOTONIC at that moment, from which ticks count.
 __u64 first_jiffies;
 __u64 first_ns;
-__u64 last_jiffies;
-__u64 last_ns;
 
-/// In nanoseconds, or jiffies; 0 with counts alone.
-static __always_inline __u64 moment(void) {
-  if (with_time) return bpf_ktime_get_ns();
-  return at_entry ? 0 : bpf_jiffies64();
-}
+static __always_inline __u64 jiffies_now(void) { return at_entry ? 0 : bpf_jiffies64(); }
 
 /// The tick of a moment, from 1; 0 for none.
-static __always_inline __u32 tick_of(__u64 now) {
+static __always_inline __u32 tick_of(__u64 jiffies) {
   if (at_entry) return 0;
-  if (with_time) return (__u32)((now - epoch_ns) >> SYSNARE_TICK_SHIFT) + 1;
   const __u64 first = first_jiffies;
-  return first ? (__u32)(now - first) + 1 : 0;
+  return first ? (__u32)(jiffies - first) + 1 : 0;
 }
 
-/// Before the first call of a task is counted, and at times later on.
-static __always_inline void read_clocks(void) {
-  if (with_time || at_entry) return;
+/// Before the first call of a task is counted.
+static __always_inline void read_clock(void) {
+  if (at_entry || first_jiffies) return;
   const __u64 now = bpf_jiffies64();
-  if (first_jiffies == 0 && __sync_val_compare_and_swap(&first_jiffies, 0, now) == 0) {
-    first_ns = bpf_ktime_get_ns();
-  }
-  last_ns = bpf_ktime_get_ns();
-  last_jiffies = now;
+  if (__sync_val_compare_and_swap(&first_jiffies, 0, now) == 0) first_ns = bpf_ktime_get_ns();
 }

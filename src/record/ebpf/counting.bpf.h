@@ -39,7 +39,7 @@ static __always_inline void raise(__u64* at, __u64 value) {
   }
 }
 
-static __always_inline void raise_tick(__u32* at, __u32 value) {
+static __always_inline void raise_word(__u32* at, __u32 value) {
   for (int i = 0; i < kSwapTries; ++i) {
     const __u32 old = *(volatile __u32*)at;
     if (value <= old || __sync_val_compare_and_swap(at, old, value) == old) return;
@@ -60,10 +60,11 @@ static __always_inline int add_row(void* map, const struct sysnare_call_key* key
   if (more->total_ns != 0) {
     __sync_fetch_and_add(&row->total_ns, more->total_ns);
     raise(&row->max_ns, more->max_ns);
-    raise(&row->inverted_min_ns, more->inverted_min_ns);
+    raise_word(&row->inverted_min, more->inverted_min);
   }
-  raise_tick(&row->inverted_first, more->inverted_first);
-  raise_tick(&row->last, more->last);
+  if (more->sampled) row->sampled = 1;
+  raise_word(&row->inverted_first, more->inverted_first);
+  raise_word(&row->last, more->last);
   return 1;
 }
 
@@ -83,11 +84,17 @@ __noinline int add_errors(__u32 executable, __u64 call, __u64 count) {
   return 0;
 }
 
+/// Counts a call in the table that all share, with its time where one is known.
 __noinline int add_foreign(struct sysnare_task* self, __u64 call, __u64 ns, __u32 tick) {
   if (!self) return 0;
   const struct sysnare_call_key key = {
       .call = call & ~SYSNARE_CALL_IN_FLIGHT, .executable = self->executable, .phase = self->phase};
-  const struct sysnare_row row = {1, ns, ns, ns ? ~ns : 0, tick ? ~tick : 0, tick};
+  const struct sysnare_row row = {.count = 1,
+                                  .total_ns = ns,
+                                  .max_ns = ns,
+                                  .inverted_min = ns ? ~as_word(ns) : 0,
+                                  .inverted_first = tick ? ~tick : 0,
+                                  .last = tick};
   if (!add_row(&foreign, &key, &row)) lose(SYSNARE_LOST_FOREIGN, 1);
   return 0;
 }
@@ -116,27 +123,44 @@ static __always_inline __u32 row_of(__u32 nr) {
   return nr < SYSNARE_HOLE_END ? SYSNARE_ROWS : nr - (SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN);
 }
 
-/// Counts `call`, which took `ns` (0: not known) and ends at `now`. Its table is the
-/// task's own or, for a foreign call, shared.
-static __always_inline void count_call(struct sysnare_task* self, __u64 call, __u64 ns, __u64 now) {
+/// The row of a call in the task's own table; 0 for a foreign call, whose table is shared.
+static __always_inline struct sysnare_row* own_row(struct sysnare_task* self, __u64 call) {
   __u32 at = row_of((__u32)call);
   asm volatile("" : "+r"(at));
-  if (!(call & SYSNARE_CALL_COMPAT) && at < SYSNARE_ROWS) {
-    struct sysnare_row* row = &self->rows[at];
-    if (!at_entry) {
-      const __u32 tick = tick_of(now);
-      if (row->count == 0) row->inverted_first = ~tick;
-      row->last = tick;
-    }
-    ++row->count;
-    if (ns) {
-      row->total_ns += ns;
-      if (ns > row->max_ns) row->max_ns = ns;
-      if (~ns > row->inverted_min_ns) row->inverted_min_ns = ~ns;
-    }
+  return !(call & SYSNARE_CALL_COMPAT) && at < SYSNARE_ROWS ? &self->rows[at] : 0;
+}
+
+static __always_inline void count_in(struct sysnare_row* row, __u64 jiffies) {
+  if (!at_entry) {
+    const __u32 tick = tick_of(jiffies);
+    if (row->count == 0) row->inverted_first = ~tick;
+    row->last = tick;
+  }
+  ++row->count;
+}
+
+/// Counts a call of which no time is known, and which ends now or, with `--counts`, begins.
+static __always_inline void count_call(struct sysnare_task* self, __u64 call) {
+  struct sysnare_row* row = own_row(self, call);
+  const __u64 now = jiffies_now();
+  if (row) {
+    count_in(row, now);
+  } else {
+    add_foreign(self, call, 0, tick_of(now));
+  }
+}
+
+/// Counts a call that returns now, with its time. `task` is the current one where it is known.
+static __always_inline void count_return(struct sysnare_task* self, __u64 call,
+                                         struct task_struct* task) {
+  struct sysnare_row* row = own_row(self, call);
+  const __u64 now = jiffies_now();
+  if (!row) {
+    add_foreign(self, call, with_time ? bpf_ktime_get_ns() - self->entered : 0, tick_of(now));
     return;
   }
-  add_foreign(self, call, ns, tick_of(now));
+  count_in(row, now);
+  if (with_time) end_time(self, row, now, task);
 }
 
 /// Adds a task's row to the totals, and empties it. Not static: the verifier then checks it once,
@@ -148,7 +172,10 @@ __noinline int move_row(struct sysnare_row* row, __u32 executable, __u32 phase_t
   row->count = 0;
   row->total_ns = 0;
   row->max_ns = 0;
-  row->inverted_min_ns = 0;
+  row->inverted_min = 0;
+  row->pace = 0;
+  row->spent = 0;
+  row->sampled = 0;
   row->inverted_first = 0;
   row->last = 0;
   return 0;
@@ -179,7 +206,6 @@ __noinline int move_rows(struct sysnare_task* self, __u32 first) {
 /// Moves a task's table to the totals of its executable and phase.
 __noinline int move_to_totals(struct sysnare_task* self) {
   if (!self) return 0;
-  read_clocks();
   __sync_fetch_and_add(&moves_begun, 1);
   for (__u32 first = 0; first < SYSNARE_ROWS; first += kRowsInTurn) move_rows(self, first);
   for (__u32 i = 0; i < SYSNARE_ERROR_SLOTS; ++i) {

@@ -58,17 +58,24 @@ Origin origin_of(std::uint32_t executable) {
   return executable == SYSNARE_LAUNCHER ? Origin::kLaunch : Origin::kApplication;
 }
 
+/// A shortest time, as shared.h keeps it.
+std::uint64_t ns_of_word(std::uint32_t word) {
+  if (word < SYSNARE_LONG) return word;
+  return std::uint64_t{word - SYSNARE_LONG} << SYSNARE_LONG_SHIFT;
+}
+
 void add_row(const EbpfTables& tables, const sysnare_row& row, CallEvidence& record) {
   record.count += row.count;
   record.total_ns += row.total_ns;
   record.max_ns = std::max(record.max_ns, std::uint64_t{row.max_ns});
-  if (row.inverted_min_ns != 0) {
-    const std::uint64_t min_ns = ~row.inverted_min_ns;
+  record.sampled = record.sampled || row.sampled != 0;
+  if (row.inverted_min != 0) {
+    const std::uint64_t min_ns = ns_of_word(~row.inverted_min);
     record.min_ns = std::min(record.min_ns.value_or(min_ns), min_ns);
   }
   if (row.last != 0) {
     const auto moment = [&](std::uint32_t tick) {
-      return tables.first_tick_ns + static_cast<std::uint64_t>(tables.ns_per_tick * (tick - 1));
+      return tables.first_tick_ns + tables.ns_per_tick * (tick - 1);
     };
     record.seen_at(moment(~row.inverted_first));
     record.seen_at(moment(row.last));

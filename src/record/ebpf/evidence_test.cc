@@ -20,6 +20,32 @@ sysnare_call_key key(std::uint64_t call, std::uint32_t executable = kShell) {
   return {call, executable, 0};
 }
 
+sysnare_row counted(std::uint64_t count) {
+  sysnare_row row{};
+  row.count = count;
+  return row;
+}
+
+struct Times {
+  std::uint64_t total, max;
+  std::uint32_t min;  ///< as shared.h keeps it
+};
+
+sysnare_row timed(std::uint64_t count, Times times) {
+  sysnare_row row = counted(count);
+  row.total_ns = times.total;
+  row.max_ns = times.max;
+  row.inverted_min = ~times.min;
+  return row;
+}
+
+sysnare_row seen(std::uint64_t count, std::uint32_t first, std::uint32_t last) {
+  sysnare_row row = counted(count);
+  row.inverted_first = ~first;
+  row.last = last;
+  return row;
+}
+
 std::uint64_t native(const char* name) { return *syscall_nr(native_abi(), name); }
 
 TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
@@ -41,7 +67,7 @@ TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
     EbpfTables tables;
-    tables.rows.push_back({c.key, {3, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({c.key, counted(3)});
     Evidence evidence;
     add_tables(tables, evidence);
     const CallEvidence* found = evidence.find(c.call, c.origin);
@@ -55,9 +81,9 @@ TEST(EbpfEvidence, TellsAbisAndOriginsApart) {
 TEST(EbpfEvidence, AddsWhatTasksAndExecutablesCounted) {
   EbpfTables tables;
   const std::uint64_t read = native("read");
-  tables.rows.push_back({key(read), {2, 50, 40, ~std::uint64_t{10}, 0, 0}});
-  tables.rows.push_back({key(read, kChild), {1, 7, 7, ~std::uint64_t{7}, 0, 0}});
-  tables.rows.push_back({key(read), {1, 0, 0, 0, 0, 0}});  // in flight
+  tables.rows.push_back({key(read), timed(2, {50, 40, 10})});
+  tables.rows.push_back({key(read, kChild), timed(1, {7, 7, 7})});
+  tables.rows.push_back({key(read), counted(1)});  // in flight
   tables.errors.push_back({{read | 11ull << SYSNARE_CALL_ERRNO_SHIFT, kShell, 0}, 2});
   tables.errors.push_back({{read | 2222ull << SYSNARE_CALL_ERRNO_SHIFT, kChild, 0}, 1});
   Evidence evidence;
@@ -71,6 +97,46 @@ TEST(EbpfEvidence, AddsWhatTasksAndExecutablesCounted) {
   EXPECT_EQ(sum.errors, (std::map<std::string, std::uint64_t>{{"EAGAIN", 2}, {"errno_2222", 1}}));
 }
 
+TEST(EbpfEvidence, ReadsTheShortestTimeFrom32Bits) {
+  struct Case {
+    const char* why;
+    std::uint32_t kept;
+    std::uint64_t ns;
+  };
+  constexpr std::uint64_t kUnit = 1 << SYSNARE_LONG_SHIFT;
+  const Case cases[] = {
+      {"nanoseconds", 1, 1},
+      {"the most of them", SYSNARE_LONG - 1, SYSNARE_LONG - 1},
+      {"2.1 s", SYSNARE_LONG + 2048, 2048 * kUnit},
+      {"an hour", SYSNARE_LONG + 3'433'227, 3'433'227 * kUnit},
+      {"as long as there is", UINT32_MAX - 1, (SYSNARE_LONG - 2) * kUnit},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.why);
+    EbpfTables tables;
+    tables.rows.push_back({key(native("read")), timed(1, {c.ns, c.ns, c.kept})});
+    Evidence evidence;
+    add_tables(tables, evidence);
+    EXPECT_EQ(evidence.calls.front().min_ns, c.ns);
+  }
+}
+
+TEST(EbpfEvidence, OneTaskWithSamplesMakesTheSumOne) {
+  EbpfTables tables;
+  const std::uint64_t read = native("read");
+  tables.rows.push_back({key(read), timed(2, {9, 5, 4})});
+  tables.rows.push_back({key(native("write")), timed(2, {9, 5, 4})});
+  Evidence exact;
+  add_tables(tables, exact);
+  EXPECT_FALSE(exact.calls.front().sampled);
+  tables.rows.push_back({key(read, kChild), timed(900, {9000, 20, 4})});
+  tables.rows.back().second.sampled = 1;
+  Evidence evidence;
+  add_tables(tables, evidence);
+  EXPECT_TRUE(evidence.calls.front().sampled);
+  EXPECT_FALSE(evidence.calls.back().sampled);
+}
+
 sysnare_arg_set_key arg(std::uint64_t call, unsigned index, std::uint32_t executable = kShell) {
   return {call | std::uint64_t{index + 1} << SYSNARE_CALL_ARG_SHIFT, executable, 0};
 }
@@ -80,8 +146,8 @@ TEST(EbpfEvidence, JoinsTheArgumentsOfAllExecutables) {
   const std::uint64_t socket = native("socket");
   const std::uint64_t ioctl = native("ioctl");
   for (const std::uint32_t executable : {kShell, kChild}) {
-    tables.rows.push_back({key(socket, executable), {1, 0, 0, 0, 0, 0}});
-    tables.rows.push_back({key(ioctl, executable), {100, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({key(socket, executable), counted(1)});
+    tables.rows.push_back({key(ioctl, executable), counted(100)});
     tables.arg_sets.push_back({arg(socket, 0, executable), 1});
     tables.args.push_back({{arg(socket, 0, executable), executable == kShell ? 2u : 1u}, 1});
     for (std::uint64_t i = 0; i < 40; ++i) {
@@ -127,14 +193,13 @@ TEST(EbpfEvidence, KeepsPhasesApartAsFarAsTheyAreKnown) {
   const std::uint64_t read = native("read");
   EbpfTables tables;
   const auto add = [&](std::uint32_t phase, std::uint64_t count) {
-    tables.rows.push_back({{read, kShell, phase}, {count, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({{read, kShell, phase}, counted(count)});
   };
   add(SYSNARE_LOAD, 1);
   add(SYSNARE_START, 20);
   add(SYSNARE_START, 30);
   add(SYSNARE_STEADY, 400);
-  tables.rows.push_back(
-      {{native("execve"), SYSNARE_LAUNCHER, SYSNARE_NO_PHASE}, {1, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({{native("execve"), SYSNARE_LAUNCHER, SYSNARE_NO_PHASE}, counted(1)});
   struct Case {
     bool phases, load;
     std::optional<PhaseCounts> expected;
@@ -159,9 +224,9 @@ TEST(EbpfEvidence, TurnsTicksIntoMoments) {
   tables.first_tick_ns = 1'000'000'000;
   tables.ns_per_tick = 4'000'000;
   const std::uint64_t read = native("read");
-  tables.rows.push_back({key(read), {2, 0, 0, 0, ~std::uint32_t{3}, 5}});
-  tables.rows.push_back({key(read, kChild), {2, 0, 0, 0, ~std::uint32_t{2}, 2}});
-  tables.rows.push_back({key(native("write")), {1, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(read), seen(2, 3, 5)});
+  tables.rows.push_back({key(read, kChild), seen(2, 2, 2)});
+  tables.rows.push_back({key(native("write")), counted(1)});
   Evidence evidence;
   add_tables(tables, evidence);
   ASSERT_EQ(evidence.calls.size(), 2u);
@@ -194,15 +259,15 @@ TEST(EbpfEvidence, EveryLossIsCountedAndNamed) {
 
 TEST(EbpfEvidence, SaysWhoExecutedWhom) {
   EbpfTables tables;
-  tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), {1, 0, 0, 0, 0, 0}});
-  tables.rows.push_back({key(native("fork")), {2, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("execve"), SYSNARE_LAUNCHER), counted(1)});
+  tables.rows.push_back({key(native("fork")), counted(2)});
   tables.edges.push_back({{SYSNARE_LAUNCHER, kShell}, 1});
   ModuleFiles modules;
   Evidence alone;
   add_executables(tables, {}, modules, alone);
   EXPECT_THAT(alone.executables, IsEmpty()) << "one executable is the whole recording";
 
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), counted(5)});
   tables.edges.push_back({{kShell, kChild}, 2});
   Evidence both;
   NumberedExecutable shell;
@@ -222,7 +287,7 @@ TEST(EbpfEvidence, TellsWhoseCallingInstructionItWas) {
   ModuleFiles modules;
   const std::uint64_t read = native("read");
   for (const std::uint32_t executable : {kShell, kChild}) {
-    tables.rows.push_back({key(read, executable), {3, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({key(read, executable), counted(3)});
     sysnare_site_key site = {};
     site.call = read;
     site.place.kind = SYSNARE_PLACE_FILE;
@@ -252,7 +317,7 @@ TEST(EbpfEvidence, TellsWhoseCallingInstructionItWas) {
 
 TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   EbpfTables tables;
-  tables.rows.push_back({key(native("read")), {2, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("read")), counted(2)});
   NumberedExecutable shell;
   shell.program.path = "/bin/sh";
   shell.cgroup = "/a";
@@ -262,7 +327,7 @@ TEST(EbpfEvidence, TellsOneFileInTwoCgroupsApart) {
   ASSERT_EQ(alone.executables.size(), 1u) << "where it ran is told nowhere else";
   EXPECT_EQ(alone.executables[0].cgroup, "/a");
 
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), counted(5)});
   NumberedExecutable other = shell;
   other.cgroup = "/b";
   Evidence both;
@@ -279,9 +344,9 @@ TEST(EbpfEvidence, TheRuntimeIsNotTheProgramOfAContainer) {
   program.program.path = "/hello";
   EbpfTables tables;
   EXPECT_EQ(first_program(tables, {}).path, "");
-  tables.rows.push_back({key(native("close"), kShell | SYSNARE_RUNTIME), {2, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("close"), kShell | SYSNARE_RUNTIME), counted(2)});
   EXPECT_EQ(first_program(tables, {{kShell, runtime}}).path, "");
-  tables.rows.push_back({key(native("read"), kChild), {5, 0, 0, 0, 0, 0}});
+  tables.rows.push_back({key(native("read"), kChild), counted(5)});
   EXPECT_EQ(first_program(tables, {{kShell, runtime}, {kChild, program}}).path, "/hello");
 }
 
@@ -290,7 +355,7 @@ TEST(EbpfEvidence, OperationsOfRingsAreSeenOrSaidToBeUnseen) {
     SCOPED_TRACE(seen);
     EbpfTables tables;
     tables.sees_operations = seen;
-    tables.rows.push_back({key(native("io_uring_setup")), {1, 0, 0, 0, 0, 0}});
+    tables.rows.push_back({key(native("io_uring_setup")), counted(1)});
     if (seen) tables.operations.push_back({{kShell, 18}, 3});
     Evidence evidence;
     add_tables(tables, evidence);

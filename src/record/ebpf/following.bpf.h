@@ -117,7 +117,7 @@ static __always_inline void end_following(struct task_struct* task) {
     }
   }
   const _Bool lived = its->gate != SYSNARE_GATE_LEAVING;
-  if (its->call && !at_entry) count_call(its, its->call, 0, moment());  // the one in which it ends
+  if (its->call && !at_entry) count_call(its, its->call);  // the one in which it ends
   if (with_sites) place_refused(its, 1);
   move_to_totals(its);
   give_back(task, member, its);

@@ -19,6 +19,9 @@ struct thread_info {
 struct seccomp {
   int mode;
 };
+struct sched_info {
+  unsigned long long run_delay;  // not in all configurations
+};
 typedef struct {
   unsigned long sig[1];
 } sigset_t;
@@ -64,6 +67,9 @@ struct task_struct {
   struct css_set* cgroups;
   struct nsproxy* nsproxy;
   struct seccomp seccomp;
+  unsigned long nvcsw;
+  unsigned long nivcsw;
+  struct sched_info sched_info;
   struct signal_struct* signal;
   struct mm_struct* mm;
   struct sigpending pending;

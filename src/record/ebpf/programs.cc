@@ -108,7 +108,9 @@ void add_task(const sysnare_task& task, bool counts_at_entry, EbpfTables& out) {
   if (task.unplaced != 0) ++out.unresolved_sites;
   if (task.call == 0 || counts_at_entry) return;
   key.call = task.call & ~SYSNARE_CALL_IN_FLIGHT;
-  out.rows.emplace_back(key, sysnare_row{1, 0, 0, 0, 0, 0});
+  sysnare_row in_flight{};
+  in_flight.count = 1;
+  out.rows.emplace_back(key, in_flight);
 }
 
 std::uint64_t clock_ns(clockid_t clock) {
@@ -116,6 +118,14 @@ std::uint64_t clock_ns(clockid_t clock) {
   ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// Of the kernel's timer, which this clock goes by (clock.bpf.h).
+std::uint64_t tick_ns() {
+  timespec tick{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  return static_cast<std::uint64_t>(tick.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(tick.tv_nsec);
 }
 
 char state_of(pid_t pid) {
@@ -222,7 +232,9 @@ struct EbpfPrograms::State {
     at_entry = options.detail == RecordDetail::kCounts;
     auto* constants = skeleton->rodata;
     constants->at_entry = at_entry;
-    constants->with_time = options.detail == RecordDetail::kTime;
+    constants->with_time = options.detail <= RecordDetail::kTime;
+    constants->exact_time = options.detail == RecordDetail::kExactTime;
+    constants->tick_ns = tick_ns();
     constants->follow = options.follow;
     constants->with_sites = options.sites;
     constants->may_cast = programs_are_compiled();
@@ -232,8 +244,7 @@ struct EbpfPrograms::State {
                      constants->may_cast != 0 && programs_can_call(kCgrpStorageGet);
     bpf_program__set_autoload(skeleton->progs.on_entry, !counts_plainly);
     bpf_program__set_autoload(skeleton->progs.on_counted_entry, counts_plainly);
-    constants->epoch_ns = clock_ns(CLOCK_MONOTONIC);
-    unix_offset_ns = clock_ns(CLOCK_REALTIME) - constants->epoch_ns;
+    unix_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
     launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
     constants->ready_by_calls = launches && options.ready.by_calls();
     // Without uprobes phases are told by the ready mark alone.
@@ -347,16 +358,8 @@ struct EbpfPrograms::State {
   /// What the ticks of rows mean (clock.bpf.h).
   void tell_clock(EbpfTables& tables) const {
     if (at_entry) return;
-    if (skeleton->rodata->with_time != 0) {
-      tables.first_tick_ns = skeleton->rodata->epoch_ns + unix_offset_ns;
-      tables.ns_per_tick = 1u << SYSNARE_TICK_SHIFT;
-      return;
-    }
-    const auto* bss = skeleton->bss;
-    const std::uint64_t ticks = bss->last_jiffies - bss->first_jiffies;
-    const std::uint64_t ns = bss->last_ns - bss->first_ns;
-    tables.first_tick_ns = bss->first_ns + unix_offset_ns;
-    if (ticks != 0) tables.ns_per_tick = static_cast<double>(ns) / static_cast<double>(ticks);
+    tables.first_tick_ns = skeleton->bss->first_ns + unix_offset_ns;
+    tables.ns_per_tick = skeleton->rodata->tick_ns;
   }
   [[nodiscard]] std::uint32_t new_space() const {
     return __atomic_add_fetch(&skeleton->bss->spaces, 1, __ATOMIC_RELAXED);

@@ -31,7 +31,7 @@ struct EbpfTables {
   std::vector<std::pair<sysnare_arg_key, std::uint8_t>> args;
   /// When the first tick of the rows began, in nanoseconds since 1970, and how long one is.
   std::uint64_t first_tick_ns = 0;
-  double ns_per_tick = 0;
+  std::uint64_t ns_per_tick = 0;
   bool knows_phases = false;     ///< sysnare_call_key::phase says which
   bool knows_load = false;       ///< and tells load from start
   std::uint64_t ready_ns = 0;    ///< CLOCK_MONOTONIC of the ready mark, if a call was it

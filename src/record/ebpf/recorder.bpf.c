@@ -28,6 +28,8 @@
 
 #include "clock.bpf.h"
 
+#include "times.bpf.h"
+
 #include "args.bpf.h"
 #include "cgroups.bpf.h"
 #include "counting.bpf.h"
@@ -49,7 +51,7 @@ char LICENSE[] SEC("license") = "GPL";
 __noinline int settle(struct sysnare_task* self, __u32 nr) {
   if (!self) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
-  read_clocks();
+  read_clock();
   look_for_filter(task);
   if (self->gate && !pass_gate(self, task, nr)) return 0;
   self->attached = 0;
@@ -81,11 +83,11 @@ static __always_inline int begin_call(struct pt_regs* regs, long id) {
   if (with_sites && self->maps_code) forget_places(self);
   if (traits_of(call)) on_traits(self, regs, call);
   self->call = call;
-  if (at_entry) count_call(self, call, 0, 0);
+  if (at_entry) count_call(self, call);
   if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING) {
     count_site(self, address_behind_call(regs), call);
   }
-  if (with_time) self->entered_ns = bpf_ktime_get_ns();  // last: our own work is not the call's
+  if (with_time) begin_time(self, own_row(self, call));  // last: our own work is not the call's
   return 0;
 }
 
@@ -123,7 +125,7 @@ int BPF_PROG(on_counted_entry, struct pt_regs* regs, long id) {
 /// Counts a call that a filter denied: its entry was not seen.
 static __always_inline void count_denied(struct sysnare_task* self, struct pt_regs* regs,
                                          __u64 call) {
-  count_call(self, call, 0, moment());
+  count_call(self, call);
   const __u32 its_traits = at_entry ? 0 : traits_of(call);
   if (its_traits) note_args(self, regs, call, its_traits);
   if (with_sites) count_site(self, address_behind_call(regs), call);
@@ -188,8 +190,7 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
     if (result < 0 && result >= -SYSNARE_MAX_ERRNO) count_error(self, call, (__u64)-result);
   }
   self->call = 0;
-  const __u64 now = moment();
-  count_call(self, call, with_time ? now - self->entered_ns : 0, now);
+  count_return(self, call, task);
   return 0;
 }
 
@@ -228,10 +229,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   if (!self) return 0;
   // This call returns in the new program; it is the old one's.
   const __u64 call = self->call;
-  if (call && !at_entry) {
-    const __u64 now = moment();
-    count_call(self, call, with_time ? now - self->entered_ns : 0, now);
-  }
+  if (call && !at_entry) count_return(self, call, task);
   // The address space that it came from is gone.
   if (with_sites && self->unplaced) {
     __sync_fetch_and_add(&unresolved, 1);
@@ -282,7 +280,6 @@ int read_living(struct bpf_iter__task* ctx) {
   if (!task) return 0;
   struct sysnare_task* its = of_task(task);
   if (!its) return 0;
-  read_clocks();
   bpf_seq_write(ctx->meta->seq, its, sizeof *its);
   return 0;
 }

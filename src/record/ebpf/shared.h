@@ -9,8 +9,7 @@
 
 /// Native numbers that a task counts in a table of its own, without the hole. The highest that
 /// x86_64 has in Linux 6.18 is 469; what lies above 485 (x32, nonsense) is counted in `foreign`.
-/// The whole of sysnare_task stays below 16 KB, a size class of the kernel's allocator, with the 72
-/// bytes that Linux 6.18 puts before it (struct bpf_local_storage_elem).
+/// The whole of sysnare_task stays below 16 KB (SYSNARE_TASK_ROOM).
 #define SYSNARE_ROWS 396
 /// Tables that stand ready, each for the tasks whose registers lie at addresses of one hash. A task
 /// that finds its own taken has one in task storage, which costs its calls two helpers more.
@@ -82,17 +81,32 @@
 #define SYSNARE_TRAIT_WAITS (1U << 11)      ///< for events on descriptors
 #define SYSNARE_TRAIT_MAPS_CODE (1U << 12)  ///< where argument 2 has PROT_EXEC
 
-/// A tick with times of calls is 2^20 ns, 1.05 ms: 32 bits of them are 52 days. Without, a jiffy.
-#define SYSNARE_TICK_SHIFT 20
+/// Times by sampling (times.bpf.h): so many calls of a row are timed one by one before it is
+/// sampled; each 2^SHIFT ns (4.1 us) that a timed call took pay for one more, so that two readings
+/// of the clock, 30 to 90 ns, cost a long call 2 % at most; and at most so many are not timed in a
+/// row.
+#define SYSNARE_TIMED_EACH 64
+#define SYSNARE_PAID_SHIFT 12
+#define SYSNARE_MAX_GAP 15
+/// Above the rest of sysnare_row::pace: a call that was not timed.
+#define SYSNARE_ONE_UNTIMED 0x100
 
-/// What is kept of one call. No minimum in it would be 0: `inverted_min` is the largest ~ns.
+/// A shortest time in 32 bits: nanoseconds up to 2.1 s; above that bit, units of 2^20 ns, so that
+/// the longer one is the greater number still.
+#define SYSNARE_LONG (1U << 31)
+#define SYSNARE_LONG_SHIFT 20
+
+/// What is kept of one call. No minimum in it would be 0: `inverted_min` is the largest ~time.
 struct sysnare_row {
   __u64 count;
   __u64 total_ns;
   __u64 max_ns;
-  __u64 inverted_min_ns;
+  __u32 inverted_min;  ///< as SYSNARE_LONG
+  __u16 pace;    ///< calls until the next that is timed (8 bits); above, those since the last one
+  __u8 spent;    ///< of SYSNARE_TIMED_EACH
+  __u8 sampled;  ///< a call was not timed, and is in total_ns by others
   __u32 inverted_first;  ///< ~tick in which the first call ended; the largest where rows are added
-  __u32 last;            ///< tick in which the last call ended, from 1; 0: not known
+  __u32 last;            ///< tick (jiffy) in which the last call ended, from 1; 0: not known
 };
 
 struct sysnare_error_slot {
@@ -157,9 +171,9 @@ struct sysnare_head {
 
 /// A task's own table. Only the task itself writes to it, so nothing here is atomic.
 struct sysnare_task {
-  __u64 call;  ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
-  __u64 entered_ns;
-  __u64 task;  ///< address of its task_struct; 0: not its table yet
+  __u64 call;     ///< the call it is in: number, SYSNARE_CALL_*; 0 outside
+  __u64 entered;  ///< when: nanoseconds of a call that is timed, else jiffies
+  __u64 task;     ///< address of its task_struct; 0: not its table yet
   __u32 executable;
   __u8 gate;      ///< enum sysnare_gate: what stands before its next call
   __u8 attached;  ///< its next return may be that of a call that began before us, or is counted
@@ -170,13 +184,21 @@ struct sysnare_task {
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
   __u8 in_main;           ///< as the leader of its process: that has come to main
   __u8 maps_code;         ///< the call it is in, or was in last, may put code somewhere
-  __u8 unused[6];
+  __u8 unused[2];
+  __u32 dice;              ///< which calls are timed
+  __u32 switches;          ///< how often it had been switched away when its last call returned
+  __u32 sleeps;            ///< of those, by itself
+  __u64 waited;            ///< and for how many nanoseconds it had been ready to run, and had not
   __u64 unplaced;          ///< a call whose calling instruction could not be looked up yet; 0: none
   __u64 unplaced_address;  ///< of that call
   struct sysnare_row rows[SYSNARE_ROWS];
   struct sysnare_error_slot errors[SYSNARE_ERROR_SLOTS];
   struct sysnare_arg_slot args[SYSNARE_ARG_SLOTS];
 };
+
+/// In a size class of the kernel's allocator, with what Linux 6.18 puts before it (struct
+/// bpf_local_storage_elem).
+enum { SYSNARE_TASK_ROOM = 16384 - 72 };
 
 struct sysnare_call_key {
   __u64 call;  ///< number, SYSNARE_CALL_COMPAT

@@ -16,6 +16,8 @@ enum { kNrExecve = 221, kNrExecveat = 281, kNrSeccomp = 277 };
 enum { kReturnsFromFork = 0 };  // … and here none (ret_from_fork, arch/arm64/kernel/entry.S)
 #endif
 
+_Static_assert(sizeof(struct sysnare_task) <= SYSNARE_TASK_ROOM, "a task has 16 KB");
+
 enum {
   kSigkill = 9,
   kSigsys = 31,
@@ -37,7 +39,8 @@ enum {
 // skeleton is C++ too, and clang has no such type there.
 const volatile __u8 at_entry = 0;  // counts alone, taken where a call begins
 const volatile __u8 with_time = 1;
-const volatile __u8 follow = 1;  // child processes too
+const volatile __u8 exact_time = 0;  // each call is timed, where others are sampled
+const volatile __u8 follow = 1;      // child processes too
 const volatile __u8 with_sites = 0;
 const volatile __u8 scope = SYSNARE_SCOPE_TREE;
 const volatile __u8 may_cast = 0;  // programs are compiled, which the function below asks for
