@@ -8,7 +8,7 @@ namespace {
 
 /// Functions whose arguments say what is loaded, executed or called: those of the C library, and
 /// of scan/plug_ins.h. Sorted.
-constexpr std::array<std::string_view, 28> kTelling = {
+constexpr std::array<std::string_view, 29> kTelling = {
     "ENGINE_by_id",
     "OSSL_PROVIDER_load",
     "OSSL_PROVIDER_try_load",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 28> kTelling = {
     "posix_spawnp",
     "prctl",
     "socket",
+    "sqlite3_file_control",
     "syscall",
     "system",
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "scan/known_loads.h"
 #include "scan/names.h"
@@ -68,7 +69,7 @@ void reach_texts(const LinkGraph& graph, const Reach& reach,
 }
 
 /// Who these are that ask for names that are not known.
-void note_askers(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+void note_askers(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                  const std::vector<std::uint32_t>& nodes, UnknownNames& unknown) {
   for (const std::uint32_t node : nodes) {
     if (const PlugIns* loader = knowing_loader(graph, reach, numbers, node)) {
@@ -117,12 +118,22 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
   reach_texts(graph, reach, by_texts, {}, edges);
   reach_texts(graph, reach, by_callers, by_callers, edges);
   if (unknown.empty()) return;
+  // What a loader of plug-ins looks up is said in its row, and nothing before it loads something.
+  std::vector<std::pair<std::uint32_t, const PlugIns*>> asking;
+  for (const std::uint32_t from : unknown) {
+    const PlugIns* loader = knowing_loader(graph, reach, numbers, from);
+    if (loader == nullptr || is_started(graph, reach, numbers, *loader))
+      asking.emplace_back(from, loader);
+  }
   for (const std::uint32_t object : named_by_dlopen(graph, texts, numbers)) {
-    const std::size_t count = graph.objects()[object].summary.exports.size();
-    for (std::uint32_t i = 0; i < count; ++i) {
+    const Summary& summary = graph.objects()[object].summary;
+    for (std::uint32_t i = 0; i < summary.exports.size(); ++i) {
       const std::uint32_t node = graph.node_of({object, i});
       if (node == kNone) continue;
-      for (const std::uint32_t from : unknown) edges.emplace_back(from, node);
+      const std::string_view name = text_of(summary, summary.exports[i].name);
+      for (const auto& [from, loader] : asking) {
+        if (loader == nullptr || looks_up(*loader, name)) edges.emplace_back(from, node);
+      }
     }
   }
 }

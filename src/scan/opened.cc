@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
 
 #include "base/text.h"
 #include "scan/known_loads.h"
@@ -85,19 +86,28 @@ class PlugInLoader {
       }
     }
     if (!told.empty()) return add_named(told);
-    for (const std::string_view directory : plug_ins_.directories) add_all(place(directory), 0);
-    for (const auto& [name, path] : named_) {
-      const auto begins = [&name = name](std::string_view prefix) {
-        return !prefix.empty() && name.starts_with(prefix);
-      };
-      if (std::any_of(plug_ins_.prefixes.begin(), plug_ins_.prefixes.end(), begins)) add(path);
-    }
+    // First, since a file may lie in one of the directories.
     for (const std::string_view file : plug_ins_.files) {
       if (!file.empty()) read(std::string(file), 0);
+    }
+    for (const std::string_view directory : plug_ins_.directories) add_all(place(directory), 0);
+    for (const auto& [name, path] : named_) {
+      if (begins_with_any(name, plug_ins_.prefixes)) add(path);
+    }
+    if (!plug_ins_.beside[0].empty()) {
+      for (const std::string& name : around_.list(place("."))) {
+        if (is_library_name(name) && begins_with_any(name, plug_ins_.beside)) add(beside_ + name);
+      }
     }
   }
 
  private:
+  static bool begins_with_any(std::string_view name, std::span<const std::string_view> prefixes) {
+    return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
+      return !prefix.empty() && name.starts_with(prefix);
+    });
+  }
+
   [[nodiscard]] std::string place(std::string_view directory) const {
     if (directory.empty() || directory.front() == '/') return std::string(directory);
     if (directory == "..") {
@@ -227,6 +237,9 @@ class PlugInLoader {
       }
     } else if (word.find('$') != std::string_view::npos && (loads || is_library_name(word))) {
       open_point(line.path, std::string(word));
+    } else if (key == "library" && key != word && is_library_name(word) &&
+               word.find('/') == std::string_view::npos) {
+      add_found(line.path, word);
     } else if (word.front() == '/' && is_object(std::string(word))) {
       add(std::string(word));
     } else if (is_library_name(word) && word.find('/') != std::string_view::npos) {
@@ -234,6 +247,13 @@ class PlugInLoader {
     } else {
       add_named(word);
     }
+  }
+
+  /// A library that NSS has the dynamic linker look for.
+  void add_found(const std::string& file, std::string_view word) {
+    const auto path = set_.find(std::string(word), request_.object);
+    if (!path) return open_point(file, std::string(word));
+    set_.add_opened(*path, why_, request_.asker);
   }
 
   /// A library below one of the directories: PAM takes "sub/pam_x.so" (_pam_load_module(),

@@ -196,6 +196,24 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
          w.call(0, "sqlite3_db_config", {});
        },
        "plug-ins:libsqlite3.so.0", "a name that is not constant"},
+      {"what it is called for allows nothing", "libsqlite3.so.0",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "sqlite3_file_control", {{kRdx, {num(16)}}});
+       },
+       "", ""},
+      {"what it is called for is not known", "libsqlite3.so.0",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "sqlite3_file_control", {{kRdx, {num(16), any()}}});
+       },
+       "plug-ins:libsqlite3.so.0", "a name that is not constant"},
+      {"it is called for something else too", "libsqlite3.so.0",
+       [](World& w) {
+         w.call(0, "work", {});
+         w.call(0, "sqlite3_file_control", {{kRdx, {num(16), num(27)}}});
+       },
+       "plug-ins:libsqlite3.so.0", "a name that is not constant"},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
@@ -203,8 +221,8 @@ TEST(Opens, OfPlugInsAreThoseThatTheLoaderCanFind) {
     TestObject loader(c.loader);
     const std::uint32_t load = loader.function("load");
     loader.call(load, loader.import("dlopen"), {{kRdi, {any()}}});
-    for (const char* name :
-         {"work", "ENGINE_by_id", "bfd_plugin_set_program_name", "sqlite3_db_config"}) {
+    for (const char* name : {"work", "ENGINE_by_id", "bfd_plugin_set_program_name",
+                             "sqlite3_db_config", "sqlite3_file_control"}) {
       loader.call(loader.global(name), load);
     }
     c.build(world);
@@ -264,6 +282,29 @@ TEST(Lookups, ByNamesOfOneEndingReachThoseAlone) {
   const ScanResult result = linked(world.load());
   EXPECT_EQ(numbers_of(result), "50");
   EXPECT_TRUE(result.open.empty());
+}
+
+/// Somebody else opens an object by a constant.
+TEST(Lookups, OfALoaderReachWhatItsRowSays) {
+  for (const char* soname : {"libcrypto.so.3", "libnone.so.3", "libsqlite3.so.0"}) {
+    SCOPED_TRACE(soname);
+    World world;
+    world.call(world.start, "dlopen", {{kRdi, world.text("libother.so.1")}});
+    world.call(world.start, "work", {});
+    world.other.site(world.used, {num(50)});
+    world.other.site(world.other.global("bind_engine"), {num(51)});
+    TestObject loader(soname);
+    const std::uint32_t work = loader.global("work");
+    loader.call(work, loader.import("dlsym"), {{kRsi, {any()}}});
+    std::vector<LoadedObject> objects = world.load();
+    objects.push_back(loader.load("/lib/loader.so", Role::kLibrary));
+    const ScanResult result = linked(objects);
+    const std::string_view name = soname;
+    EXPECT_EQ(numbers_of(result), name == "libcrypto.so.3"    ? "51"
+                                  : name == "libsqlite3.so.0" ? ""
+                                                              : "50 51");
+    EXPECT_EQ(result.open.empty(), name != "libnone.so.3");
+  }
 }
 
 TEST(Lookups, OfSystemdReachWhatTheirCallersName) {

@@ -20,7 +20,7 @@ bool is_given_away(LinkGraph& graph, const Reach& reach, const PlugIns& plug_ins
                      [&](std::uint32_t node) { return !is_part_of(graph, plug_ins, node); });
 }
 
-bool is_called_from_outside(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+bool is_called_from_outside(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                             const PlugIns& plug_ins, std::string_view name) {
   for (const std::uint32_t function : graph.named(name)) {
     if (!reach.live(function)) continue;
@@ -32,15 +32,41 @@ bool is_called_from_outside(LinkGraph& graph, const Reach& reach, const Numbers&
   return false;
 }
 
-bool is_started(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
-                const PlugIns& plug_ins) {
+namespace {
+
+/// Whether every call of `harmless` from outside of the loader is one of those that do nothing.
+bool is_harmless(LinkGraph& graph, const Reach& reach, Numbers& numbers, const PlugIns& plug_ins,
+                 const HarmlessCall& harmless) {
+  for (const std::uint32_t function : graph.named(harmless.function)) {
+    if (!reach.live(function)) continue;
+    if (is_given_away(graph, reach, plug_ins, function)) return false;
+    for (const Numbers::Caller& caller : numbers.callers(function)) {
+      if (is_part_of(graph, plug_ins, caller.node)) continue;
+      const Place place = argument_place(graph.summary_of(caller.node).machine, harmless.argument);
+      const Answer& answer = numbers.passed_at(caller.node, *caller.site, place);
+      if (answer.any() || answer.known.empty()) return false;
+      for (const Known& known : answer.known) {
+        if (known.object != kNone || known.number != harmless.value) return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_started(LinkGraph& graph, const Reach& reach, Numbers& numbers, const PlugIns& plug_ins) {
   return plug_ins.starts[0].empty() ||
          std::any_of(plug_ins.starts.begin(), plug_ins.starts.end(), [&](std::string_view name) {
-           return !name.empty() && is_called_from_outside(graph, reach, numbers, plug_ins, name);
+           if (name.empty() || !is_called_from_outside(graph, reach, numbers, plug_ins, name))
+             return false;
+           const HarmlessCall& harmless = plug_ins.harmless;
+           return name != harmless.function ||
+                  !is_harmless(graph, reach, numbers, plug_ins, harmless);
          });
 }
 
-const PlugIns* knowing_loader(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+const PlugIns* knowing_loader(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                               std::uint32_t node) {
   const PlugIns* loader = plug_ins_of(graph.objects()[graph.object_of(node)]);
   if (loader == nullptr) return nullptr;

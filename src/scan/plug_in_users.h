@@ -17,14 +17,13 @@ bool is_part_of(const LinkGraph& graph, const PlugIns& plug_ins, std::uint32_t n
 bool is_given_away(LinkGraph& graph, const Reach& reach, const PlugIns& plug_ins,
                    std::uint32_t function);
 /// Whether anybody but the loader itself can call a function of that name.
-bool is_called_from_outside(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+bool is_called_from_outside(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                             const PlugIns& plug_ins, std::string_view name);
 /// Whether the loader can come to load something.
-bool is_started(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
-                const PlugIns& plug_ins);
+bool is_started(LinkGraph& graph, const Reach& reach, Numbers& numbers, const PlugIns& plug_ins);
 /// The loader that the object of `node` is, if nobody else can tell it what to look up, or it never
 /// does; or null.
-const PlugIns* knowing_loader(LinkGraph& graph, const Reach& reach, const Numbers& numbers,
+const PlugIns* knowing_loader(LinkGraph& graph, const Reach& reach, Numbers& numbers,
                               std::uint32_t node);
 
 }  // namespace sysnare

@@ -118,6 +118,45 @@ constexpr PlugIns kPlugIns[] = {
      .prefixes = {"libtss2-tcti-", "libqrencode.so."},
      .looks_up_texts = true,
      .told = {"dlopen_many_sym_or_warn_sentinel", "dlsym_many_or_warn_sentinel"}},
+    // NSPR 4.35 (pr/src/linking/prlink.c) for NSS 3.87: lib/pk11wrap/pk11load.c (the token of
+    // softoken, and what "library=" names: of pkcs11.txt in the directory of the database, or by
+    // who calls these functions), lib/nss/nssinit.c (nss_FindExternalRoot: of that directory),
+    // lib/util/secload.c, lib/freebl/genload.c and loader.c, lib/softoken/lgglue.c (beside the
+    // library that asks). libcurl 7.88: lib/vtls/nss.c (nss_init: SSL_DIR; nss_init_core: two
+    // libraries by constants).
+    {.object = "libnspr4.so",
+     .directories = {"/etc/pki/nssdb"},
+     .named_in = {"nss"},
+     .prefixes = {"libnsspem.so"},
+     .beside = {"libsoftokn3.so", "libfreebl3.so", "libfreeblpriv3.so", "libnssdbm3.so",
+                "libnssckbi.so", "libnsspem.so"},
+     .files = {"/etc/pki/nssdb/pkcs11.txt"},
+     .names = {{{"PR_LoadLibrary"},
+                {"PR_LoadLibraryWithFlags"},
+                {"PR_SetLibraryPath"},
+                {"SECMOD_LoadUserModule"},
+                {"SECMOD_LoadModule"},
+                {"SECMOD_AddNewModule"},
+                {"SECMOD_AddNewModuleEx"},
+                {"SECMOD_CreateModule"},
+                {"SECMOD_CreateModuleEx"},
+                {"NSS_Init"},
+                {"NSS_InitReadWrite"},
+                {"NSS_Initialize"},
+                {"NSS_InitContext"},
+                {"NSS_InitWithMerge"}}},
+     .parts = {"libnss3.so", "libnssutil3.so", "libsmime3.so", "libssl3.so", "libsoftokn3.so",
+               "libfreebl", "libnssdbm3.so", "libnssckbi.so", "libnsspem.so", "libcurl-nss.so"},
+     // pk11load.c, loader.c, lowhash_vector.c, lgglue.c, and legacydb/lginit.c.
+     .looks_up = {"C_Get", "FC_Get", "NSC_", "NSS_ReturnModuleSpecData", "NSSLOW_GetVector",
+                  "FREEBL_GetVector", "legacy_", "rdb"},
+     .told = {"PR_FindSymbol", "PR_FindFunctionSymbol", "PR_FindSymbolAndLibrary",
+              "PR_FindFunctionSymbolAndLibrary"}},
+    // NSS 3.87: lib/freebl/lowhash_vector.c and genload.c (beside itself), stubs.c (libraries that
+    // are there already, by constants).
+    {.object = "libfreebl",
+     .beside = {"libfreeblpriv3.so"},
+     .looks_up = {"NSSLOW_GetVector", "FREEBL_GetVector"}},
     // SQLite 3.40: src/loadext.c (sqlite3LoadExtension) alone calls xDlOpen of src/os_unix.c, for
     // sqlite3_load_extension() and for the SQL function (src/func.c, loadExt), which asks for a
     // flag that the first two set. Others come to a VFS by the last two, and to all of these by
@@ -125,6 +164,8 @@ constexpr PlugIns kPlugIns[] = {
     {.object = "libsqlite3.so.0",
      .starts = {"sqlite3_enable_load_extension", "sqlite3_db_config", "sqlite3_load_extension",
                 "sqlite3_auto_extension", "sqlite3_vfs_find", "sqlite3_file_control"},
+     // SQLITE_FCNTL_TEMPFILENAME: a name, in sqlite3.h and src/os_unix.c.
+     .harmless = {.function = "sqlite3_file_control", .argument = 2, .value = 16},
      .any_name = true},
     // Those that load what they are told.
     // httpd 2.4: modules/core/mod_so.c; its LoadModule lines are Debian's of mods-available.

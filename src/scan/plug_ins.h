@@ -30,6 +30,13 @@ struct PlugInName {
   int argument = kUntold;  ///< the name; kUntold: somewhere behind its arguments
 };
 
+/// A call that does nothing where it is passed this number.
+struct HarmlessCall {
+  std::string_view function;
+  unsigned argument = 0;
+  std::uint64_t value = 0;
+};
+
 struct PlugIns {
   /// How the loader's soname begins, or the name of its file where it has none.
   std::string_view object;
@@ -39,16 +46,20 @@ struct PlugIns {
   std::array<std::string_view, 2> named_in = {};
   /// What begins so it loads of these in any case.
   std::array<std::string_view, 2> prefixes = {};
+  /// What begins so it loads beside its own file, where other libraries are too.
+  std::array<std::string_view, 6> beside = {};
   /// Files that name plug-ins, or directories of such files.
   std::array<std::string_view, 4> files = {};
   std::array<PlugInName, 14> names = {};
   /// Parts of the loader, by the beginnings of their sonames: what they hand it is in `files`.
-  std::array<std::string_view, 5> parts = {};
+  std::array<std::string_view, 10> parts = {};
   /// Nothing is loaded unless somebody calls one of these; empty: it may be.
   std::array<std::string_view, 6> starts = {};
+  /// One of `starts`, which stands in findings.cc too.
+  HarmlessCall harmless = {};
   /// How the names begin, or behind '*' how they end, that it looks up in what it loads, as far as
   /// its code does not tell them; empty: any.
-  std::array<std::string_view, 6> looks_up = {};
+  std::array<std::string_view, 8> looks_up = {};
   /// What it looks up so stands in the texts of its own code, which lookups.cc follows.
   bool looks_up_texts = false;
   /// Functions by which others could tell it what to look up: then that is any.
