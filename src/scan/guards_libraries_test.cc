@@ -172,6 +172,13 @@ TEST(GuardsOfLibraries, OfPassesHangOnWhoRunsThem) {
          p.program.call(p.start, p.program.import("LLVMTargetMachineEmitToFile"));
        },
        "1 2"},
+      {"so does one in which that is inlined",
+       [](Passes& p) {
+         const std::uint32_t emits = p.llvm.global("LLVMTargetMachineEmitToFile");
+         p.llvm.call(emits, p.llvm.global("_ZN4llvm6legacy15PassManagerImpl3runERNS_6ModuleE"));
+         p.program.call(p.start, p.program.import("LLVMTargetMachineEmitToFile"));
+       },
+       "1 2"},
       {"so does one that is exported and stands in a table",
        [](Passes& p) {
          const std::uint32_t compiler =

@@ -20,6 +20,7 @@
 // (lib/CodeGen/MachineFunctionPass.cpp).
 
 #include <algorithm>
+#include <iterator>
 
 #include "scan/guards.h"
 #include "scan/parts.h"
@@ -27,8 +28,12 @@
 namespace sysnare {
 namespace {
 
-constexpr std::string_view kRunModule = "_ZN4llvm6legacy11PassManager3runERNS_6ModuleE";
-constexpr std::string_view kRunFunction = "_ZN4llvm6legacy19FunctionPassManager3runERNS_8FunctionE";
+/// The last two are called by the first two, where these are not inlined.
+constexpr std::string_view kRuns[] = {
+    "_ZN4llvm6legacy11PassManager3runERNS_6ModuleE",
+    "_ZN4llvm6legacy19FunctionPassManager3runERNS_8FunctionE",
+    "_ZN4llvm6legacy15PassManagerImpl3runERNS_6ModuleE",
+    "_ZN4llvm6legacy23FunctionPassManagerImpl3runERNS_8FunctionE"};
 /// Overridden by passes that are managers themselves, and by no other.
 constexpr std::string_view kOfPasses = "_ZN4llvm4Pass18getAsPMDataManagerEv";
 constexpr std::string_view kPlugInOfPass = "optimize_cut";
@@ -40,8 +45,9 @@ bool has(const std::vector<std::uint32_t>& sorted, std::uint32_t node) {
 }  // namespace
 
 void Guards::find_passes() {
-  for (const std::uint32_t object : objects_with(kRunModule, "libLLVM-14.so.1")) {
-    Guard guard{.keys = {kRunModule, kRunFunction}};
+  for (const std::uint32_t object : objects_with(kRuns[0], "libLLVM-14.so.1")) {
+    Guard guard;
+    guard.keys.assign(std::begin(kRuns), std::end(kRuns));
     guard.asleep = methods_of_passes(object);
     add(std::move(guard));
   }
@@ -51,16 +57,18 @@ void Guards::find_passes() {
 std::vector<std::uint32_t> Guards::methods_of_passes(std::uint32_t object) {
   const std::uint32_t of_passes = named_in(object, kOfPasses);
   if (of_passes == kNone) return {};
-  const std::uint32_t run_module = named_in(object, kRunModule);
-  const std::uint32_t run_function = named_in(object, kRunFunction);
+  std::vector<std::uint32_t> own;
+  for (const std::string_view name : kRuns) {
+    if (const std::uint32_t node = named_in(object, name); node != kNone) own.push_back(node);
+  }
   const Summary& summary = graph_.objects()[object].summary;
   const auto runs = [&](const Target& target) {
     if (target.kind == Target::Kind::kImport) {
       const std::string_view name = text_of(summary, summary.imports[target.index].name);
-      return name == kRunModule || name == kRunFunction;
+      return std::find(std::begin(kRuns), std::end(kRuns), name) != std::end(kRuns);
     }
     const std::uint32_t node = graph_.node_of_function(object, target.index);
-    return node != kNone && (node == run_module || node == run_function);
+    return std::find(own.begin(), own.end(), node) != own.end();
   };
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {

@@ -13,6 +13,7 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
+
 TEST(Opens, AreAskedForByName) {
   struct Case {
     const char* why;
