@@ -261,6 +261,14 @@ class Analyser {
     for (std::uint32_t i = 0; i < count; ++i) {
       if (findings_.functions[i].returns_twice) map_.set_returns_twice(i);
     }
+    asked_.assign(count, 0);
+    for (const DynamicSymbol& symbol : dynamic_.symbols) {
+      if (!symbol.defined || !is_asked(symbol.name)) continue;
+      const std::uint32_t i = map_.function_at(symbol.vaddr);
+      if (i == kNone || table_.functions[i].start != symbol.vaddr) continue;
+      asked_[i] = 1;
+      want(i);
+    }
     for (std::uint32_t i = 0; i < count; ++i) {
       bool telling = false;
       for (const CallFact& call : findings_.functions[i].calls) {
@@ -371,7 +379,8 @@ class Analyser {
         wave.push_back(i);
         continue;
       }
-      if (findings_.asking[i] || !asks(findings_.functions[i])) continue;
+      if (findings_.asking[i]) continue;
+      if (asked_[i] == 0 && !asks(findings_.functions[i])) continue;
       findings_.asking[i] = 1;
       for (std::uint32_t caller : callers_[i]) {
         want(caller);
@@ -520,6 +529,7 @@ class Analyser {
   std::set<std::uint32_t> again_;       ///< to be followed again
   std::set<std::uint32_t> gave_up_;
   std::vector<std::vector<std::uint32_t>> callers_;
+  std::vector<std::uint8_t> asked_;        ///< is_asked() of one of its names
   std::vector<std::uint8_t> all_threads_;  ///< is_for_all_threads(), once values are known
 };
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <array>
 
+#include "scan/names.h"
+
 namespace sysnare {
 namespace {
 
 /// Functions whose arguments say what is loaded, executed or called: those of the C library, and
 /// of scan/plug_ins.h. Sorted.
-constexpr std::array<std::string_view, 29> kTelling = {
+constexpr std::array<std::string_view, 31> kTelling = {
     "ENGINE_by_id",
     "OSSL_PROVIDER_load",
     "OSSL_PROVIDER_try_load",
+    kLlvmRealPath,
     "__libc_dlopen_mode",
     "__libc_start_main",
     "bfd_plugin_set_plugin",
@@ -27,6 +30,7 @@ constexpr std::array<std::string_view, 29> kTelling = {
     "execveat",
     "execvp",
     "execvpe",
+    kAccess,
     "fcntl",
     "fexecve",
     "ioctl",
@@ -46,6 +50,8 @@ bool is_telling(std::string_view name) {
   return std::binary_search(kTelling.begin(), kTelling.end(), name) ||
          name.find("syscall") != std::string_view::npos;
 }
+
+bool is_asked(std::string_view name) { return name == kAccess || name == kLlvmRealPath; }
 
 bool depends_on_caller(const std::vector<Value>& values) {
   return std::any_of(values.begin(), values.end(), [](const Value& value) {

@@ -20,6 +20,8 @@ struct Findings {
 
 /// Whether what a function of that name is passed says what is loaded, executed or called.
 bool is_telling(std::string_view name);
+/// Whether it matters what callers pass to a function of that name, whatever it does with that.
+bool is_asked(std::string_view name);
 /// Whether some of `values` come from the caller.
 bool depends_on_caller(const std::vector<Value>& values);
 /// The function of this object that a call of `target` leads to, also by its exported name; kNone:

@@ -62,6 +62,8 @@ Guards::Guards(LinkGraph& graph) : graph_(graph) {
   find_parsers();
   find_topology();
   find_passes();
+  find_program_mode();
+  find_arguments();
 }
 
 bool Guards::add_steps(const std::vector<std::uint32_t>& from, const std::vector<std::uint32_t>& to,
@@ -143,6 +145,21 @@ bool Guards::is_due(const Guard& guard, const Reach& reach) {
 bool Guards::wake(const Reach& reach) {
   return std::erase_if(guards_, [&](const Guard& guard) {
            if (!is_due(guard, reach)) return false;
+           set_asleep(guard, false);
+           return true;
+         }) != 0;
+}
+
+bool Guards::wake(Numbers& numbers) {
+  return std::erase_if(guards_, [&](const Guard& guard) {
+           const auto& [node, place, mask] = guard.argument;
+           if (node == kNone) return false;
+           const Answer& passed = numbers.passed_to(node, place);
+           const auto decides = [bits = mask](const Known& known) {
+             return known.object != kNone || (known.number & bits) != 0;
+           };
+           if (!passed.any() && std::none_of(passed.known.begin(), passed.known.end(), decides))
+             return false;
            set_asleep(guard, false);
            return true;
          }) != 0;

@@ -1,11 +1,13 @@
 #pragma once
-// Which functions are called only after another one was?
+// Which functions are called only after another one was, or only for some arguments?
 //
 // A branch that depends on what an object was made as does not show in a graph of functions. Of a
 // few it is known by which function alone such objects are made; until that is live, so is not what
-// hangs on it. The rows and what they take for granted stand in guards.cc, those of glibc in
-// guards_libc.cc, of systemd's event loop in guards_events.cc, of LLVM's passes in
-// guards_passes.cc, of others in guards_libraries.cc.
+// hangs on it. Of others it is known which argument decides: until a live caller may pass one that
+// does, what hangs on it is not live either. The rows and what they take for granted stand in
+// guards.cc, those of glibc in guards_libc.cc, of systemd's event loop in guards_events.cc, of
+// LLVM's passes in guards_passes.cc, of arguments in guards_arguments.cc, of others in
+// guards_libraries.cc.
 
 #include <cstdint>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "scan/link_graph.h"
+#include "scan/numbers.h"
 #include "scan/reach.h"
 
 namespace sysnare {
@@ -23,14 +26,23 @@ class Guards {
   explicit Guards(LinkGraph& graph);
   /// Wakes what hangs on a function that is live in `reach`; whether there is any: walk anew then.
   bool wake(const Reach& reach);
+  /// The same for what hangs on an argument that somebody may pass.
+  bool wake(Numbers& numbers);
 
  private:
+  /// An argument of the function `node`: some bit of `mask` must be set in it.
+  struct Argument {
+    std::uint32_t node = kNone;
+    Place place = {};
+    std::uint64_t mask = 0;
+  };
   /// Something must be live that is named in `keys` or `key_nodes`, or that is outside of the C
-  /// library and refers to one of `called`.
+  /// library and refers to one of `called`. Where all are empty it sleeps for ever.
   struct Guard {
     std::vector<std::string_view> keys = {};  ///< functions
     std::vector<std::string_view> called = {};
     std::vector<std::uint32_t> key_nodes = {};
+    Argument argument = {};                  ///< or this; its node is kNone: there is none
     std::vector<std::uint32_t> asleep = {};  ///< nodes
     std::vector<std::pair<std::uint32_t, std::uint32_t>> steps =
         {};  ///< from one node to the other
@@ -46,6 +58,11 @@ class Guards {
   void find_spawn_options(std::uint32_t object);
   void find_thread_options(std::uint32_t object);
   void find_rpc(std::uint32_t object);
+  void find_temporary_directories(std::uint32_t object);
+  void find_program_mode();
+  void find_arguments();
+  void find_access(std::uint32_t object);
+  void find_tildes(std::uint32_t object);
   void find_event_sources();
   void find_event_sources(std::uint32_t object);
   std::vector<std::uint32_t> own_callers(std::uint32_t object, std::string_view name);

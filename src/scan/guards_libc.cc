@@ -13,6 +13,13 @@
 //   pthread_attr_copy.c).
 // - RPC. Each thread that ends takes back the services that it has registered (sunrpc/svc.c,
 //   __rpc_thread_svc_cleanup). svc_register alone puts them into the list.
+// - Temporary directories. Whoever makes up a name hands on what to make of it; a directory
+//   is asked for by mkdtemp alone (misc/mkdtemp.c; sysdeps/posix/tempname.c, try_dir, whose address
+//   stands in a table with the others).
+// - The dynamic linker as a program of its own. Only where the program's entry is its own does it
+//   read options and start another program, or print what it knows of the system (elf/rtld.c,
+//   dl_main; elf/dl-diagnostics.c). That entry is what the kernel says: of the program, not of its
+//   interpreter (fs/binfmt_elf.c, create_elf_tables(), Linux 6.18). It starts none otherwise.
 
 #include <algorithm>
 
@@ -43,6 +50,7 @@ void Guards::find_options() {
     find_spawn_options(object);
     find_thread_options(object);
     find_rpc(object);
+    find_temporary_directories(object);
     return;
   }
 }
@@ -120,6 +128,33 @@ void Guards::find_rpc(std::uint32_t object) {
   if (cleanup.size() != 1) return;
   Guard guard{.keys = {"svc_register"}};
   guard.steps.emplace_back(cleanup[0], unregister);
+  add(std::move(guard));
+}
+
+void Guards::find_temporary_directories(std::uint32_t object) {
+  Guard guard{.keys = {"mkdtemp"}, .asleep = callers_of_all(object, {"mkdir"})};
+  if (guard.asleep.size() == 1 && named_in(object, guard.keys.front()) != kNone)
+    add(std::move(guard));
+}
+
+void Guards::find_program_mode() {
+  const std::uint32_t linker = graph_.interpreter();
+  if (linker == kNone) return;
+  const Summary& summary = graph_.objects()[linker].summary;
+  if (!text_of(summary, summary.soname).starts_with("ld-linux")) return;
+  const auto execve = syscall_nr(native_abi(summary.machine), "execve");
+  Guard guard;
+  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
+    const std::uint32_t node = graph_.node_of_function(linker, i);
+    if (execve && makes(graph_, node, *execve)) guard.sites.emplace_back(node, *execve);
+    bool names_library = false;
+    bool names_directory = false;
+    for (const StringRef& string : cut(summary.strings, summary.functions[i].strings)) {
+      names_library = names_library || text_of(summary, string.text) == "libc.so.6";
+      names_directory = names_directory || text_of(summary, string.text) == "/etc";
+    }
+    if (names_library && names_directory) guard.asleep.push_back(node);
+  }
   add(std::move(guard));
 }
 

@@ -139,6 +139,80 @@ TEST(GuardsOfGlibc, SayNothingForALibraryOnItsOwnWhichIsHandedWhatOthersMade) {
   EXPECT_EQ(world.numbers(), "33 59 80 81 109 112 117 119 121 142 144 436");
 }
 
+TEST(GuardsOfGlibc, MakeTemporaryDirectoriesForWhoAsksForOne) {
+  struct Case {
+    const char* why;
+    const char* calls;
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"a file is asked for", "mkstemp", "2"},
+      {"a directory is", "mkdtemp", "2 83"},
+      {"the program makes one itself", "mkdir", "83"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Glibc world;
+    TestObject& libc = world.libc;
+    const std::uint32_t make = libc.global("mkdir");
+    const std::uint32_t try_directory = libc.function("");
+    const std::uint32_t try_file = libc.function("");
+    const std::uint32_t name = libc.function("");
+    libc.site(make, {num(83)});
+    libc.site(try_file, {num(2)});
+    libc.call(try_directory, make);
+    libc.refer(name, chunk_target(libc.chunk("", {function_target(try_directory, true),
+                                                  function_target(try_file, true)})));
+    libc.call(libc.global("mkstemp"), name);
+    libc.call(libc.global("mkdtemp"), name);
+    world.call(c.calls);
+    EXPECT_EQ(world.numbers(), c.numbers);
+  }
+}
+
+/// Calls 59 and 63 (execve, uname) of the linker as a program of its own.
+TEST(GuardsOfGlibc, KnowThatAnInterpreterIsNoProgram) {
+  struct Case {
+    const char* why;
+    const char* soname;
+    Role role;
+    std::vector<const char*> texts;  ///< of who prints
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"it starts no other, and prints nothing of the system",
+       "ld-linux-x86-64.so.2",
+       Role::kInterpreter,
+       {"libc.so.6", "/etc"},
+       "3"},
+      {"nobody knows who prints", "ld-linux-x86-64.so.2", Role::kInterpreter, {"/etc"}, "3 63"},
+      {"another linker", "ld-other.so.1", Role::kInterpreter, {"libc.so.6", "/etc"}, "3 59 63"},
+      {"it is the program",
+       "ld-linux-x86-64.so.2",
+       Role::kProgram,
+       {"libc.so.6", "/etc"},
+       "3 59 63"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, linker(c.soname);
+    program.entry(program.function("_start"));
+    const std::uint32_t main = linker.function("_start");
+    linker.entry(main);
+    linker.site(main, {num(59)});
+    linker.site(main, {num(3)});
+    const std::uint32_t prints = linker.function("");
+    linker.call(main, prints);
+    linker.site(prints, {num(63)});
+    for (const char* text : c.texts) linker.string(prints, text);
+    const LoadedObject loaded = linker.load("/lib/ld.so", c.role);
+    EXPECT_EQ(
+        numbers_of(c.role == Role::kProgram ? linked({loaded})
+                                            : linked({program.load("/p", Role::kProgram), loaded})),
+        c.numbers);
+  }
+}
+
 TEST(GuardsOfGlibc, SayNothingWhereItIsNotClearWhichIsTheChild) {
   Glibc world;
   const std::uint32_t other = world.libc.function("");

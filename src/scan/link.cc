@@ -97,6 +97,11 @@ void Linker::walk() {
     } else {
       numbers_.emplace(graph_, *reach_);
     }
+    if (guards_.wake(*numbers_)) {
+      begin();
+      numbers_.reset();
+      continue;
+    }
     const UnknownNames before = unknown;
     const bool goes_on = follow_names(graph_, *reach_, *numbers_, unknown);
     if (unknown != before) {

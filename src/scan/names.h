@@ -39,6 +39,12 @@ bool is_said_by_event_loop(std::string_view text);
 /// (scan/known_loads.h).
 inline constexpr std::string_view kLookupFile = "src/shared/dlfcn-util.c";
 
+/// Functions of which it matters what they are passed, as an argument decides what they call
+/// (scan/guards_arguments.cc).
+inline constexpr std::string_view kAccess = "faccessat";
+inline constexpr std::string_view kLlvmRealPath =
+    "_ZN4llvm3sys2fs9real_pathERKNS_5TwineERNS_15SmallVectorImplIcEEb";
+
 /// The number of argument `index` (0 to 5) as a place, in the calling convention of `machine`.
 Place argument_place(std::uint16_t machine, unsigned index);
 

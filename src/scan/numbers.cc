@@ -152,6 +152,14 @@ const Answer& Numbers::passed_at(std::uint32_t caller, const CallSite& site, Pla
   return values(caller, found != nullptr ? found->values : Slice{});
 }
 
+const Answer& Numbers::passed_to(std::uint32_t node, Place place) {
+  Question question;
+  question.kind = Question::Kind::kPassed;
+  question.node = node;
+  question.place = place;
+  return solve(question);
+}
+
 const Answer& Numbers::solve(const Question& question) {
   const std::uint32_t at = ask(question);
   while (!unasked_.empty() || !changed_.empty()) {

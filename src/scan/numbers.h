@@ -85,6 +85,9 @@ class Numbers {
   /// What the call `site` in the function `caller` passes in `place`.
   const Answer& passed_at(std::uint32_t caller, const CallSite& site, Place place);
 
+  /// What live callers of the function `node` pass in `place`.
+  const Answer& passed_to(std::uint32_t node, Place place);
+
   /// The functions through which `known` came: where it stands first, then each that hands it on.
   [[nodiscard]] std::vector<std::uint32_t> way(const Known& known) const;
   /// Who is to blame for `doubt`, as a clause: "f in /x passes g a value that is not constant".

@@ -301,6 +301,25 @@ TEST_F(Scan, KnowsTheCallsOfProgramsWithLibraries) {
   }
 }
 
+/// What glibc does depends on the mode that it is passed; of a program that has all in one object
+/// nothing is known of that.
+TEST_F(Scan, KnowsWhatGlibcDoesForSomeArgumentsAlone) {
+  const Names judges = {"geteuid", "getegid", "getgroups", "mkdir"};
+  for (const auto& [variant, program] : builds_of("may_read")) {
+    SCOPED_TRACE(variant);
+    const Names wanted = variant.starts_with("musl") ? Names{"mkdir"} : judges;
+    EXPECT_THAT(missing_in(wanted, scan(program).calls), ::testing::IsEmpty());
+  }
+  for (const auto& [variant, program] : builds_of("finds_file")) {
+    if (variant.starts_with("musl") || variant.starts_with("static")) continue;
+    SCOPED_TRACE(variant);
+    const Names calls = scan(program).calls;
+    EXPECT_EQ(missing_in(judges, calls), judges);
+    EXPECT_EQ(missing_in({"execve", "uname"}, calls), (Names{"execve", "uname"}))
+        << "the dynamic linker is no program of its own here";
+  }
+}
+
 /// gcc has the tables of all classes behind one another, and where they have no names nothing tells
 /// them apart.
 TEST_F(Scan, OfClassesThatNobodyMakesHasNothing) {
