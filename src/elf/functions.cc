@@ -279,10 +279,7 @@ bool is_mostly_covered(const FunctionTable& table) {
   return bare < all / kPart;
 }
 
-}  // namespace
-
-bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places) {
-  if (is_mostly_covered(table)) return false;
+bool divide_at(FunctionTable& table, std::vector<std::uint64_t> places) {
   std::sort(places.begin(), places.end());
   places.erase(std::unique(places.begin(), places.end()), places.end());
   if (places.size() > kMaxDivisions) return false;
@@ -306,6 +303,16 @@ bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places) {
   const bool is_new = divided.size() > table.functions.size();
   table.functions = std::move(divided);
   return is_new;
+}
+
+}  // namespace
+
+bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places) {
+  return !is_mostly_covered(table) && divide_at(table, std::move(places));
+}
+
+bool divide_rest(FunctionTable& table, std::vector<std::uint64_t> places) {
+  return is_mostly_covered(table) && divide_at(table, std::move(places));
 }
 
 Result<FunctionTable> find_functions(const ElfImage& image, const ImageMemory& memory,

@@ -72,6 +72,8 @@ inline constexpr std::size_t kMaxDivisions = 1u << 16;
 /// whether any begins there now: none of more than kMaxDivisions, or past kMaxFunctions, or where
 /// nearly all of the code is covered.
 bool divide_functions(FunctionTable& table, std::vector<std::uint64_t> places);
+/// The same where nearly all of it is, for the places that are called from the rest.
+bool divide_rest(FunctionTable& table, std::vector<std::uint64_t> places);
 
 /// `debug`: the separate debug file of the image, whose .symtab is read too, or null.
 /// Damaged tables (.eh_frame, symbols) give what can be read before the damage; that is no error.

@@ -305,5 +305,21 @@ TEST(DivideFunctions, DividesWhatNothingCovers) {
   }
 }
 
+TEST(DivideFunctions, DividesTheRestWhereNearlyAllIsCovered) {
+  Program program;
+  program.symbols = {{"a", 0x1000, 0x3e0}, {"b", 0x1800, 0x100}, {"c", 0x3100, 0x100}};
+  const std::string all = "1000-1400=a 1800-1900=b 3000-3100 3100-3200=c";
+  Result<FunctionTable> table = table_of(ElfImage::from_bytes(program.build(), "x"));
+  ASSERT_TRUE(table.has_value());
+  ASSERT_EQ(ranges(*table), all);
+  EXPECT_FALSE(divide_functions(*table, {0x13e0})) << "so it is done where little is";
+  EXPECT_FALSE(divide_rest(*table, {0x13d0})) << "that is covered";
+  EXPECT_TRUE(divide_rest(*table, {0x13e0}));
+  EXPECT_EQ(ranges(*table), "1000-13e0=a 13e0-1400 1800-1900=b 3000-3100 3100-3200=c");
+  Result<FunctionTable> bare = table_of(ElfImage::from_bytes(Program().build(), "x"));
+  ASSERT_TRUE(bare.has_value());
+  EXPECT_FALSE(divide_rest(*bare, {0x1080})) << "there is more than a rest";
+}
+
 }  // namespace
 }  // namespace sysnare

@@ -27,6 +27,7 @@
 #include "elf/functions.h"
 #include "elf/memory.h"
 #include "scan/arm64_decoder.h"
+#include "scan/bare_calls.h"
 #include "scan/findings.h"
 #include "scan/flow.h"
 #include "scan/function_facts.h"
@@ -562,6 +563,7 @@ Result<Summary> analyse_object(const ElfImage& image, const ElfImage* debug, Wor
   } else {
     decoder = std::make_unique<X86Decoder>();
   }
+  divide_rest(*table, calls_of_bare(*table, *memory, *decoder));
   for (int round = 0;; ++round) {
     Analyser analyser(image, *memory, *dynamic, *table, *decoder, workers);
     std::vector<std::uint64_t> places = analyser.follow_control();
