@@ -22,17 +22,20 @@ void GoInlined::load() {
   table_ = GoTable::load(map_.image(), memory, 0);
 }
 
-const std::multimap<std::uint64_t, std::uint64_t>& GoInlined::addresses_in(std::uint32_t function) {
-  const auto [row, is_new] = addresses_.try_emplace(function);
+const std::multimap<std::uint64_t, std::uint64_t>& GoInlined::words_in(std::uint32_t function) {
+  const auto [row, is_new] = named_.try_emplace(function);
   if (!is_new) return row->second;
   const FunctionRange& range = map_.table().functions[function];
-  for (std::uint64_t at = range.start; at < range.end;) {
+  const auto note = [&, &named = row->second](std::int64_t value, std::uint64_t vaddr) {
+    const auto word = static_cast<std::uint64_t>(value);
+    if (words_.contains(word) && ++count_ <= kMaxInlinedLooks) named.emplace(word, vaddr);
+  };
+  for (std::uint64_t at = range.start; at < range.end && count_ <= kMaxInlinedLooks;) {
     const Insn insn = map_.decoder().decode(map_.code(at), at);
     // Behind what is no instruction nothing is in step.
     if (insn.length == 0) break;
-    if (insn.has_memory && insn.absolute)
-      row->second.emplace(static_cast<std::uint64_t>(insn.disp), at);
-    if (insn.has_imm) row->second.emplace(static_cast<std::uint64_t>(insn.imm), at);
+    if (insn.has_memory && insn.absolute) note(insn.disp, at);
+    if (insn.has_imm) note(insn.imm, at);
     at = insn.next();
   }
   return row->second;
@@ -45,10 +48,10 @@ bool GoInlined::is_named_by(std::uint32_t function, std::uint64_t word,
   const std::optional<GoTable::Function> row =
       table_ ? table_->find(map_.table().functions[function].start) : std::nullopt;
   if (!row) return false;
-  const auto [begin, end] = addresses_in(function).equal_range(word);
-  return begin != end && std::all_of(begin, end, [&](const auto& address) {
-           return ++looks_ <= kMaxInlinedLooks &&
-                  is_wanted(table_->names(*row, address.second).front());
+  const auto [begin, end] = words_in(function).equal_range(word);
+  return count_ <= kMaxInlinedLooks && begin != end &&
+         std::all_of(begin, end, [&](const auto& named) {
+           return is_wanted(table_->names(*row, named.second).front());
          });
 }
 

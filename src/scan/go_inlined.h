@@ -9,21 +9,23 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
-#include <vector>
 
 #include "elf/go_table.h"
 #include "scan/object_map.h"
 
 namespace sysnare {
 
-/// Most instructions of which it is asked where they come from: real programs have a few dozen.
-inline constexpr std::size_t kMaxInlinedLooks = 4096;
+/// Most instructions of which it is asked where they come from, of all functions: real programs
+/// have a few dozen. Past that nothing is known.
+inline constexpr std::size_t kMaxInlinedLooks = 64;
 
 class GoInlined {
  public:
-  /// `map` must outlive it. Reads nothing yet.
-  explicit GoInlined(const ObjectMap& map) : map_(map) {}
+  /// It will be asked for `words`. Both must outlive it. Reads nothing yet.
+  GoInlined(const ObjectMap& map, const std::set<std::uint64_t>& words)
+      : map_(map), words_(words) {}
 
   /// Whether `is_wanted` says so of the innermost function behind each instruction of the function
   /// `function` that has the address `word`, and there is one. Cost: decodes the function.
@@ -32,14 +34,15 @@ class GoInlined {
 
  private:
   void load();
-  const std::multimap<std::uint64_t, std::uint64_t>& addresses_in(std::uint32_t function);
+  const std::multimap<std::uint64_t, std::uint64_t>& words_in(std::uint32_t function);
 
   const ObjectMap& map_;
+  const std::set<std::uint64_t>& words_;
   bool is_loaded_ = false;
   std::optional<GoTable> table_;
-  std::size_t looks_ = 0;
-  /// By function: the addresses that instructions have, and these.
-  std::map<std::uint32_t, std::multimap<std::uint64_t, std::uint64_t>> addresses_;
+  std::size_t count_ = 0;
+  /// By function: the words that instructions name, and these.
+  std::map<std::uint32_t, std::multimap<std::uint64_t, std::uint64_t>> named_;
 };
 
 }  // namespace sysnare

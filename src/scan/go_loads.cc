@@ -12,6 +12,8 @@ constexpr std::string_view kBridge = "._Cfunc_";
 /// C's part of that.
 constexpr std::string_view kWrapper = "_cgo_";
 constexpr std::string_view kVendor = "/vendor/";
+/// Most functions of which it is asked who calls them.
+constexpr std::size_t kMaxAsked = 8;
 
 struct GoLoad {
   std::string_view begins;      ///< how the name of the bridge begins,
@@ -97,16 +99,16 @@ std::uint32_t bridge_to(const LinkGraph& graph, std::uint32_t node) {
 
 bool has_known_users(const LinkGraph& graph, std::uint32_t bridge, const GoLoad& row) {
   if (row.user.empty()) return true;
-  std::vector<std::uint32_t> todo = {bridge};
-  while (!todo.empty()) {
-    const Users users = users_of(graph, todo.back());
-    todo.pop_back();
-    if (users.in_data) return false;
+  // Those whose own users are asked for: in real programs the bridge and one function.
+  std::vector<std::uint32_t> asked = {bridge};
+  for (std::size_t at = 0; at < asked.size(); ++at) {
+    const Users users = users_of(graph, asked[at]);
+    if (users.in_data || asked.size() > kMaxAsked) return false;
     for (const std::uint32_t user : users.functions) {
       const std::string_view name = own_name(graph.symbol(user));
       if (name.starts_with(row.users)) continue;
       if (name != row.user) return false;
-      todo.push_back(user);
+      if (std::find(asked.begin(), asked.end(), user) == asked.end()) asked.push_back(user);
     }
   }
   return true;

@@ -108,6 +108,14 @@ TEST(GoLoads, AreKnownByWhoComesToThem) {
        "", true},
       {"who calls the package hands it what its source says",
        [&](World& w) { new_by(w, kYubikey); }, kTokens, false},
+      {"functions of its name call each other",
+       [&](World& w) {
+         const std::uint32_t made = new_by(w, kYubikey);
+         const std::uint32_t other = w.go(kNew);
+         w.program.call(made, other);
+         w.program.call(other, made);
+       },
+       kTokens, false},
       {"somebody else calls it", [&](World& w) { new_by(w, "main.main"); }, "", true},
       {"somebody else does too",
        [&](World& w) { w.program.call(w.go("main.main"), new_by(w, kYubikey)); }, "", true},

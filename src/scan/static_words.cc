@@ -131,7 +131,7 @@ class Finder {
   /// are inlined into others.
   void find_others_words() {
     if (!map_.table().is_go) return;
-    GoInlined inlined(map_);
+    GoInlined inlined(map_, numbers_);
     for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
       if (is_of_go(map_.table().functions[i].name)) continue;
       for (const DataReference& reference : findings_.functions[i].data) {
