@@ -14,6 +14,8 @@ constexpr std::string_view kWrapper = "_cgo_";
 constexpr std::string_view kVendor = "/vendor/";
 /// Most functions of which it is asked who calls them.
 constexpr std::size_t kMaxAsked = 8;
+/// Most that call one of these: notary has two.
+constexpr std::size_t kMaxUsers = 64;
 
 struct GoLoad {
   std::string_view begins;      ///< how the name of the bridge begins,
@@ -62,22 +64,10 @@ struct Users {
 
 Users users_of(const LinkGraph& graph, std::uint32_t node) {
   Users users;
-  const std::uint32_t object = graph.object_of(node);
-  const Summary& summary = graph.objects()[object].summary;
-  const auto refers = [&](std::uint32_t from) {
-    bool found = false;
-    graph.for_each_target(from, [&](const Target& target) {
-      found |= target.kind == Target::Kind::kFunction &&
-               graph.node_of_function(object, target.index) == node;
-    });
-    return found;
-  };
-  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
-    const std::uint32_t from = graph.node_of_function(object, i);
-    if (from != node && refers(from)) users.functions.push_back(from);
+  for (const std::uint32_t user : graph.users(node)) {
+    if (graph.function(user) == nullptr) users.in_data = true;
+    if (graph.function(user) != nullptr) users.functions.push_back(user);
   }
-  for (std::uint32_t i = 0; i < summary.chunks.size() && !users.in_data; ++i)
-    users.in_data = refers(graph.node_of_chunk(object, i));
   return users;
 }
 
@@ -103,7 +93,8 @@ bool has_known_users(const LinkGraph& graph, std::uint32_t bridge, const GoLoad&
   std::vector<std::uint32_t> asked = {bridge};
   for (std::size_t at = 0; at < asked.size(); ++at) {
     const Users users = users_of(graph, asked[at]);
-    if (users.in_data || asked.size() > kMaxAsked) return false;
+    if (users.in_data || asked.size() > kMaxAsked || users.functions.size() > kMaxUsers)
+      return false;
     for (const std::uint32_t user : users.functions) {
       const std::string_view name = own_name(graph.symbol(user));
       if (name.starts_with(row.users)) continue;

@@ -251,6 +251,30 @@ void LinkGraph::set_asleep(std::unordered_set<std::uint64_t>& all, std::uint32_t
   }
 }
 
+std::span<const std::uint32_t> LinkGraph::users(std::uint32_t node) const {
+  const std::uint32_t object = object_of(node);
+  const auto [row, is_new] = users_.try_emplace(object);
+  Users& all = row->second;
+  for (std::uint32_t from = first_[object]; is_new && from < first_[object + 1]; ++from) {
+    for_each_target(from, [&](const Target& target) {
+      if (target.kind == Target::Kind::kImport) return;
+      const std::uint32_t to = target.kind == Target::Kind::kFunction
+                                   ? node_of_function(object, target.index)
+                                   : node_of_chunk(object, target.index);
+      if (to != kNone && to != from) all.emplace_back(to, from);
+    });
+  }
+  if (is_new) {
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+  }
+  some_users_.clear();
+  for (auto at = std::lower_bound(all.begin(), all.end(), std::pair(node, std::uint32_t{0}));
+       at != all.end() && at->first == node; ++at)
+    some_users_.push_back(at->second);
+  return some_users_;
+}
+
 std::string_view LinkGraph::symbol(std::uint32_t node) const {
   const std::uint32_t object = object_of(node);
   const Summary& summary = objects_[object].summary;

@@ -15,6 +15,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "scan/link.h"
@@ -104,6 +105,10 @@ class LinkGraph {
   template <typename Visit>
   void for_each_target(std::uint32_t node, Visit visit) const;
 
+  /// The functions and data of its own object that refer to `node`, each once. Cost: the first
+  /// question about an object walks all of it. The span lives until the next call.
+  [[nodiscard]] std::span<const std::uint32_t> users(std::uint32_t node) const;
+
   /// Its name as the symbol table has it, empty: none.
   [[nodiscard]] std::string_view symbol(std::uint32_t node) const;
   /// For people; demangled.
@@ -169,6 +174,10 @@ class LinkGraph {
   std::unordered_set<std::uint64_t> asleep_sites_;  ///< from << 32 | number of the call
   std::vector<ServiceFunction> services_;
   std::vector<std::uint8_t> is_service_;  ///< by node; empty: there are none
+  /// Of one object, by what they refer to and its users.
+  using Users = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+  mutable std::unordered_map<std::uint32_t, Users> users_;  ///< by object; see users()
+  mutable std::vector<std::uint32_t> some_users_;           ///< what users() gave last
   std::uint32_t interpreter_ = kNone;
   bool is_static_ = true;
 };
