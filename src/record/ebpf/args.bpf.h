@@ -8,7 +8,8 @@
 
 /// By number (SYSNARE_TRAITS), written before the programs are loaded: src/arch/recorded_args.cc.
 const volatile __u16 traits[2 * SYSNARE_TRAITS];
-/// The rows of native calls without traits; SYSNARE_ROWS or more for all others.
+/// Where in a task's table the rows of native calls without traits are, in bytes; SYSNARE_NO_ROW
+/// for all others.
 const volatile __u16 plain_rows[SYSNARE_TRAITS];
 
 struct {

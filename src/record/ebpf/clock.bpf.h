@@ -17,11 +17,12 @@ __u64 first_ns;
 static __always_inline __u64 jiffies_now(void) { return at_entry ? 0 : bpf_jiffies64(); }
 
 /// The tick of a moment, from 1; 0 for none.
-static __always_inline __u32 tick_of(__u64 jiffies) {
-  if (at_entry) return 0;
+static __always_inline __u32 tick_from(__u64 jiffies) {
   const __u64 first = first_jiffies;
   return first ? (__u32)(jiffies - first) + 1 : 0;
 }
+
+static __always_inline __u32 tick_of(__u64 jiffies) { return at_entry ? 0 : tick_from(jiffies); }
 
 /// Before the first call of a task is counted.
 static __always_inline void read_clock(void) {

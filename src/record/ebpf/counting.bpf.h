@@ -130,12 +130,14 @@ static __always_inline struct sysnare_row* own_row(struct sysnare_task* self, __
   return !(call & SYSNARE_CALL_COMPAT) && at < SYSNARE_ROWS ? &self->rows[at] : 0;
 }
 
-static __always_inline void count_in(struct sysnare_row* row, __u64 jiffies) {
-  if (!at_entry) {
-    const __u32 tick = tick_of(jiffies);
-    if (row->count == 0) row->inverted_first = ~tick;
-    row->last = tick;
-  }
+/// That at a place in the table, which is below SYSNARE_ROWS_END.
+static __always_inline struct sysnare_row* row_at(struct sysnare_task* self, __u32 place) {
+  return (struct sysnare_row*)((char*)self->rows + place);
+}
+
+static __always_inline void count_in(struct sysnare_row* row, __u32 tick) {
+  if (row->count == 0) row->inverted_first = ~tick;
+  row->last = tick;
   ++row->count;
 }
 
@@ -143,23 +145,27 @@ static __always_inline void count_in(struct sysnare_row* row, __u64 jiffies) {
 static __always_inline void count_call(struct sysnare_task* self, __u64 call) {
   struct sysnare_row* row = own_row(self, call);
   const __u64 now = jiffies_now();
-  if (row) {
-    count_in(row, now);
-  } else {
+  if (!row) {
     add_foreign(self, call, 0, tick_of(now));
+  } else if (at_entry) {
+    ++row->count;
+  } else {
+    count_in(row, tick_of(now));
   }
 }
 
 /// Counts a call that returns now, with its time. `task` is the current one where it is known.
 static __always_inline void count_return(struct sysnare_task* self, __u64 call,
                                          struct task_struct* task) {
-  struct sysnare_row* row = own_row(self, call);
   const __u64 now = jiffies_now();
-  if (!row) {
+  __u32 place = self->row;
+  asm volatile("" : "+r"(place));  // as in row_of()
+  if (place >= SYSNARE_ROWS_END) {
     add_foreign(self, call, with_time ? bpf_ktime_get_ns() - self->entered : 0, tick_of(now));
     return;
   }
-  count_in(row, now);
+  struct sysnare_row* row = row_at(self, place);
+  count_in(row, tick_of(now));
   if (with_time) end_time(self, row, now, task);
 }
 

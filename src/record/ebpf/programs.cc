@@ -186,9 +186,9 @@ struct EbpfPrograms::State {
   recorder_bpf* skeleton = nullptr;
   ring_buffer* ring = nullptr;
   bool at_entry = false;
-  bool counts_plainly = false;  ///< by on_counted_entry
+  std::pair<bpf_program*, bpf_link**> entry;    ///< those that serve, and where their links go
+  std::pair<bpf_program*, bpf_link**> returns;  ///< likewise; no link yet: not attached
   sysnare_scope scope = SYSNARE_SCOPE_TREE;
-  bool returns_attached = false;
   bool sees_operations = false;
   std::uint64_t unix_offset_ns = 0;  ///< CLOCK_REALTIME less CLOCK_MONOTONIC, when we began
   bool launches = false;  ///< a command is launched, and its phases are known from the start
@@ -226,6 +226,24 @@ struct EbpfPrograms::State {
     return 0;
   }
 
+  /// Those for entries and returns: where most calls can take the short way, and where not.
+  void choose_programs(bool plainly) {
+    const auto& programs = skeleton->progs;
+    auto& links = skeleton->links;
+    entry = {programs.on_entry, &links.on_entry};
+    returns = {programs.on_return, &links.on_return};
+    if (plainly && at_entry) {
+      entry = {programs.on_counted_entry, &links.on_counted_entry};
+    } else if (plainly) {
+      entry = {programs.on_plain_entry, &links.on_plain_entry};
+      returns = {programs.on_plain_return, &links.on_plain_return};
+    }
+    for (bpf_program* each : {programs.on_entry, programs.on_plain_entry, programs.on_counted_entry,
+                              programs.on_return, programs.on_plain_return}) {
+      bpf_program__set_autoload(each, each == entry.first || each == returns.first);
+    }
+  }
+
   /// What is decided before the programs are loaded.
   void prepare(const RecordOptions& options, const EbpfScope& its_scope) {
     scope = its_scope.kind;
@@ -240,10 +258,9 @@ struct EbpfPrograms::State {
     constants->may_cast = programs_are_compiled();
     fill_traits(constants->traits);
     fill_plain_rows(constants->traits, constants->plain_rows);
-    counts_plainly = at_entry && !options.sites && scope == SYSNARE_SCOPE_TREE &&
-                     constants->may_cast != 0 && programs_can_call(kCgrpStorageGet);
-    bpf_program__set_autoload(skeleton->progs.on_entry, !counts_plainly);
-    bpf_program__set_autoload(skeleton->progs.on_counted_entry, counts_plainly);
+    const bool plainly = !options.sites && scope == SYSNARE_SCOPE_TREE &&
+                         constants->may_cast != 0 && programs_can_call(kCgrpStorageGet);
+    choose_programs(plainly);
     unix_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
     launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
     constants->ready_by_calls = launches && options.ready.by_calls();
@@ -415,14 +432,11 @@ Result<void> EbpfPrograms::attach() {
   auto& programs = state_->skeleton->progs;
   auto& links = state_->skeleton->links;
   state_->attach_rings();
-  const std::pair<bpf_program*, bpf_link**> entry =
-      state_->counts_plainly ? std::pair{programs.on_counted_entry, &links.on_counted_entry}
-                             : std::pair{programs.on_entry, &links.on_entry};
   // Ends first: a task that is followed must not end unseen.
   const std::pair<bpf_program*, bpf_link**> all[] = {{programs.on_exit, &links.on_exit},
                                                      {programs.on_fork, &links.on_fork},
                                                      {programs.on_exec, &links.on_exec},
-                                                     entry};
+                                                     state_->entry};
   for (const auto& [program, link] : all) {
     if (Result<void> attached = state_->attach_one(program, link); !attached) return attached;
   }
@@ -443,9 +457,8 @@ Result<void> EbpfPrograms::follow_scope() {
 }
 
 Result<void> EbpfPrograms::attach_returns() {
-  if (state_->returns_attached) return {};
-  state_->returns_attached = true;
-  return state_->attach_one(state_->skeleton->progs.on_return, &state_->skeleton->links.on_return);
+  const auto& [program, link] = state_->returns;
+  return *link != nullptr ? Result<void>() : state_->attach_one(program, link);
 }
 
 Result<void> EbpfPrograms::follow_launched(int pidfd) {

@@ -87,7 +87,10 @@ static __always_inline int begin_call(struct pt_regs* regs, long id) {
   if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING) {
     count_site(self, address_behind_call(regs), call);
   }
-  if (with_time) begin_time(self, own_row(self, call));  // last: our own work is not the call's
+  if (at_entry) return 0;
+  const struct sysnare_row* row = own_row(self, call);
+  self->row = row ? (const char*)row - (const char*)self->rows : SYSNARE_NO_ROW;
+  if (with_time) begin_time(self, row);  // last: our own work is not the call's
   return 0;
 }
 
@@ -98,27 +101,48 @@ static __noinline int begin_other_call(struct pt_regs* regs, long id) {
   return begin_call(regs, id);
 }
 
-/// on_entry for counts alone of a process tree: a native call about which there is nothing to be
-/// done but to count it takes the short way. Loaded where may_cast and has_heads() hold.
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_counted_entry, struct pt_regs* regs, long id) {
-  const __u32 at = slot_of(regs);
-  const struct sysnare_head* head = &heads[at];
-  if (head->registers != (__u64)regs) return head->others ? begin_other_call(regs, id) : 0;
+/// Where in the table of slot `at` a native call is counted about which there is nothing to be done
+/// but that; SYSNARE_NO_ROW for all others. Where may_cast holds.
+static __always_inline __u32 plain_place(__u32 at, long id, struct sysnare_task** table) {
   struct sysnare_task* self = table_in(at);
-  if (!self) return 0;
+  if (!self) return SYSNARE_NO_ROW;
+  *table = self;
   __u32 nr = (__u32)id;
   asm volatile("" : "+r"(nr));  // as in row_of()
   if (nr >= SYSNARE_TRAITS || standing_of(self) != standing ||
       is_compat(
           bpf_rdonly_cast((const void*)self->task, bpf_core_type_id_kernel(struct task_struct)))) {
-    return begin_other_call(regs, id);
+    return SYSNARE_NO_ROW;
   }
-  __u32 row = plain_rows[nr];
-  asm volatile("" : "+r"(row));
-  if (row >= SYSNARE_ROWS) return begin_other_call(regs, id);
-  self->call = nr | SYSNARE_CALL_IN_FLIGHT;
-  ++self->rows[row].count;
+  __u32 place = plain_rows[nr];
+  asm volatile("" : "+r"(place));
+  return place;
+}
+
+/// on_entry for a process tree, where may_cast and has_heads() hold: most calls take a short way.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_plain_entry, struct pt_regs* regs, long id) {
+  const __u32 at = slot_of(regs);
+  if (heads[at].registers != (__u64)regs) return heads[at].others ? begin_other_call(regs, id) : 0;
+  struct sysnare_task* self = 0;
+  const __u32 place = plain_place(at, id, &self);
+  if (!self || place >= SYSNARE_ROWS_END) return begin_other_call(regs, id);
+  self->call = (__u32)id | SYSNARE_CALL_IN_FLIGHT;
+  self->row = place;
+  if (with_time) begin_time(self, row_at(self, place));
+  return 0;
+}
+
+/// The same for counts alone.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_counted_entry, struct pt_regs* regs, long id) {
+  const __u32 at = slot_of(regs);
+  if (heads[at].registers != (__u64)regs) return heads[at].others ? begin_other_call(regs, id) : 0;
+  struct sysnare_task* self = 0;
+  const __u32 place = plain_place(at, id, &self);
+  if (!self || place >= SYSNARE_ROWS_END) return begin_other_call(regs, id);
+  self->call = SYSNARE_CALL_BEGUN;
+  ++row_at(self, place)->count;
   return 0;
 }
 
@@ -168,8 +192,7 @@ static __always_inline _Bool broken_off(long result) {
   return ended_by == 0 || ended_by == kSigkill || BPF_CORE_READ(task, signal, nr_threads) != 1;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_return, struct pt_regs* regs, long result) {
+static __always_inline int end_call(struct pt_regs* regs, long result) {
   struct task_struct* task = 0;
   struct sysnare_task* self = of_caller(regs, &task);
   if (!self) return 0;
@@ -191,6 +214,32 @@ int BPF_PROG(on_return, struct pt_regs* regs, long result) {
   }
   self->call = 0;
   count_return(self, call, task);
+  return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_return, struct pt_regs* regs, long result) { return end_call(regs, result); }
+
+static __noinline int end_other_call(struct pt_regs* regs, long result) {
+  return end_call(regs, result);
+}
+
+/// on_return beside on_plain_entry: a call that has a row and did not fail takes a short way.
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_plain_return, struct pt_regs* regs, long result) {
+  const __u32 at = slot_of(regs);
+  if (heads[at].registers != (__u64)regs)
+    return heads[at].others ? end_other_call(regs, result) : 0;
+  struct sysnare_task* self = table_in(at);
+  if (!self) return 0;
+  __u32 place = self->row;
+  asm volatile("" : "+r"(place));  // as in row_of()
+  if (!self->call || result < 0 || place >= SYSNARE_ROWS_END) return end_other_call(regs, result);
+  self->call = 0;
+  struct sysnare_row* row = row_at(self, place);
+  const __u64 now = bpf_jiffies64();
+  count_in(row, tick_from(now));
+  if (with_time) end_time(self, row, now, 0);
   return 0;
 }
 

@@ -67,6 +67,7 @@
 /// One call as the kernel shows it: the number, x32's bit included, and below it where it came in.
 #define SYSNARE_CALL_COMPAT (1ULL << 32)  ///< i386, by TS_COMPAT
 #define SYSNARE_CALL_IN_FLIGHT (1ULL << 33)
+#define SYSNARE_CALL_BEGUN 1  ///< in place of the call, with counts alone: it is counted
 #define SYSNARE_CALL_ERRNO_SHIFT 48
 #define SYSNARE_CALL_ARG_SHIFT 56
 
@@ -108,6 +109,10 @@ struct sysnare_row {
   __u32 inverted_first;  ///< ~tick in which the first call ended; the largest where rows are added
   __u32 last;            ///< tick (jiffy) in which the last call ended, from 1; 0: not known
 };
+
+/// No place of a row in a task's table, in bytes; those are below SYSNARE_ROWS_END.
+#define SYSNARE_NO_ROW 0xffff
+#define SYSNARE_ROWS_END (SYSNARE_ROWS * sizeof(struct sysnare_row))
 
 struct sysnare_error_slot {
   __u64 key;  ///< the call, and its errno above SYSNARE_CALL_ERRNO_SHIFT; 0: empty
@@ -184,7 +189,7 @@ struct sysnare_task {
   __u32 next_executable;  ///< SYSNARE_GATE_SWITCHING
   __u8 in_main;           ///< as the leader of its process: that has come to main
   __u8 maps_code;         ///< the call it is in, or was in last, may put code somewhere
-  __u8 unused[2];
+  __u16 row;  ///< where in `rows` that call is counted, in bytes; SYSNARE_NO_ROW: in a shared table
   __u32 dice;              ///< which calls are timed
   __u32 switches;          ///< how often it had been switched away when its last call returned
   __u32 sleeps;            ///< of those, by itself

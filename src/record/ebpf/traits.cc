@@ -52,7 +52,9 @@ void fill_plain_rows(const __u16 (&traits)[2 * SYSNARE_TRAITS], __u16 (&rows)[SY
     const bool has_row =
         nr < SYSNARE_HOLE_BEGIN || (nr >= SYSNARE_HOLE_END && nr < SYSNARE_INDEXED);
     const std::uint32_t hole = nr < SYSNARE_HOLE_BEGIN ? 0 : SYSNARE_HOLE_END - SYSNARE_HOLE_BEGIN;
-    rows[nr] = static_cast<__u16>(has_row && traits[nr] == 0 ? nr - hole : SYSNARE_ROWS);
+    static_assert(SYSNARE_ROWS_END <= SYSNARE_NO_ROW);
+    rows[nr] = static_cast<__u16>(has_row && traits[nr] == 0 ? (nr - hole) * sizeof(sysnare_row)
+                                                             : SYSNARE_NO_ROW);
   }
 }
 

@@ -30,18 +30,18 @@ TEST(PlainRows, AreOfCallsThatAreCountedAndNoMore) {
     const auto nr = syscall_nr(native_abi(), c.name);
     if (!nr) continue;  // not on this machine
     ASSERT_LT(*nr, SYSNARE_TRAITS) << c.name;
-    EXPECT_EQ(rows[*nr] < SYSNARE_ROWS, c.plain) << c.name << ": " << c.why;
+    EXPECT_EQ(rows[*nr] < SYSNARE_ROWS_END, c.plain) << c.name << ": " << c.why;
     if (c.plain && *nr < SYSNARE_HOLE_BEGIN) {
-      EXPECT_EQ(rows[*nr], *nr) << c.name;
+      EXPECT_EQ(rows[*nr], *nr * sizeof(sysnare_row)) << c.name;
     }
   }
   for (const __u32 nr : {335u, 423u, SYSNARE_INDEXED + 0u, 511u}) {
-    EXPECT_EQ(rows[nr], SYSNARE_ROWS) << nr << " has no row";
+    EXPECT_EQ(rows[nr], SYSNARE_NO_ROW) << nr << " has no row";
   }
   std::set<__u16> different;
   std::size_t plain = 0;
   for (const __u16 row : rows) {
-    if (row >= SYSNARE_ROWS) continue;
+    if (row >= SYSNARE_ROWS_END) continue;
     ++plain;
     different.insert(row);
   }
