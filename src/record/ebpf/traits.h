@@ -8,7 +8,8 @@ namespace sysnare {
 /// SYSNARE_TRAIT_* by number, of native calls and, from SYSNARE_TRAITS on, of their i386 sibling's.
 void fill_traits(__u16 (&traits)[2 * SYSNARE_TRAITS]);
 
-/// The row of each native call that has no traits; SYSNARE_ROWS for all others.
+/// Where the row of each native call is that has no traits, in bytes; SYSNARE_NO_ROW for all
+/// others.
 void fill_plain_rows(const __u16 (&traits)[2 * SYSNARE_TRAITS], __u16 (&rows)[SYSNARE_TRAITS]);
 
 }  // namespace sysnare
