@@ -141,8 +141,12 @@ static __always_inline void count_in(struct sysnare_row* row, __u32 tick) {
   ++row->count;
 }
 
+// These are not static: the verifier then checks each once, and not on each way that leads there.
+// What most calls need is beside them in the programs that have a short way.
+
 /// Counts a call of which no time is known, and which ends now or, with `--counts`, begins.
-static __always_inline void count_call(struct sysnare_task* self, __u64 call) {
+__noinline int count_call(struct sysnare_task* self, __u64 call) {
+  if (!self) return 0;
   struct sysnare_row* row = own_row(self, call);
   const __u64 now = jiffies_now();
   if (!row) {
@@ -152,25 +156,35 @@ static __always_inline void count_call(struct sysnare_task* self, __u64 call) {
   } else {
     count_in(row, tick_of(now));
   }
+  return 0;
 }
 
-/// Counts a call that returns now, with its time. `task` is the current one where it is known.
-static __always_inline void count_return(struct sysnare_task* self, __u64 call,
-                                         struct task_struct* task) {
+/// A call begins that is counted where it returns.
+__noinline int begin_in_row(struct sysnare_task* self, __u64 call) {
+  if (!self) return 0;
+  const struct sysnare_row* row = own_row(self, call);
+  self->row = row ? (const char*)row - (const char*)self->rows : SYSNARE_NO_ROW;
+  if (with_time) begin_time(self, row);
+  return 0;
+}
+
+/// It returns now: counts it, with its time.
+__noinline int count_return(struct sysnare_task* self, __u64 call) {
+  if (!self) return 0;
   const __u64 now = jiffies_now();
   __u32 place = self->row;
   asm volatile("" : "+r"(place));  // as in row_of()
   if (place >= SYSNARE_ROWS_END) {
-    add_foreign(self, call, with_time ? bpf_ktime_get_ns() - self->entered : 0, tick_of(now));
-    return;
+    return add_foreign(self, call, with_time ? bpf_ktime_get_ns() - self->entered : 0,
+                       tick_of(now));
   }
   struct sysnare_row* row = row_at(self, place);
   count_in(row, tick_of(now));
-  if (with_time) end_time(self, row, now, task);
+  if (with_time) end_time(self, row, now);
+  return 0;
 }
 
-/// Adds a task's row to the totals, and empties it. Not static: the verifier then checks it once,
-/// and not for each of the rows.
+/// Adds a task's row to the totals, and empties it.
 __noinline int move_row(struct sysnare_row* row, __u32 executable, __u32 phase_then, __u32 nr) {
   if (!row) return 0;
   const struct sysnare_call_key key = {.call = nr, .executable = executable, .phase = phase_then};

@@ -87,10 +87,8 @@ static __always_inline int begin_call(struct pt_regs* regs, long id) {
   if (with_sites && self->gate != SYSNARE_GATE_LAUNCHING) {
     count_site(self, address_behind_call(regs), call);
   }
-  if (at_entry) return 0;
-  const struct sysnare_row* row = own_row(self, call);
-  self->row = row ? (const char*)row - (const char*)self->rows : SYSNARE_NO_ROW;
-  if (with_time) begin_time(self, row);  // last: our own work is not the call's
+  // Last: our own work is not the call's.
+  if (!at_entry) begin_in_row(self, call);
   return 0;
 }
 
@@ -213,7 +211,7 @@ static __always_inline int end_call(struct pt_regs* regs, long result) {
     if (result < 0 && result >= -SYSNARE_MAX_ERRNO) count_error(self, call, (__u64)-result);
   }
   self->call = 0;
-  count_return(self, call, task);
+  count_return(self, call);
   return 0;
 }
 
@@ -239,7 +237,7 @@ int BPF_PROG(on_plain_return, struct pt_regs* regs, long result) {
   struct sysnare_row* row = row_at(self, place);
   const __u64 now = bpf_jiffies64();
   count_in(row, tick_from(now));
-  if (with_time) end_time(self, row, now, 0);
+  if (with_time) end_time(self, row, now);
   return 0;
 }
 
@@ -278,7 +276,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   if (!self) return 0;
   // This call returns in the new program; it is the old one's.
   const __u64 call = self->call;
-  if (call && !at_entry) count_return(self, call, task);
+  if (call && !at_entry) count_return(self, call);
   // The address space that it came from is gone.
   if (with_sites && self->unplaced) {
     __sync_fetch_and_add(&unresolved, 1);

@@ -32,19 +32,18 @@ static __always_inline __u32 as_word(__u64 ns) {
 }
 
 /// The current task, to be read alone, at no cost where that can be.
-static __always_inline struct task_struct* reading(const struct sysnare_task* self,
-                                                   struct task_struct* task) {
+static __always_inline struct task_struct* reading(const struct sysnare_task* self) {
   if (may_cast && bpf_core_enum_value_exists(enum bpf_func_id___linux_6_2,
                                              BPF_FUNC_cgrp_storage_get___linux_6_2)) {
     return bpf_rdonly_cast((const void*)self->task, bpf_core_type_id_kernel(struct task_struct));
   }
-  return task ? task : bpf_get_current_task_btf();
+  return bpf_get_current_task_btf();
 }
 
 /// The current task was switched away since its last call returned. How long at least it was so
 /// within a call that went over so many ticks: one that had to give way did so at a tick, and goes
 /// on at one, so that it sees one more than it waited for. The kernel knows how long that was.
-static __noinline __u64 note_switch(struct sysnare_task* self, __u64 ticks) {
+static __always_inline __u64 note_switch(struct sysnare_task* self, __u64 ticks) {
   struct task_struct* task = bpf_get_current_task_btf();
   const __u32 sleeps = (__u32)task->nvcsw;
   const _Bool slept = sleeps != self->sleeps;
@@ -79,9 +78,11 @@ static __always_inline void draw_gap(struct sysnare_task* self, struct sysnare_r
   if (gap) row->sampled = 1;
 }
 
-/// A timed call has taken `ns`.
-static __noinline int add_time(struct sysnare_task* self, struct sysnare_row* row, __u64 ns,
-                               __u32 switched) {
+/// A timed call has taken `ns`. Not static, as count_call().
+__noinline int add_time(struct sysnare_task* self, struct sysnare_row* row, __u64 ns,
+                        __u32 switched) {
+  if (!self || !row) return 0;
+  if (switched) note_switch(self, 0);
   row->total_ns += ns;
   if (ns > row->max_ns) row->max_ns = ns;
   const __u32 inverted = ~as_word(ns);
@@ -105,8 +106,9 @@ static __noinline int add_time(struct sysnare_task* self, struct sysnare_row* ro
 }
 
 /// A call that was not timed is known to be none of the short ones.
-static __noinline int add_ticks(struct sysnare_task* self, struct sysnare_row* row, __u64 ticks,
-                                __u32 switched) {
+__noinline int add_ticks(struct sysnare_task* self, struct sysnare_row* row, __u64 ticks,
+                         __u32 switched) {
+  if (!self || !row) return 0;
   const __u64 ns = switched ? note_switch(self, ticks) : ticks * tick_ns;
   row->total_ns += ns;
   if (ns > row->max_ns) row->max_ns = ns;
@@ -126,17 +128,16 @@ static __always_inline void begin_time(struct sysnare_task* self, const struct s
 
 /// It returns.
 static __always_inline void end_time(struct sysnare_task* self, struct sysnare_row* row,
-                                     __u64 jiffies, struct task_struct* task) {
+                                     __u64 jiffies) {
   if (exact_time) {
     add_time(self, row, bpf_ktime_get_ns() - self->entered, 0);
     return;
   }
   // Also those since its last return, outside of calls: they make us look closer, and no more.
-  const struct task_struct* now = reading(self, task);
+  const struct task_struct* now = reading(self);
   const __u32 switched = (__u32)(now->nvcsw + now->nivcsw) - self->switches;
   if (row->pace % kPacedBelow == 0) {
     const __u64 ns = bpf_ktime_get_ns() - self->entered;
-    if (switched) note_switch(self, 0);
     add_time(self, row, ns, switched);
     return;
   }
