@@ -20,6 +20,9 @@
 //   read options and start another program, or print what it knows of the system (elf/rtld.c,
 //   dl_main; elf/dl-diagnostics.c). That entry is what the kernel says: of the program, not of its
 //   interpreter (fs/binfmt_elf.c, create_elf_tables(), Linux 6.18). It starts none otherwise.
+// - What the environment asks the dynamic linker for. LD_PROFILE alone makes it set a timer
+//   (elf/dl-profile.c). It asks the kernel where the program lies for a '$' in a name or directory
+//   of the program's (elf/dl-load.c; elf/dl-dst.h, DL_DST_REQUIRED), or in LD_LIBRARY_PATH.
 
 #include <algorithm>
 
@@ -39,6 +42,20 @@ bool makes(const LinkGraph& graph, std::uint32_t node, std::uint32_t nr) {
     const std::span<const Value> values = cut(summary.values, site.nr);
     return values.size() == 1 && values[0].kind == Value::Kind::kConstant && values[0].number == nr;
   });
+}
+
+/// Whether the program has something looked for by a name or in a directory with a '$' in it. Of
+/// libraries it is known where they lie.
+bool asks_for_origin(const Summary& program) {
+  constexpr char kToken = '$';
+  const auto has_token = [&](std::uint32_t text) {
+    return text_of(program, text).find(kToken) != std::string_view::npos;
+  };
+  return std::any_of(program.needed.begin(), program.needed.end(), has_token) ||
+         std::any_of(program.rpath.begin(), program.rpath.end(), has_token) ||
+         std::any_of(program.runpath.begin(), program.runpath.end(), has_token) ||
+         std::any_of(program.strings.begin(), program.strings.end(),
+                     [&](const StringRef& string) { return has_token(string.text); });
 }
 
 }  // namespace
@@ -142,11 +159,18 @@ void Guards::find_program_mode() {
   if (linker == kNone) return;
   const Summary& summary = graph_.objects()[linker].summary;
   if (!text_of(summary, summary.soname).starts_with("ld-linux")) return;
-  const auto execve = syscall_nr(native_abi(summary.machine), "execve");
+  std::vector<std::uint32_t> never;
+  for (const std::string_view name : {"execve", "setitimer", "readlink"}) {
+    const auto nr = syscall_nr(native_abi(summary.machine), name);
+    if (nr && (name != "readlink" || !asks_for_origin(graph_.objects().front().summary)))
+      never.push_back(*nr);
+  }
   Guard guard;
   for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
     const std::uint32_t node = graph_.node_of_function(linker, i);
-    if (execve && makes(graph_, node, *execve)) guard.sites.emplace_back(node, *execve);
+    for (const std::uint32_t nr : never) {
+      if (makes(graph_, node, nr)) guard.sites.emplace_back(node, nr);
+    }
     bool names_library = false;
     bool names_directory = false;
     for (const StringRef& string : cut(summary.strings, summary.functions[i].strings)) {

@@ -170,6 +170,42 @@ TEST(GuardsOfGlibc, MakeTemporaryDirectoriesForWhoAsksForOne) {
   }
 }
 
+TEST(GuardsOfGlibc, KnowWhatTheEnvironmentAloneAsksTheLinkerFor) {
+  struct Case {
+    const char* why;
+    std::function<void(TestObject&)> build;
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"neither a profile nor an origin", [](TestObject&) {}, "3"},
+      {"a library is needed beside the program",
+       [](TestObject& program) { program.needs("$ORIGIN/libx.so"); }, "3 89"},
+      {"one may be opened there",
+       [](TestObject& program) { program.string(0, "${ORIGIN}/../lib/libx.so"); }, "3 89"},
+      {"a library of that name", [](TestObject& program) { program.string(0, "libx.so"); }, "3"},
+      {"a library has others beside itself",
+       [](TestObject& program) { program.needs("libmine.so"); }, "3"},
+      {"the program has a timer of its own",
+       [](TestObject& program) { program.site(0, {num(38)}); }, "3 38"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program;
+    TestObject linker("ld-linux-x86-64.so.2");
+    TestObject library("libmine.so");
+    library.needs("$ORIGIN/libx.so");
+    program.entry(program.function("_start"));
+    c.build(program);
+    const std::uint32_t main = linker.function("_start");
+    linker.entry(main);
+    for (const std::uint64_t nr : {3, 38, 89}) linker.site(main, {num(nr)});
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 library.load("/libmine.so", Role::kLibrary),
+                                 linker.load("/lib/ld.so", Role::kInterpreter)})),
+              c.numbers);
+  }
+}
+
 /// Calls 59 and 63 (execve, uname) of the linker as a program of its own.
 TEST(GuardsOfGlibc, KnowThatAnInterpreterIsNoProgram) {
   struct Case {
