@@ -138,6 +138,8 @@ class FunctionFlow {
     bool values = true;  ///< else control alone is followed, and nothing is known of any value
     /// A compiler made it: it ends in a call only where that never returns.
     bool compiled = false;
+    /// That is known of what lies before it.
+    std::uint64_t compiled_end = ~std::uint64_t{0};
   };
   /// Follows the function.
   /// `then` is called, where it is given, with the values behind the instruction.
@@ -260,7 +262,7 @@ class FunctionFlow {
   [[nodiscard]] bool is_unknown(std::uint32_t number) const;
   [[nodiscard]] bool is_last_call(const Block& block, std::uint32_t i) const;
   [[nodiscard]] bool runs_on(const Block& block) const;
-  [[nodiscard]] bool fills_behind_call(const Block& block) const;
+  [[nodiscard]] const Insn* call_before_fill(const Block& block) const;
   static Insn jump_on(const Insn& last);
   void settle();
   void reach();
@@ -317,6 +319,7 @@ class FunctionFlow {
   AtomSets sets_;
   bool go_ = false;
   bool compiled_ = false;
+  std::uint64_t compiled_end_ = 0;
   std::uint64_t start_ = 0;
   std::uint64_t end_ = 0;               ///< of what is followed
   std::uint64_t real_end_ = 0;          ///< of the function's bytes

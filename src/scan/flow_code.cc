@@ -33,6 +33,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
   sets_.clear();
   go_ = request.go;
   compiled_ = request.compiled;
+  compiled_end_ = request.compiled_end;
   start_ = request.start;
   // No further than there are bytes: what a segment has in memory alone is no code.
   code_ = context_.code(start_);
@@ -297,7 +298,7 @@ void FunctionFlow::find_alone() {
     for (std::uint32_t next : after(block)) {
       // Whether what it ends in comes back is found later.
       const bool behind = insns_[order_[blocks_[next].first]].vaddr == last.next();
-      if (!behind || last.op == InsnOp::kBranch || !fills_behind_call(block)) is_led_to[next] = 1;
+      if (!behind || last.op == InsnOp::kBranch || !call_before_fill(block)) is_led_to[next] = 1;
     }
   }
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
@@ -321,17 +322,19 @@ bool FunctionFlow::jumps_by_table(const Block& block) const {
 
 /// Whether control comes from the end of `block` into the next function.
 bool FunctionFlow::runs_on(const Block& block) const {
-  return !compiled_ || !fills_behind_call(block);
+  const Insn* const call = call_before_fill(block);
+  // Behind what an FDE covers may stand another function, of which nothing says where it begins.
+  return !compiled_ || call == nullptr || call->vaddr >= compiled_end_;
 }
 
-/// Whether it ends in a call, with bytes behind it that fill up, if any.
-bool FunctionFlow::fills_behind_call(const Block& block) const {
+/// The call that it ends in, with bytes behind it that fill up, if any; else null.
+const Insn* FunctionFlow::call_before_fill(const Block& block) const {
   for (std::uint32_t i = block.count; i-- > 0;) {
     const Insn& insn = insns_[order_[block.first + i]];
-    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return true;
-    if (insn.op != InsnOp::kOther || insn.stores) return false;
+    if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) return &insn;
+    if (insn.op != InsnOp::kOther || insn.stores) return nullptr;
   }
-  return false;
+  return nullptr;
 }
 
 bool FunctionFlow::is_unknown(std::uint32_t number) const {
@@ -341,8 +344,9 @@ bool FunctionFlow::is_unknown(std::uint32_t number) const {
 /// Whether a compiler knew that instruction `i` of the block, a call, never returns: behind it is
 /// what fills up to the next function or to constants.
 bool FunctionFlow::is_last_call(const Block& block, std::uint32_t i) const {
-  const InsnOp op = insns_[order_[block.first + i]].op;
-  if (!compiled_ || (op != InsnOp::kCall && op != InsnOp::kCallIndirect)) return false;
+  const Insn& call = insns_[order_[block.first + i]];
+  const bool is_call = call.op == InsnOp::kCall || call.op == InsnOp::kCallIndirect;
+  if (!compiled_ || !is_call || call.vaddr >= compiled_end_) return false;
   if (i + 1 == block.count) return false;
   const std::uint32_t next = order_[block.first + i + 1];
   const Insn& behind = insns_[next];

@@ -332,6 +332,7 @@ TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
     const char* bytes;
     bool compiled;
     bool runs_on;
+    std::uint64_t compiled_bytes = ~std::uint64_t{0} - kText;
   };
   constexpr Case kCases[] = {
       {"mov eax,39", "b827000000", true, true},
@@ -340,6 +341,8 @@ TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
       {"a compiler knows that what it calls never returns", "e8fbef0f00", true, false},
       {"the same, and what fills up", "e8fbef0f006690", true, false},
       {"nobody says that", "e8fbef0f00", false, true},
+      {"nor of what lies behind the compiler's part", "90e8fbef0f00", true, true, 1},
+      {"its own part ends in the call", "90e8fbef0f0090", true, false, 6},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
@@ -351,6 +354,7 @@ TEST(FunctionFlow, RunsOnIntoTheNextFunction) {
     request.start = kText;
     request.end = function.end();
     request.compiled = c.compiled;
+    request.compiled_end = kText + c.compiled_bytes;
     flow.run(request, [&](const Insn& insn, const FlowState&) {
       runs_on = runs_on || (insn.op == InsnOp::kJump && insn.target == function.end());
     });

@@ -395,7 +395,7 @@ FunctionFacts facts_of(const ObjectMap& map, FunctionFlow& flow, const FunctionR
     after = [&](const Insn& insn, const FlowState& state) { observer.after(insn, state); };
   }
   flow.run(
-      {function.start, function.end, entries, go, values, function.framed},
+      {function.start, function.end, entries, go, values, function.framed, function.covered_end},
       [&](const Insn& insn, const FlowState& state) { observer(insn, state); }, after);
   FunctionFacts facts = observer.take();
   facts.empty = has_no_code(map, function);

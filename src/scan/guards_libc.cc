@@ -149,16 +149,24 @@ void Guards::find_rpc(std::uint32_t object) {
 }
 
 void Guards::find_temporary_directories(std::uint32_t object) {
-  Guard guard{.keys = {"mkdtemp"}, .asleep = callers_of_all(object, {"mkdir"})};
-  if (guard.asleep.size() == 1 && named_in(object, guard.keys.front()) != kNone)
-    add(std::move(guard));
+  Guard guard{.keys = {"mkdtemp"}};
+  if (named_in(object, guard.keys.front()) == kNone) return;
+  // The step alone: before glibc 2.33 the function that makes it made files and names too.
+  const std::uint32_t mkdir = named_in(object, "mkdir");
+  const std::vector<std::uint32_t> callers = callers_of_all(object, {"mkdir"});
+  if (callers.size() == 1) guard.steps.emplace_back(callers.front(), mkdir);
+  add(std::move(guard));
 }
 
 void Guards::find_program_mode() {
   const std::uint32_t linker = graph_.interpreter();
   if (linker == kNone) return;
   const Summary& summary = graph_.objects()[linker].summary;
-  if (!text_of(summary, summary.soname).starts_with("ld-linux")) return;
+  // Others of that name are not glibc's, and may start programs.
+  if (!text_of(summary, summary.soname).starts_with("ld-linux") ||
+      named_in(linker, "_dl_mcount") == kNone) {
+    return;
+  }
   std::vector<std::uint32_t> never;
   for (const std::string_view name : {"execve", "setitimer", "readlink"}) {
     const auto nr = syscall_nr(native_abi(summary.machine), name);

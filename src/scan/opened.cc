@@ -94,11 +94,7 @@ class PlugInLoader {
     for (const auto& [name, path] : named_) {
       if (begins_with_any(name, plug_ins_.prefixes)) add(path);
     }
-    if (!plug_ins_.beside[0].empty()) {
-      for (const std::string& name : around_.list(place("."))) {
-        if (is_library_name(name) && begins_with_any(name, plug_ins_.beside)) add(beside_ + name);
-      }
-    }
+    add_beside();
   }
 
  private:
@@ -120,6 +116,23 @@ class PlugInLoader {
   void add(const std::string& path) {
     if (const auto resolved = around_.resolve(path))
       set_.add_opened(*resolved, why_, request_.asker);
+  }
+
+  /// What it loads beside its own file, or in a directory there.
+  void add_beside() {
+    const std::string_view first = plug_ins_.beside[0];
+    if (first.empty()) return;
+    bool found = false;
+    const auto look_at = [&](const std::string& name, const std::string& path) {
+      if (!is_library_name(name) || !begins_with_any(name, plug_ins_.beside)) return;
+      found = found || name.starts_with(first);
+      add(path);
+    };
+    for (const auto& [name, path] : named_) look_at(name, path);
+    for (const std::string& name : around_.list(place("."))) look_at(name, beside_ + name);
+    if (!found && plug_ins_.needs_first) {
+      open_point(beside_ + std::string(first), "nor is it there itself");
+    }
   }
 
   void add_all(const std::string& directory, int depth) {

@@ -130,6 +130,7 @@ constexpr PlugIns kPlugIns[] = {
      .prefixes = {"libnsspem.so"},
      .beside = {"libsoftokn3.so", "libfreebl3.so", "libfreeblpriv3.so", "libnssdbm3.so",
                 "libnssckbi.so", "libnsspem.so"},
+     .needs_first = true,
      .files = {"/etc/pki/nssdb/pkcs11.txt"},
      .names = {{{"PR_LoadLibrary"},
                 {"PR_LoadLibraryWithFlags"},

@@ -48,6 +48,8 @@ struct PlugIns {
   std::array<std::string_view, 2> prefixes = {};
   /// What begins so it loads beside its own file, where other libraries are too.
   std::array<std::string_view, 6> beside = {};
+  /// The first of `beside` it needs: where none is there, it is elsewhere.
+  bool needs_first = false;
   /// Files that name plug-ins, or directories of such files.
   std::array<std::string_view, 4> files = {};
   std::array<PlugInName, 14> names = {};

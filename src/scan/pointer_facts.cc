@@ -289,6 +289,7 @@ std::vector<PointerFact> pointer_facts_of(const ObjectMap& map, FunctionFlow& fl
   request.entries = entries;
   request.go = go;
   request.compiled = function.framed;
+  request.compiled_end = function.covered_end;
   flow.run(request, [&](const Insn& insn, const FlowState& state) { watcher(insn, state); });
   // Where it is entered elsewhere than at its beginning, nothing is known either.
   return watcher.take(!entries.empty() || flow.knows_nothing() || flow.gave_up() ||

@@ -121,24 +121,34 @@ class Finder {
     constexpr std::array<std::string_view, 12> kOwn = {
         "internal/", "syscall.", "os.",   "os/",   "net.",     "net/",
         "runtime.",  "runtime/", "sync.", "time.", "reflect.", "golang.org/x/sys/unix."};
-    return std::any_of(kOwn.begin(), kOwn.end(),
+    // What is generic is made where it is used, and has the user's code in it.
+    return name.find('[') == std::string_view::npos &&
+           std::any_of(kOwn.begin(), kOwn.end(),
                        [&](std::string_view own) { return name.starts_with(own); });
   }
 
   /// The words of a Go program that others than Go's own packages name. What those keep there are
   /// variables of one word each, as FcntlSyscall of internal/syscall/unix (Go 1.19); of others it
   /// may be a field or an element, where nothing tells its size. Functions of Go's own packages
-  /// are inlined into others.
+  /// are inlined into others, where one that is handed a pointer names what is its user's: so one
+  /// of Go's own that stands alone must name the word too.
   void find_others_words() {
     if (!map_.table().is_go) return;
-    GoInlined inlined(map_, numbers_);
+    std::set<std::uint64_t> own_words;
+    for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
+      if (!is_of_go(map_.table().functions[i].name)) continue;
+      for (const DataReference& reference : findings_.functions[i].data) {
+        if (numbers_.contains(reference.vaddr)) own_words.insert(reference.vaddr);
+      }
+    }
+    GoInlined inlined(map_, own_words);
     for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
       if (is_of_go(map_.table().functions[i].name)) continue;
       for (const DataReference& reference : findings_.functions[i].data) {
         const std::uint64_t word = reference.vaddr;
         if (!words_.contains(word) || others_words_.contains(word)) continue;
         // Of pointers hundreds of functions have the addresses.
-        if (numbers_.contains(word) && inlined.is_named_by(i, word, is_of_go)) continue;
+        if (own_words.contains(word) && inlined.is_named_by(i, word, is_of_go)) continue;
         others_words_.insert(word);
       }
     }

@@ -114,6 +114,23 @@ TEST(Trace, LeavesTheProgramOnItsProcessorsAndInItsSchedulingClass) {
   }
 }
 
+TEST(Trace, ByPtraceNeedsNoFurtherThread) {
+  if (!is_root()) GTEST_SKIP() << "needs root, to be a user who has no other process";
+  const Words as_nobody = {"setpriv", "--reuid=61234", "--clear-groups"};
+  Words reaches = as_nobody;
+  reaches.insert(reaches.end(), {"test", "-x", sysnare_path()});
+  if (run(reaches).status != 0) GTEST_SKIP() << "needs a build that other users can run";
+  // Us, the thread that waits for signals, and the program: there is no room for more.
+  Words words = as_nobody;
+  words.insert(words.end(), {"prlimit", "--nproc=3", sysnare_path(), "trace", "--recorder",
+                             "ptrace", "--", "sh", "-c",
+                             "i=0; while [ $i -lt 100 ]; do read -r s < /proc/self/stat; "
+                             "i=$((i+1)); done"});
+  const Outcome traced = run(words);
+  EXPECT_EQ(traced.status, 0) << traced.err;
+  EXPECT_THAT(traced.err, HasSubstr("0 lost"));
+}
+
 TEST(Trace, HandsInputArgumentsAndEnvironmentOn) {
   RunOptions options;
   options.input = "line\n";

@@ -161,6 +161,7 @@ static __noinline int on_lone_return(struct sysnare_task* self, struct pt_regs* 
   const _Bool began_before_us = self->attached;
   self->attached = 0;
   if (began_before_us) return 0;
+  read_clock();  // it may be the first that is counted
   enter_phase(self);
   const __u32 nr = current_nr(regs);
   const _Bool compat = is_compat(task);

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "base/fd.h"
@@ -54,9 +55,13 @@ class KernelScheduling : public Scheduling {
     if (::sched_getaffinity(0, sizeof before_, before_.sets) != 0) return false;
     bool came_back = false;
     // Only the kernel knows whether one may leave that class; a thread that ends finds out.
-    std::thread([&came_back] {
-      came_back = take_policy(SCHED_IDLE) && take_policy(SCHED_OTHER);
-    }).join();
+    try {
+      std::thread([&came_back] {
+        came_back = take_policy(SCHED_IDLE) && take_policy(SCHED_OTHER);
+      }).join();
+    } catch (const std::system_error&) {
+      return false;  // there may be no further thread: RLIMIT_NPROC, pids.max
+    }
     if (!came_back) return false;
     waits_ = Fd(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
     return waits_.valid();
