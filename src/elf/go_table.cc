@@ -229,7 +229,8 @@ std::optional<std::uint64_t> GoTable::frame_size(const Function& function,
   return static_cast<std::uint64_t>(*size);
 }
 
-std::vector<std::string> GoTable::names(const Function& function, std::uint64_t vaddr) const {
+std::vector<std::string> GoTable::names(const Function& function, std::uint64_t vaddr,
+                                        std::size_t most) const {
   std::vector<std::string> names;
   const std::uint64_t row = functions_ + function.at;
   const std::uint64_t tables = word(row + kPcDataCount, 4);
@@ -238,7 +239,7 @@ std::vector<std::string> GoTable::names(const Function& function, std::uint64_t 
     const std::uint64_t index_table = word(row + function_size_ + 4 * kInlineIndexTable, 4);
     const std::uint64_t tree = word(row + function_size_ + 4 * (tables + kInlineTreeData), 4);
     std::uint64_t pc = vaddr;
-    for (int depth = 0; depth < kMaxInlineDepth; ++depth) {
+    for (int depth = 0; depth < kMaxInlineDepth && names.size() < most; ++depth) {
       const std::optional<std::int32_t> index = value_at(function, index_table, pc);
       if (!index || *index < 0) break;
       const std::uint64_t at = tree + static_cast<std::uint64_t>(*index) * inlined_size_;
@@ -260,7 +261,7 @@ std::vector<std::string> GoTable::names(const Function& function, std::uint64_t 
       pc = parent;
     }
   }
-  names.emplace_back(function.name.substr(0, 1024));
+  if (names.size() < most) names.emplace_back(function.name.substr(0, 1024));
   return names;
 }
 

@@ -45,8 +45,10 @@ class GoTable {
   /// Bytes between the stack pointer and the return address, at `vaddr` in `function`.
   [[nodiscard]] std::optional<std::uint64_t> frame_size(const Function& function,
                                                         std::uint64_t vaddr) const;
-  /// The names at `vaddr`, innermost first; the last is the function itself.
-  [[nodiscard]] std::vector<std::string> names(const Function& function, std::uint64_t vaddr) const;
+  /// The names at `vaddr`, innermost first; the last of all is the function itself. `most`: no more
+  /// than so many, each of which costs a walk through a table.
+  [[nodiscard]] std::vector<std::string> names(const Function& function, std::uint64_t vaddr,
+                                               std::size_t most = SIZE_MAX) const;
 
  private:
   [[nodiscard]] std::uint64_t word(std::uint64_t at, unsigned width) const;

@@ -32,8 +32,11 @@ const std::multimap<std::uint64_t, std::uint64_t>& GoInlined::words_in(std::uint
   };
   for (std::uint64_t at = range.start; at < range.end && count_ <= kMaxInlinedLooks;) {
     const Insn insn = map_.decoder().decode(map_.code(at), at);
-    // Behind what is no instruction nothing is in step.
-    if (insn.length == 0) break;
+    // Behind what is no instruction nothing is in step: what else names a word there, nobody knows.
+    if (insn.length == 0) {
+      row->second.clear();
+      break;
+    }
     if (insn.has_memory && insn.absolute) note(insn.disp, at);
     if (insn.has_imm) note(insn.imm, at);
     at = insn.next();
@@ -51,7 +54,7 @@ bool GoInlined::is_named_by(std::uint32_t function, std::uint64_t word,
   const auto [begin, end] = words_in(function).equal_range(word);
   return count_ <= kMaxInlinedLooks && begin != end &&
          std::all_of(begin, end, [&](const auto& named) {
-           return is_wanted(table_->names(*row, named.second).front());
+           return is_wanted(table_->names(*row, named.second, 1).front());
          });
 }
 

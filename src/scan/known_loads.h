@@ -30,8 +30,8 @@ struct KnownLoad {
   std::string_view prefix = {};  ///< likewise, how they begin
   bool is_list = false;          ///< the text goes on, and names all of them with ':' in between
   bool is_end = false;           ///< the text is the end of one
-  /// What it looks up stands in the texts of its object's live code but its own, which lookups.cc
-  /// follows; what it loads is not known.
+  /// What it looks up is exported by what its object opens, or stands in the texts of that object's
+  /// live code but its own: lookups.cc follows both. What it loads is not known.
   bool by_texts = false;
 
   [[nodiscard]] bool looks_up() const { return by_texts || !symbols.empty() || !prefix.empty(); }

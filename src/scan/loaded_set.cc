@@ -205,6 +205,10 @@ Result<void> LoadedSet::load_program(const std::string& path) {
   }
   if (!interpreter_.empty() && !musl_) {
     for (const std::string& name : preloaded(around_)) {
+      if (name.find('$') != std::string::npos) {
+        unreadable_.emplace(name, fmt::format("what {} names by a '$' is not followed", kPreload));
+        continue;
+      }
       const std::optional<std::string> found = search(name, 0);
       if (!found) continue;  // ld.so says so and goes on
       Result<std::size_t> added = add(*found, 0, LoadedObject::Role::kLibrary, kPreload);

@@ -98,15 +98,16 @@ void follow_dlsym(LinkGraph& graph, const Reach& reach, Numbers& numbers, NewEdg
         for (const std::string& text : name.texts) reach_named(graph, caller.node, text, edges);
         if (!name.unknown()) continue;
         const KnownLoad* known = known_load_of(graph, caller.node);
-        if (known == nullptr || !known->looks_up()) {
+        if (known == nullptr || !known->looks_up() || known->by_texts) {
           unknown.push_back(caller.node);
           // Of the program it is an open point anyway.
           const std::uint32_t object = graph.object_of(caller.node);
           if (graph.objects()[object].role != LoadedObject::Role::kProgram)
             by_texts.push_back(caller.node);
+          // Names may stand in data too: of what it opens all that is exported counts.
+          if (known != nullptr && known->by_texts) by_callers.push_back(caller.node);
           continue;
         }
-        if (known->by_texts) by_callers.push_back(caller.node);
         for (const std::uint32_t node : looked_up(*known, graph)) {
           edges.emplace_back(caller.node, node);
         }

@@ -135,6 +135,7 @@ constexpr PlugIns kPlugIns[] = {
      .names = {{{"PR_LoadLibrary"},
                 {"PR_LoadLibraryWithFlags"},
                 {"PR_SetLibraryPath"},
+                {"PORT_LoadLibraryFromOrigin"},
                 {"SECMOD_LoadUserModule"},
                 {"SECMOD_LoadModule"},
                 {"SECMOD_AddNewModule"},

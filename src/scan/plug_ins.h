@@ -52,7 +52,7 @@ struct PlugIns {
   bool needs_first = false;
   /// Files that name plug-ins, or directories of such files.
   std::array<std::string_view, 4> files = {};
-  std::array<PlugInName, 14> names = {};
+  std::array<PlugInName, 15> names = {};
   /// Parts of the loader, by the beginnings of their sonames: what they hand it is in `files`.
   std::array<std::string_view, 10> parts = {};
   /// Nothing is loaded unless somebody calls one of these; empty: it may be.

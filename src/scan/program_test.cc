@@ -57,6 +57,8 @@ TEST(ScanProgram, TakesWhatIsPreloadedBeforeAllElse) {
   EXPECT_THAT(f.linked, ElementsAre("/bin/x (program)", "/lib/libpre.so (library)",
                                     "/opt/second.so (library)", "/lib/libc.so.6 (library)",
                                     std::string(kLoader) + " (interpreter)"));
+  f.around.put_text("/etc/ld.so.preload", "/usr/$LIB/libpre.so\n");
+  EXPECT_THAT(reasons(f.scan("/bin/x")), ElementsAre(HasSubstr("by a '$'")));
   f.scan("/bin/static");
   EXPECT_THAT(f.linked, ElementsAre("/bin/static (program)"));
 }

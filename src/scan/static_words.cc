@@ -118,13 +118,19 @@ class Finder {
 
   /// Whether the function is of one of Go's own packages, by its name.
   static bool is_of_go(std::string_view name) {
-    constexpr std::array<std::string_view, 12> kOwn = {
-        "internal/", "syscall.", "os.",   "os/",   "net.",     "net/",
-        "runtime.",  "runtime/", "sync.", "time.", "reflect.", "golang.org/x/sys/unix."};
     // What is generic is made where it is used, and has the user's code in it.
-    return name.find('[') == std::string_view::npos &&
-           std::any_of(kOwn.begin(), kOwn.end(),
-                       [&](std::string_view own) { return name.starts_with(own); });
+    if (name.find('[') != std::string_view::npos) return false;
+    // A package's path ends at the first '.' behind its last '/': others there are escaped
+    // (objabi.PathToPrefix of Go 1.19).
+    const std::size_t last = name.rfind('/');
+    const std::string_view package =
+        name.substr(0, name.find('.', last == std::string_view::npos ? 0 : last));
+    constexpr std::array<std::string_view, 8> kOwn = {
+        "syscall", "os", "net", "runtime", "sync", "time", "reflect", "golang.org/x/sys/unix"};
+    constexpr std::array<std::string_view, 4> kBelow = {"internal/", "os/", "net/", "runtime/"};
+    return std::find(kOwn.begin(), kOwn.end(), package) != kOwn.end() ||
+           std::any_of(kBelow.begin(), kBelow.end(),
+                       [&](std::string_view own) { return package.starts_with(own); });
   }
 
   /// The words of a Go program that others than Go's own packages name. What those keep there are

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -92,7 +93,11 @@ class KernelScheduling : public Scheduling {
 
   void go_back() override {
     take_policy(SCHED_OTHER);
-    ::sched_setaffinity(0, sizeof before_, before_.sets);
+    if (::sched_setaffinity(0, sizeof before_, before_.sets) == 0) return;
+    // None of these is left to us (cpuset(7)): then those that are.
+    Mask all{};
+    std::memset(&all, 0xff, sizeof all);
+    ::sched_setaffinity(0, sizeof all, all.sets);
   }
 
   std::optional<std::uint64_t> waited_ns() override {
