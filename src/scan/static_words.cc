@@ -133,11 +133,19 @@ class Finder {
                        [&](std::string_view own) { return package.starts_with(own); });
   }
 
+  /// fcntl64Syscall of src/syscall/flock.go, FcntlSyscall of
+  /// src/internal/syscall/unix/nonblocking.go and src/internal/poll/fcntl_syscall.go (Go 1.19).
+  static bool reads_own_number(std::string_view name) {
+    return name == "syscall.FcntlFlock" || name == "internal/syscall/unix.IsNonblock" ||
+           name == "internal/poll.fcntl";
+  }
+
   /// The words of a Go program that others than Go's own packages name. What those keep there are
   /// variables of one word each, as FcntlSyscall of internal/syscall/unix (Go 1.19); of others it
   /// may be a field or an element, where nothing tells its size. Functions of Go's own packages
   /// are inlined into others, where one that is handed a pointer names what is its user's: so one
-  /// of Go's own that stands alone must name the word too.
+  /// of Go's own that stands alone must name the word too, or it is one of those that read a number
+  /// of Go's and nothing that they are handed.
   void find_others_words() {
     if (!map_.table().is_go) return;
     std::set<std::uint64_t> own_words;
@@ -147,14 +155,18 @@ class Finder {
         if (numbers_.contains(reference.vaddr)) own_words.insert(reference.vaddr);
       }
     }
-    GoInlined inlined(map_, own_words);
+    GoInlined inlined(map_, numbers_);
     for (std::uint32_t i = 0; i < findings_.functions.size(); ++i) {
       if (is_of_go(map_.table().functions[i].name)) continue;
       for (const DataReference& reference : findings_.functions[i].data) {
         const std::uint64_t word = reference.vaddr;
         if (!words_.contains(word) || others_words_.contains(word)) continue;
         // Of pointers hundreds of functions have the addresses.
-        if (own_words.contains(word) && inlined.is_named_by(i, word, is_of_go)) continue;
+        if (numbers_.contains(word) && inlined.is_named_by(i, word, [&](std::string_view name) {
+              return own_words.contains(word) ? is_of_go(name) : reads_own_number(name);
+            })) {
+          continue;
+        }
         others_words_.insert(word);
       }
     }

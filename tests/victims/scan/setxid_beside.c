@@ -3,7 +3,7 @@
 #include <iconv.h>
 #include <unistd.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   const iconv_t converter = iconv_open(argv[0], "ISO-8859-1");
   return setuid(1) != 0 || (argc > 1 && converter == (iconv_t)-1);
 }
