@@ -11,6 +11,7 @@
 
 #include "engines.h"
 #include "sandboxes.h"
+#include "user_manager.h"
 
 namespace sysnare::live {
 namespace {
@@ -77,37 +78,23 @@ TEST(SystemdDropIn, VerifyHasNothingToSay) {
   EXPECT_THAT(verify().err, HasSubstr("no_such_call"));
 }
 
-/// Runs hello.service of `folder` under a manager of the test's own, as the user's manager is
-/// started, in a mount namespace with an empty /run: systemd need not be process 1.
+/// Runs hello.service of `folder` under a manager of the test's own.
 Outcome start_unit(const TempDir& folder) {
-  const std::string script = folder.write("start.sh", R"(set -u
-mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system /run/user && chmod 700 /run/user
-export XDG_RUNTIME_DIR=/run/user HOME="$1" XDG_CONFIG_HOME="$1/config"
-/lib/systemd/systemd --user --unit=idle.target >"$1/manager.log" 2>&1 </dev/null &
-manager=$!
-trap 'kill $manager; wait $manager 2>/dev/null' EXIT
-until [ -S /run/user/systemd/private ] || ! kill -0 $manager; do sleep 0.1; done
-systemctl --user start hello.service
+  const UserManager manager(folder);
+  const std::string units = folder / UserManager::units();
+  std::filesystem::create_directories(units + "/hello.service.d");
+  for (const std::string name : {"hello.service", "hello.service.d/50-seccomp.conf"}) {
+    std::filesystem::copy(folder / name, units + "/" + name,
+                          std::filesystem::copy_options::overwrite_existing);
+  }
+  return run(manager.running(R"(systemctl --user start hello.service
 echo "started $?"
 systemctl --user show hello.service -p Result
-)");
-  std::filesystem::create_directories(folder / "config/systemd/user/hello.service.d");
-  const auto copy = [&](const std::string& name) {
-    std::filesystem::copy(folder / name, folder / ("config/systemd/user/" + name),
-                          std::filesystem::copy_options::overwrite_existing);
-  };
-  folder.write("idle.target", "[Unit]\nDescription=nothing\n");
-  copy("idle.target");
-  copy("hello.service");
-  copy("hello.service.d/50-seccomp.conf");
-  return run({"unshare", "-m", "--propagation", "private", "/bin/bash", script, folder.path()});
+)"));
 }
 
 TEST(SystemdUnit, RunsUnderWhatWasWritten) {
-  if (!is_root()) GTEST_SKIP() << "needs root: a mount namespace";
-  if (!have_program("systemctl") || !std::filesystem::exists("/lib/systemd/systemd")) {
-    GTEST_SKIP() << "no systemd";
-  }
+  if (const std::string why = why_no_user_manager(); !why.empty()) GTEST_SKIP() << why;
   const std::vector<std::string> command = {"/bin/cat", "/proc/self/status"};
   TempDir folder;
   std::filesystem::create_directory(folder / "hello.service.d");
@@ -133,10 +120,7 @@ TEST(SystemdUnit, RunsUnderWhatWasWritten) {
 }
 
 TEST(SystemdUnit, AnswersTheErrnoOfADenyList) {
-  if (!is_root()) GTEST_SKIP() << "needs root: a mount namespace";
-  if (!have_program("systemctl") || !std::filesystem::exists("/lib/systemd/systemd")) {
-    GTEST_SKIP() << "no systemd";
-  }
+  if (const std::string why = why_no_user_manager(); !why.empty()) GTEST_SKIP() << why;
   TempDir folder;
   std::filesystem::create_directory(folder / "hello.service.d");
   const std::string out = folder / "out";

@@ -19,6 +19,8 @@
 #include "process/filters_of.h"
 #include "processes.h"
 #include "sandboxes.h"
+#include "test_cgroup.h"
+#include "user_manager.h"
 
 namespace sysnare::live {
 namespace {
@@ -190,41 +192,31 @@ TEST_F(OtherPrograms, Bwrap) {
   if (const int pid = started(argv, launcher); pid != 0) read_filters(pid, 1);
 }
 
-/// A manager of the test's own, in a mount namespace with an empty /run.
 TEST_F(OtherPrograms, AUnitOfSystemd) {
-  if (!have_program("systemctl") || !fs::exists("/lib/systemd/systemd"))
-    GTEST_SKIP() << "no systemd";
+  if (const std::string why = why_no_user_manager(); !why.empty()) GTEST_SKIP() << why;
   const std::vector<std::string> argv = sleeper("/bin/sleep", {});
   const Ended ended(argv);
-  TempDir folder;
-  const std::string units = folder / "config/systemd/user";
-  fs::create_directories(units);
-  folder.write("config/systemd/user/idle.target", "[Unit]\nDescription=nothing\n");
-  folder.write("config/systemd/user/web.service",
+  const TempDir folder;
+  const TestCgroup other("");
+  const UserManager manager(folder);
+  folder.write(UserManager::units() + "/web.service",
                "[Service]\nType=exec\nExecStart=" + argv[0] + " " + argv[1] +
                    "\nNoNewPrivileges=yes\nSystemCallArchitectures=native\n"
                    "SystemCallFilter=@system-service\nSystemCallFilter=~@resources\n"
                    "RestrictNamespaces=yes\nRestrictAddressFamilies=AF_UNIX AF_INET\n"
                    "LockPersonality=yes\nMemoryDenyWriteExecute=yes\nRestrictSUIDSGID=yes\n"
                    "RestrictRealtime=yes\n");
-  const std::string script = folder.write("start.sh", R"(set -u
-mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system /run/user && chmod 700 /run/user
-export XDG_RUNTIME_DIR=/run/user HOME="$1" XDG_CONFIG_HOME="$1/config"
-/lib/systemd/systemd --user --unit=idle.target >"$1/manager.log" 2>&1 </dev/null &
-manager=$!
-trap 'kill $manager; wait $manager' EXIT
-trap 'exit 0' TERM
-until [ -S /run/user/systemd/private ] || ! kill -0 $manager; do sleep 0.1; done
+  Background launcher(manager.running(R"(trap 'exit 0' TERM
 systemctl --user start web.service
 echo "started $?"
 wait $manager
-)");
-  Background launcher(
-      {"unshare", "-m", "--propagation", "private", "/bin/bash", script, folder.path()});
+)"));
   // One filter for each of these settings.
   if (const int pid = started(argv, launcher); pid != 0) read_filters(pid, 5);
   launcher.signal(SIGTERM);
   launcher.wait();
+  EXPECT_EQ(fs::exists(other.path()), other.there())
+      << "the manager removes cgroups that are not its own";
 }
 
 }  // namespace
