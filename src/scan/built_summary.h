@@ -165,6 +165,7 @@ class TestObject {
     functions_[in].rewrites.push_back(made);
   }
   void needs(const std::string& soname) { data_->needed.push_back(text(soname)); }
+  void looks_in(const std::string& directory) { data_->runpath.push_back(text(directory)); }
   void trouble(std::uint32_t in, const std::string& what) {
     data_->troubles.push_back({vaddr(0), text(what), in});
   }
@@ -200,6 +201,7 @@ class TestObject {
     if (summary_.machine == 0) summary_.machine = EM_X86_64;
     summary_.is_library = summary_.entry == 0;
     summary_.needed = data.needed;
+    summary_.runpath = data.runpath;
     summary_.functions = data.functions;
     summary_.targets = data.targets;
     summary_.calls = data.calls;
@@ -228,7 +230,7 @@ class TestObject {
 
  private:
   struct Data {
-    std::vector<std::uint32_t> needed;
+    std::vector<std::uint32_t> needed, runpath;
     std::vector<Function> functions;
     std::vector<Target> targets;
     std::vector<CallSite> calls;

@@ -10,7 +10,7 @@ namespace {
 
 /// Functions whose arguments say what is loaded, executed or called: those of the C library, and
 /// of scan/plug_ins.h. Sorted.
-constexpr std::array<std::string_view, 31> kTelling = {
+constexpr std::array<std::string_view, 33> kTelling = {
     "ENGINE_by_id",
     "OSSL_PROVIDER_load",
     "OSSL_PROVIDER_try_load",
@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 31> kTelling = {
     "__libc_dlopen_mode",
     "__libc_start_main",
     "bfd_plugin_set_plugin",
+    kBindDomain,
     "dlmopen",
     "dlopen",
     "dlsym",
@@ -41,6 +42,7 @@ constexpr std::array<std::string_view, 31> kTelling = {
     "socket",
     "sqlite3_file_control",
     "syscall",
+    kSysconf,
     "system",
 };
 
@@ -51,7 +53,9 @@ bool is_telling(std::string_view name) {
          name.find("syscall") != std::string_view::npos;
 }
 
-bool is_asked(std::string_view name) { return name == kAccess || name == kLlvmRealPath; }
+bool is_asked(std::string_view name) {
+  return name == kAccess || name == kSysconf || name == kBindDomain || name == kLlvmRealPath;
+}
 
 bool depends_on_caller(const std::vector<Value>& values) {
   return std::any_of(values.begin(), values.end(), [](const Value& value) {

@@ -52,7 +52,7 @@ std::uint32_t Guards::named_in(std::uint32_t object, std::string_view name) cons
   return kNone;
 }
 
-Guards::Guards(LinkGraph& graph) : graph_(graph) {
+Guards::Guards(LinkGraph& graph) : graph_(graph), texts_(graph.objects()) {
   // Whoever loads a library that is scanned on its own may hand it what was made in any way.
   if (graph.objects().empty() || graph.objects().front().summary.is_library) return;
   find_priority_protection();
@@ -150,16 +150,29 @@ bool Guards::wake(const Reach& reach) {
          }) != 0;
 }
 
+bool Guards::decides(const Argument& argument, const Answer& passed) {
+  if (argument.is_directory) {
+    const TextArgument directory = text_of_answer(texts_, passed);
+    return directory.unknown() ||
+           std::any_of(directory.numbers.begin(), directory.numbers.end(),
+                       [](std::uint64_t number) { return number != 0; }) ||
+           std::any_of(directory.texts.begin(), directory.texts.end(),
+                       [](const std::string& text) { return !text.starts_with('/'); });
+  }
+  return passed.any() ||
+         std::any_of(passed.known.begin(), passed.known.end(), [&](const Known& known) {
+           const std::uint64_t bits = known.number & argument.mask;
+           return known.object != kNone || (bits >= argument.least && bits <= argument.most);
+         });
+}
+
 bool Guards::wake(Numbers& numbers) {
   return std::erase_if(guards_, [&](const Guard& guard) {
-           const auto& [node, place, mask] = guard.argument;
-           if (node == kNone) return false;
-           const Answer& passed = numbers.passed_to(node, place);
-           const auto decides = [bits = mask](const Known& known) {
-             return known.object != kNone || (known.number & bits) != 0;
-           };
-           if (!passed.any() && std::none_of(passed.known.begin(), passed.known.end(), decides))
+           const Argument& argument = guard.argument;
+           if (argument.node == kNone ||
+               !decides(argument, numbers.passed_to(argument.node, argument.place))) {
              return false;
+           }
            set_asleep(guard, false);
            return true;
          }) != 0;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "scan/link_graph.h"
+#include "scan/names.h"
 #include "scan/numbers.h"
 #include "scan/reach.h"
 
@@ -30,11 +31,15 @@ class Guards {
   bool wake(Numbers& numbers);
 
  private:
-  /// An argument of the function `node`: some bit of `mask` must be set in it.
+  /// An argument of the function `node`: its bits in `mask` must be from `least` to `most`, or
+  /// where it names a directory, it must be a relative one.
   struct Argument {
     std::uint32_t node = kNone;
     Place place = {};
     std::uint64_t mask = 0;
+    std::uint64_t least = 1;
+    std::uint64_t most = ~std::uint64_t{0};
+    bool is_directory = false;
   };
   /// Something must be live that is named in `keys` or `key_nodes`, or that is outside of the C
   /// library and refers to one of `called`. Where all are empty it sleeps for ever.
@@ -59,9 +64,13 @@ class Guards {
   void find_thread_options(std::uint32_t object);
   void find_rpc(std::uint32_t object);
   void find_temporary_directories(std::uint32_t object);
+  void find_arenas(std::uint32_t object);
+  void find_working_directory(std::uint32_t object);
   void find_program_mode();
+  void find_relative_paths(std::uint32_t linker);
   void find_arguments();
   void find_access(std::uint32_t object);
+  void find_processors(std::uint32_t object);
   void find_tildes(std::uint32_t object);
   void find_event_sources();
   void find_event_sources(std::uint32_t object);
@@ -81,14 +90,18 @@ class Guards {
   [[nodiscard]] std::vector<std::uint32_t> objects_with(std::string_view name,
                                                         std::string_view soname) const;
   void set_asleep(const Guard& guard, bool asleep);
+  [[nodiscard]] bool decides(const Argument& argument, const Answer& passed);
   [[nodiscard]] bool is_due(const Guard& guard, const Reach& reach);
   /// Functions of the object `object` that call each of `callees` and are not exported.
   [[nodiscard]] std::vector<std::uint32_t> callers_of_all(
       std::uint32_t object, const std::vector<std::string_view>& callees) const;
+  /// Whether the function `from` calls `to`, of its own object.
+  [[nodiscard]] bool calls(std::uint32_t from, std::uint32_t to) const;
   /// What the object exports by that name, or kNone.
   [[nodiscard]] std::uint32_t named_in(std::uint32_t object, std::string_view name) const;
 
   LinkGraph& graph_;
+  Texts texts_;
   std::vector<Guard> guards_;
 };
 

@@ -3,6 +3,8 @@
 // - faccessat. For F_OK it is done once it knows that the file is there; only other modes
 //   are judged by who asks (glibc 2.36, sysdeps/unix/sysv/linux/faccessat.c). realpath asks for
 //   F_OK.
+// - sysconf. For _SC_NPROCESSORS_CONF and _SC_NPROCESSORS_ONLN alone it counts processors (glibc
+//   2.36, sysdeps/posix/sysconf.c), which it has done since it has these.
 // - LLVM's real_path. It looks for "~user" only where it is told so (LLVM 14,
 //   lib/Support/Unix/Path.inc); the virtual file system, which all tools have, does not.
 //
@@ -19,7 +21,9 @@ namespace sysnare {
 
 void Guards::find_arguments() {
   for (const std::uint32_t object : objects_with("gnu_get_libc_version", "")) {
-    if (graph_.is_c_library(object)) find_access(object);
+    if (!graph_.is_c_library(object)) continue;
+    find_access(object);
+    find_processors(object);
   }
   for (const std::uint32_t object : objects_with(kLlvmRealPath, "libLLVM-14.so.1"))
     find_tildes(object);
@@ -35,6 +39,23 @@ void Guards::find_access(std::uint32_t object) {
   for (const std::string_view name : {"getuid", "geteuid", "getgid", "getegid", "group_member"}) {
     const std::uint32_t to = named_in(object, name);
     if (to != kNone) guard.steps.emplace_back(access, to);
+  }
+  add(std::move(guard));
+}
+
+void Guards::find_processors(std::uint32_t object) {
+  const std::uint32_t sysconf = named_in(object, kSysconf);
+  if (sysconf == kNone || graph_.function(sysconf) == nullptr) return;
+  constexpr unsigned kName = 0;
+  constexpr std::uint64_t kInt = 0xffffffff;
+  constexpr std::uint64_t kConfigured = 83;  // _SC_NPROCESSORS_CONF
+  constexpr std::uint64_t kOnline = 84;      // _SC_NPROCESSORS_ONLN
+  Guard guard;
+  guard.argument = {sysconf, argument_place(graph_.summary_of(sysconf).machine, kName), kInt,
+                    kConfigured, kOnline};
+  for (const std::string_view name : {"get_nprocs", "get_nprocs_conf"}) {
+    const std::uint32_t to = named_in(object, name);
+    if (to != kNone) guard.steps.emplace_back(sysconf, to);
   }
   add(std::move(guard));
 }

@@ -124,6 +124,88 @@ TEST(GuardsOfArguments, OfAccessSayNothingOfOtherLibraries) {
   EXPECT_EQ(world.numbers(), "1 2");
 }
 
+TEST(GuardsOfArguments, OfSysconfProcessorsAreCountedWhereTheyAreAskedFor) {
+  struct Case {
+    const char* why;
+    Values name;
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"pages of memory", {num(85)}, "1"},
+      {"the page size, and how many files", {num(30), num(4)}, "1"},
+      {"configured ones", {num(83)}, "1 2"},
+      {"those online", {num(30), num(84)}, "1 2"},
+      {"the name is an int", {num(0xffffffff00000054)}, "1 2"},
+      {"who knows", {any()}, "1 2"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, libc("libc.so.6");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    libc.global("gnu_get_libc_version");
+    const std::uint32_t sysconf = libc.global(std::string(kSysconf));
+    libc.site(sysconf, {num(1)});
+    for (const char* name : {"get_nprocs", "get_nprocs_conf"}) {
+      const std::uint32_t count = libc.global(name);
+      libc.site(count, {num(2)});
+      libc.call(sysconf, count);
+    }
+    libc.call(sysconf, sysconf, {{kRdi, {num(85)}}});
+    program.call(start, program.import(std::string(kSysconf)), {{kRdi, c.name}});
+    EXPECT_EQ(numbers_of(linked(
+                  {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)})),
+              c.numbers);
+  }
+}
+
+TEST(GuardsOfArguments, MessagesAreLookedForInTheWorkingDirectoryWhereSomebodySaysSo) {
+  struct Case {
+    const char* why;
+    std::function<Values(TestObject&, std::uint32_t)> directory;
+    const char* numbers;
+  };
+  const auto text = [](const char* content) {
+    return [content](TestObject& program, std::uint32_t in) {
+      return Values{address(program.string(in, content))};
+    };
+  };
+  const Case kCases[] = {
+      {"an absolute directory", text("/usr/share/locale"), "1"},
+      {"it asks which it is", [](auto&, auto) { return Values{num(0)}; }, "1"},
+      {"a relative one", text("locale"), "1 2"},
+      {"an empty one", text(""), "1 2"},
+      {"one of two",
+       [](TestObject& program, std::uint32_t in) {
+         return Values{address(program.string(in, "/a")), address(program.string(in, "b"))};
+       },
+       "1 2"},
+      {"who knows", [](auto&, auto) { return Values{any()}; }, "1 2"},
+      {"a text that is not known", [](auto&, auto) { return Values{address(0x77)}; }, "1 2"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, libc("libc.so.6");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    libc.global("gnu_get_libc_version");
+    const std::uint32_t bind = libc.global(std::string(kBindDomain));
+    const std::uint32_t translate = libc.global("dcgettext");
+    const std::uint32_t search = libc.function("");
+    const std::uint32_t where = libc.global("getcwd");
+    libc.site(bind, {num(1)});
+    libc.site(where, {num(2)});
+    libc.call(translate, search);
+    libc.call(search, where);
+    program.call(start, program.import("dcgettext"));
+    program.call(start, program.import(std::string(kBindDomain)),
+                 {{kRsi, c.directory(program, start)}});
+    EXPECT_EQ(numbers_of(linked(
+                  {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)})),
+              c.numbers);
+  }
+}
+
 TEST(GuardsOfArguments, OfLlvmUsersAreLookedForWhereATildeIsToBeExpanded) {
   struct Case {
     const char* why;

@@ -16,13 +16,21 @@
 // - Temporary directories. Whoever makes up a name hands on what to make of it; a directory
 //   is asked for by mkdtemp alone (misc/mkdtemp.c; sysdeps/posix/tempname.c, try_dir, whose address
 //   stands in a table with the others).
+// - Arenas of malloc. Processors are counted once there are more than eight, unless mallopt set
+//   another bound (malloc/arena.c, arena_get2). Each thread has one, and takes a second where
+//   memory runs out in it.
+// - The working directory. Messages are looked for in it where bindtextdomain named a relative
+//   directory (intl/dcigettext.c, DCIGETTEXT), converters of character sets where GCONV_PATH is
+//   set (iconv/gconv_conf.c, __gconv_get_path).
 // - The dynamic linker as a program of its own. Only where the program's entry is its own does it
 //   read options and start another program, or print what it knows of the system (elf/rtld.c,
 //   dl_main; elf/dl-diagnostics.c). That entry is what the kernel says: of the program, not of its
 //   interpreter (fs/binfmt_elf.c, create_elf_tables(), Linux 6.18). It starts none otherwise.
 // - What the environment asks the dynamic linker for. LD_PROFILE alone makes it set a timer
 //   (elf/dl-profile.c). It asks the kernel where the program lies for a '$' in a name or directory
-//   of the program's (elf/dl-load.c; elf/dl-dst.h, DL_DST_REQUIRED), or in LD_LIBRARY_PATH.
+//   of the program's (elf/dl-load.c; elf/dl-dst.h, DL_DST_REQUIRED), or in LD_LIBRARY_PATH. It
+//   asks for the working directory where an object is found by a relative path (elf/dl-object.c,
+//   _dl_new_object): such a name, one of who calls dlopen, or of LD_LIBRARY_PATH or LD_PRELOAD.
 
 #include <algorithm>
 
@@ -58,7 +66,32 @@ bool asks_for_origin(const Summary& program) {
                      [&](const StringRef& string) { return has_token(string.text); });
 }
 
+/// Whether it may become a relative path. Tokens other than the origin are no beginning of one that
+/// is absolute (elf/dl-load.c, _dl_dst_substitute).
+bool is_relative(std::string_view path) {
+  return !path.starts_with('/') && !path.starts_with("$ORIGIN") && !path.starts_with("${ORIGIN}");
+}
+
+/// Whether an object names another by a relative path, or a relative directory to look in.
+bool asks_for_relative(const Summary& object) {
+  const auto relative = [&](std::uint32_t text) { return is_relative(text_of(object, text)); };
+  return std::any_of(object.rpath.begin(), object.rpath.end(), relative) ||
+         std::any_of(object.runpath.begin(), object.runpath.end(), relative) ||
+         std::any_of(object.needed.begin(), object.needed.end(), [&](std::uint32_t text) {
+           return text_of(object, text).find('/') != std::string_view::npos && relative(text);
+         });
+}
+
 }  // namespace
+
+bool Guards::calls(std::uint32_t from, std::uint32_t to) const {
+  const Summary& summary = graph_.summary_of(from);
+  const std::span<const CallSite> made = cut(summary.calls, graph_.function(from)->calls);
+  return std::any_of(made.begin(), made.end(), [&](const CallSite& call) {
+    return call.target.kind == Target::Kind::kFunction &&
+           graph_.node_of_function(graph_.object_of(from), call.target.index) == to;
+  });
+}
 
 void Guards::find_options() {
   for (const std::uint32_t node : graph_.named("gnu_get_libc_version")) {
@@ -68,6 +101,8 @@ void Guards::find_options() {
     find_thread_options(object);
     find_rpc(object);
     find_temporary_directories(object);
+    find_arenas(object);
+    find_working_directory(object);
     return;
   }
 }
@@ -158,6 +193,42 @@ void Guards::find_temporary_directories(std::uint32_t object) {
   add(std::move(guard));
 }
 
+void Guards::find_arenas(std::uint32_t object) {
+  Guard guard{.keys = {"pthread_create", "mallopt", "dlmopen"}, .called = {"clone"}};
+  const std::uint32_t malloc = named_in(object, "malloc");
+  const std::uint32_t count = named_in(object, "get_nprocs");
+  const std::vector<std::uint32_t> arenas = callers_of_all(object, {"get_nprocs"});
+  if (malloc == kNone || graph_.function(malloc) == nullptr || arenas.size() != 1 ||
+      !calls(malloc, arenas.front())) {
+    return;
+  }
+  guard.steps.emplace_back(arenas.front(), count);
+  add(std::move(guard));
+}
+
+void Guards::find_working_directory(std::uint32_t object) {
+  const std::uint32_t where = named_in(object, "getcwd");
+  if (where == kNone) return;
+  Guard converters;
+  const std::vector<std::uint32_t> paths = callers_of_all(object, {"getcwd", "strtok_r"});
+  if (paths.size() == 1) converters.steps.emplace_back(paths.front(), where);
+  add(std::move(converters));
+  const std::uint32_t bind = named_in(object, kBindDomain);
+  const std::uint32_t translate = named_in(object, "dcgettext");
+  if (bind == kNone || translate == kNone || graph_.function(bind) == nullptr ||
+      graph_.function(translate) == nullptr) {
+    return;
+  }
+  Guard messages;
+  messages.argument = {.node = bind,
+                       .place = argument_place(graph_.summary_of(bind).machine, 1),
+                       .is_directory = true};
+  for (const std::uint32_t each : callers_of_all(object, {"getcwd"})) {
+    if (calls(translate, each)) messages.steps.emplace_back(each, where);
+  }
+  add(std::move(messages));
+}
+
 void Guards::find_program_mode() {
   const std::uint32_t linker = graph_.interpreter();
   if (linker == kNone) return;
@@ -186,6 +257,24 @@ void Guards::find_program_mode() {
       names_directory = names_directory || text_of(summary, string.text) == "/etc";
     }
     if (names_library && names_directory) guard.asleep.push_back(node);
+  }
+  add(std::move(guard));
+  find_relative_paths(linker);
+}
+
+void Guards::find_relative_paths(std::uint32_t linker) {
+  const Summary& summary = graph_.objects()[linker].summary;
+  const auto nr = syscall_nr(native_abi(summary.machine), "getcwd");
+  const auto& objects = graph_.objects();
+  if (!nr || std::any_of(objects.begin(), objects.end(), [](const LoadedObject& each) {
+        return asks_for_relative(each.summary);
+      })) {
+    return;
+  }
+  Guard guard{.called = {"dlopen", "dlmopen"}};
+  for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
+    const std::uint32_t node = graph_.node_of_function(linker, i);
+    if (makes(graph_, node, *nr)) guard.sites.emplace_back(node, *nr);
   }
   add(std::move(guard));
 }

@@ -172,6 +172,104 @@ TEST(GuardsOfGlibc, MakeTemporaryDirectoriesForWhoAsksForOne) {
   }
 }
 
+TEST(GuardsOfGlibc, CountProcessorsForWhoHasManyArenas) {
+  struct Case {
+    const char* why;
+    std::vector<const char*> calls;
+    const char* numbers;
+    bool of_malloc = true;
+  };
+  const Case kCases[] = {
+      {"one thread has no more than two", {"malloc"}, "12"},
+      {"threads are made", {"malloc", "pthread_create"}, "12 56 204"},
+      {"mallopt sets another bound", {"malloc", "mallopt"}, "12 204"},
+      {"another C library is loaded", {"malloc", "dlmopen"}, "12 204"},
+      {"the program makes threads of its own", {"malloc", "clone"}, "12 204"},
+      {"it asks how many there are", {"malloc", "get_nprocs"}, "12 204"},
+      {"who counts is not malloc's", {"malloc", "calloc"}, "12 204", false},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    Glibc world;
+    TestObject& libc = world.libc;
+    const std::uint32_t allocate = libc.global("malloc");
+    const std::uint32_t arena = libc.function("");
+    const std::uint32_t count = libc.global("get_nprocs");
+    libc.site(allocate, {num(12)});
+    libc.site(count, {num(204)});
+    libc.call(arena, count);
+    libc.call(libc.global("calloc"), arena);
+    if (c.of_malloc) libc.call(allocate, arena);
+    for (const char* name : {"mallopt", "dlmopen", "clone"}) libc.global(name);
+    for (const char* name : c.calls) world.call(name);
+    EXPECT_EQ(world.numbers(), c.numbers);
+  }
+}
+
+TEST(GuardsOfGlibc, ConvertersAreNotLookedForInTheWorkingDirectory) {
+  for (const bool is_known : {true, false}) {
+    SCOPED_TRACE(is_known);
+    Glibc world;
+    TestObject& libc = world.libc;
+    const std::uint32_t where = libc.global("getcwd");
+    const std::uint32_t paths = libc.function("");
+    libc.site(where, {num(79)});
+    libc.call(paths, where);
+    if (is_known) libc.call(paths, libc.global("strtok_r"));
+    const std::uint32_t open = libc.global("iconv_open");
+    libc.site(open, {num(2)});
+    libc.call(open, paths);
+    world.call("iconv_open");
+    EXPECT_EQ(world.numbers(), is_known ? "2" : "2 79");
+  }
+}
+
+TEST(GuardsOfGlibc, TheLinkerAsksForTheWorkingDirectoryForARelativePath) {
+  struct Case {
+    const char* why;
+    std::function<void(TestObject& program, TestObject& library)> build;
+    const char* numbers;
+  };
+  const Case kCases[] = {
+      {"all are absolute",
+       [](TestObject& program, TestObject& library) {
+         program.needs("/opt/libx.so");
+         program.needs("$ORIGIN/libx.so");
+         library.looks_in("${ORIGIN}/../lib");
+         library.needs("libx.so");
+       },
+       "3 89"},
+      {"a library is needed by a relative one",
+       [](TestObject&, TestObject& library) { library.needs("lib/libx.so"); }, "3 79"},
+      {"a directory is relative", [](TestObject&, TestObject& library) { library.looks_in("lib"); },
+       "3 79"},
+      {"it is empty", [](TestObject& program, TestObject&) { program.looks_in(""); }, "3 79"},
+      {"it begins with another token",
+       [](TestObject& program, TestObject&) { program.looks_in("$LIB/own"); }, "3 79 89"},
+      {"somebody opens what they will",
+       [](TestObject& program, TestObject&) { program.call(0, program.import("dlopen")); }, "3 79"},
+      {"the program asks itself",
+       [](TestObject& program, TestObject&) { program.site(0, {num(79)}); }, "3 79"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, library("libmine.so"), libc("libc.so.6"), linker("ld-linux-x86-64.so.2");
+    program.entry(program.function("_start"));
+    c.build(program, library);
+    libc.global("gnu_get_libc_version");
+    libc.global("dlopen");
+    const std::uint32_t main = linker.function("_start");
+    linker.global("_dl_mcount");
+    linker.entry(main);
+    for (const std::uint64_t nr : {3, 79, 89}) linker.site(main, {num(nr)});
+    EXPECT_EQ(numbers_of(linked({program.load("/p", Role::kProgram),
+                                 library.load("/libmine.so", Role::kLibrary),
+                                 libc.load("/libc.so.6", Role::kLibrary),
+                                 linker.load("/lib/ld.so", Role::kInterpreter)})),
+              c.numbers);
+  }
+}
+
 TEST(GuardsOfGlibc, KnowWhatTheEnvironmentAloneAsksTheLinkerFor) {
   struct Case {
     const char* why;

@@ -210,7 +210,11 @@ Result<void> LoadedSet::load_program(const std::string& path) {
         continue;
       }
       const std::optional<std::string> found = search(name, 0);
-      if (!found) continue;  // ld.so says so and goes on
+      if (!found) {  // ld.so says so and goes on
+        if (name.find('/') != std::string::npos && name.front() != '/')
+          relative_.emplace(std::pair(std::string(kPreload), name), name);
+        continue;
+      }
       Result<std::size_t> added = add(*found, 0, LoadedObject::Role::kLibrary, kPreload);
       if (!added) unreadable_.emplace(*found, added.error().message);
     }

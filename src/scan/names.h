@@ -42,6 +42,8 @@ inline constexpr std::string_view kLookupFile = "src/shared/dlfcn-util.c";
 /// Functions of which it matters what they are passed, as an argument decides what they call
 /// (scan/guards_arguments.cc).
 inline constexpr std::string_view kAccess = "faccessat";
+inline constexpr std::string_view kSysconf = "sysconf";
+inline constexpr std::string_view kBindDomain = "bindtextdomain";
 inline constexpr std::string_view kLlvmRealPath =
     "_ZN4llvm3sys2fs9real_pathERKNS_5TwineERNS_15SmallVectorImplIcEEb";
 

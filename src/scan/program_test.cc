@@ -59,6 +59,10 @@ TEST(ScanProgram, TakesWhatIsPreloadedBeforeAllElse) {
                                     std::string(kLoader) + " (interpreter)"));
   f.around.put_text("/etc/ld.so.preload", "/usr/$LIB/libpre.so\n");
   EXPECT_THAT(reasons(f.scan("/bin/x")), ElementsAre(HasSubstr("by a '$'")));
+  f.around.put_text("/etc/ld.so.preload", "lib/libpre.so\n");
+  EXPECT_THAT(reasons(f.scan("/bin/x")),
+              ElementsAre(HasSubstr("object /etc/ld.so.preload: lib/libpre.so, which it needs, is "
+                                    "looked up in the working directory")));
   f.scan("/bin/static");
   EXPECT_THAT(f.linked, ElementsAre("/bin/static (program)"));
 }

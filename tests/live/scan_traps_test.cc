@@ -326,6 +326,17 @@ TEST_F(Scan, KnowsWhatGlibcDoesForSomeArgumentsAlone) {
     EXPECT_EQ(missing_in({"execve", "uname"}, calls), (Names{"execve", "uname"}))
         << "the dynamic linker is no program of its own here";
   }
+  const Names places = {"getcwd", "sched_getaffinity"};
+  for (const auto& [variant, program] : builds_of("may_look")) {
+    SCOPED_TRACE(variant);
+    const Names wanted = variant.starts_with("musl") ? Names{"sched_getaffinity"} : places;
+    EXPECT_THAT(missing_in(wanted, scan(program).calls), ::testing::IsEmpty());
+  }
+  for (const auto& [variant, program] : builds_of("looks")) {
+    if (variant.starts_with("musl") || variant.starts_with("static")) continue;
+    SCOPED_TRACE(variant);
+    EXPECT_EQ(missing_in(places, scan(program).calls), places);
+  }
 }
 
 /// gcc has the tables of all classes behind one another, and where they have no names nothing tells
