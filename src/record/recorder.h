@@ -55,8 +55,8 @@ struct RecordOptions {
   bool sites = false;        ///< keep the calling instruction of each call
   bool follow = true;        ///< children too
   RecordDetail detail = RecordDetail::kTime;
-  /// When the steady phase begins; SIGUSR1 to us says it in any case. Without a command only a time
-  /// and the signal do.
+  /// When the steady phase begins; SIGUSR1 to us says it in any case. Where the start of the program
+  /// is not seen (no command, and no container that begins), only a time and the signal do.
   ReadyOptions ready;
   /// Calls before a launched program's main are phase `load`, else `start`. By eBPF it takes a
   /// uprobe, and the kernel some 0.1 s to take that out at the end.

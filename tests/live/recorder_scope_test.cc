@@ -223,6 +223,32 @@ TEST_P(RecorderScope, TellsARuntimeFromItsContainer) {
   }
 }
 
+TEST_P(RecorderScope, AContainerThatBeginsHasPhases) {
+  RecordOptions container = options();
+  container.container = ContainerStage::kNotBegun;
+  container.command = {victim("container_runtime"), cgroup().path(), "-", victim("phases"),
+                       "accept"};
+  const Recorded recorded = record(record_ebpf, container);
+  expect_whole(recorded);
+  EXPECT_EQ(WEXITSTATUS(recorded.recording.wait_status), 0);
+  ASSERT_TRUE(recorded.recording.evidence.ready.contains("first accept4"));
+  const auto expect_phases = [&](const char* name, std::uint64_t start, std::uint64_t steady) {
+    SCOPED_TRACE(name);
+    const CallEvidence found = call(recorded, name);
+    ASSERT_TRUE(found.phases.has_value());
+    EXPECT_EQ(found.phases->load, std::nullopt);
+    EXPECT_EQ(found.phases->start, start);
+    EXPECT_EQ(found.phases->steady, steady);
+  };
+  expect_phases("getsid", 3, 0);
+  expect_phases("getppid", 5, 0);
+  expect_phases("getgid", 2, 4);
+  expect_phases("getuid", 0, 7);
+  const CallEvidence of_runtime = call(recorded, "getppid", native_abi(), Origin::kRuntime);
+  EXPECT_EQ(of_runtime.count, 5u);
+  EXPECT_FALSE(of_runtime.phases.has_value()) << "the runtime's are of no phase";
+}
+
 TEST(RecorderCgroups, AChildMayBeginInTheCgroup) {
   if (!is_root()) GTEST_SKIP() << "only root makes cgroups, and loads eBPF programs";
   const TestCgroup cgroup("");

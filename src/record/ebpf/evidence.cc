@@ -84,9 +84,11 @@ void add_row(const EbpfTables& tables, const sysnare_row& row, CallEvidence& rec
   record.first_run = 1;
 }
 
+/// Phases are the program's: a container's runtime has none.
 void add_phase(const EbpfTables& tables, std::uint32_t phase, std::uint64_t count,
                CallEvidence& record) {
-  if (!tables.knows_phases || phase == SYSNARE_NO_PHASE) return;
+  if (!tables.knows_phases || phase == SYSNARE_NO_PHASE || record.origin == Origin::kRuntime)
+    return;
   if (!record.phases) record.phases.emplace();
   PhaseCounts& phases = *record.phases;
   if (tables.knows_load && !phases.load) phases.load = 0;

@@ -199,6 +199,7 @@ TEST(EbpfEvidence, KeepsPhasesApartAsFarAsTheyAreKnown) {
   add(SYSNARE_START, 20);
   add(SYSNARE_START, 30);
   add(SYSNARE_STEADY, 400);
+  tables.rows.push_back({{read, kShell | SYSNARE_RUNTIME, SYSNARE_START}, counted(9)});
   tables.rows.push_back({{native("execve"), SYSNARE_LAUNCHER, SYSNARE_NO_PHASE}, counted(1)});
   struct Case {
     bool phases, load;
@@ -215,6 +216,10 @@ TEST(EbpfEvidence, KeepsPhasesApartAsFarAsTheyAreKnown) {
     ASSERT_NE(sum, nullptr);
     EXPECT_EQ(sum->count, 451u);
     EXPECT_TRUE(sum->phases == c.expected);
+    const CallEvidence* of_runtime =
+        evidence.find({native_abi(), static_cast<std::uint32_t>(read)}, Origin::kRuntime);
+    ASSERT_NE(of_runtime, nullptr);
+    EXPECT_FALSE(of_runtime->phases.has_value());
     EXPECT_FALSE(evidence.calls.back().phases.has_value()) << "the launcher is in none";
   }
 }

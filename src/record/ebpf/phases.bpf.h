@@ -22,9 +22,12 @@ static __always_inline __u32 standing_of(const struct sysnare_task* self) {
 
 static __always_inline __u8 phase_of_all(void) { return (__u8)(standing >> 16); }
 
-/// A call that may be the ready mark begins. Whether it was it.
-static __always_inline int look_for_ready(__u64 call, __u32 its_traits) {
+/// A call that may be the ready mark begins. Whether it was it. A container's runtime is none of
+/// the program.
+static __always_inline int look_for_ready(const struct sysnare_task* self, __u64 call,
+                                          __u32 its_traits) {
   if (!ready_by_calls || phase_of_all() != SYSNARE_START) return 0;
+  if (self->gate == SYSNARE_GATE_RUNTIME) return 0;
   if (its_traits & SYSNARE_TRAIT_LISTENS) listened = 1;
   if (!(its_traits & SYSNARE_TRAIT_ACCEPTS) && !(its_traits & SYSNARE_TRAIT_WAITS && listened)) {
     return 0;

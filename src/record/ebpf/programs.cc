@@ -190,9 +190,9 @@ struct EbpfPrograms::State {
   std::pair<bpf_program*, bpf_link**> returns;  ///< likewise; no link yet: not attached
   sysnare_scope scope = SYSNARE_SCOPE_TREE;
   bool sees_operations = false;
-  std::uint64_t unix_offset_ns = 0;  ///< CLOCK_REALTIME less CLOCK_MONOTONIC, when we began
-  bool launches = false;  ///< a command is launched, and its phases are known from the start
-  LinkPtr main_link;      ///< the uprobe of watch_main()
+  std::uint64_t unix_offset_ns = 0;    ///< CLOCK_REALTIME less CLOCK_MONOTONIC, when we began
+  bool sees_start = false;             ///< of the program, so that its phases are known
+  LinkPtr main_link;                   ///< the uprobe of watch_main()
   const Listener* listener = nullptr;  ///< while take_events() runs
 
   ~State() {
@@ -262,8 +262,9 @@ struct EbpfPrograms::State {
                          constants->may_cast != 0 && programs_can_call(kCgrpStorageGet);
     choose_programs(plainly);
     unix_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-    launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
-    constants->ready_by_calls = launches && options.ready.by_calls();
+    const bool launches = !options.command.empty() && scope == SYSNARE_SCOPE_TREE;
+    sees_start = launches || options.container == ContainerStage::kNotBegun;
+    constants->ready_by_calls = sees_start && options.ready.by_calls();
     // Without uprobes phases are told by the ready mark alone.
     bpf_program__set_autoload(
         skeleton->progs.on_main,
@@ -572,8 +573,8 @@ Result<EbpfTables> EbpfPrograms::collect() {
   tables.sees_operations = state_->sees_operations;
   const auto* bss = state_->skeleton->bss;
   tables.knows_phases =
-      state_->launches || __atomic_load_n(&state_->skeleton->data->standing, __ATOMIC_ACQUIRE) ==
-                              SYSNARE_STANDING(SYSNARE_STEADY);
+      state_->sees_start || __atomic_load_n(&state_->skeleton->data->standing, __ATOMIC_ACQUIRE) ==
+                                SYSNARE_STANDING(SYSNARE_STEADY);
   state_->tell_clock(tables);
   tables.knows_load = state_->main_link != nullptr;
   tables.ready_ns = __atomic_load_n(&bss->ready_ns, __ATOMIC_ACQUIRE);

@@ -62,7 +62,7 @@ __noinline int settle(struct sysnare_task* self, __u32 nr) {
 /// A call with traits begins. Few have any: out of the way of the others.
 static __noinline int on_traits(struct sysnare_task* self, struct pt_regs* regs, __u64 call) {
   const __u32 its_traits = traits_of(call);
-  if (look_for_ready(call, its_traits)) enter_phase(self);
+  if (look_for_ready(self, call, its_traits)) enter_phase(self);
   if (with_sites) look_for_code(self, regs, call, its_traits);
   if (!at_entry) {
     note_args(self, regs, call, its_traits);
