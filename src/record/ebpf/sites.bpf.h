@@ -121,9 +121,11 @@ static __noinline int forget_places(struct sysnare_task* self) {
   return 0;
 }
 
-/// Counts where a call comes from. 0 when the kernel would not tell at this moment.
-static __noinline int place_call(struct sysnare_task* self, struct task_struct* task, __u64 address,
-                                 __u64 call) {
+/// Counts where a call of the current task comes from. 0 when the kernel would not tell at this
+/// moment. Not static: see count_call().
+__noinline int place_call(struct sysnare_task* self, __u64 address, __u64 call) {
+  if (!self) return 1;
+  struct task_struct* task = bpf_get_current_task_btf();
   const struct sysnare_place_key at = {.address = address, .space = space_of(self, task)};
   struct look look = {.address = address};
   const struct sysnare_place* known = bpf_map_lookup_elem(&places, &at);
@@ -156,7 +158,7 @@ __noinline int place_refused(struct sysnare_task* self, int finally) {
   if (!self) return 0;
   const __u64 call = self->unplaced;
   if (!call) return 0;
-  if (!place_call(self, bpf_get_current_task_btf(), self->unplaced_address, call)) {
+  if (!place_call(self, self->unplaced_address, call)) {
     if (!finally) return 0;
     __sync_fetch_and_add(&unresolved, 1);
   }
@@ -168,7 +170,7 @@ __noinline int place_refused(struct sysnare_task* self, int finally) {
 __noinline int count_site(struct sysnare_task* self, __u64 address, __u64 call) {
   if (!self) return 0;
   place_refused(self, 0);
-  if (place_call(self, bpf_get_current_task_btf(), address, call)) return 0;
+  if (place_call(self, address, call)) return 0;
   if (self->unplaced) {
     __sync_fetch_and_add(&unresolved, 1);
     return 0;
