@@ -190,6 +190,7 @@ TEST_F(Tree, LibrariesAreFoundInTheOrderOfLdSo) {
        "/opt/app/lib/libd.so"},
       {"$LIB", "libl.so", none, {"/opt/app/$LIB"}, "/opt/app/lib64/libl.so"},
       {"$PLATFORM", "libp.so", none, {"/opt/app/$PLATFORM"}, "/opt/app/x86_64/libp.so"},
+      {"no token", "liba.so", none, {"$ORIGINAL/../lib", "/opt/app/$LIBX"}, "/cached/liba.so"},
       {"a relative directory is nobody's", "liba.so", none, {"opt/r"}, "/cached/liba.so"},
       {"a path", "/opt/r/liba.so", none, none, "/opt/r/liba.so"},
       {"a path by origin", "$ORIGIN/../lib/liba.so", none, none, "/opt/app/bin/../lib/liba.so"},

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "elf/closure.h"
 #include "elf/library_cache.h"
+#include "elf/tokens.h"
 
 namespace sysnare {
 namespace {
@@ -75,13 +76,6 @@ std::string level_of(const std::string& path) {
   if (at == std::string::npos) return {};
   const std::string rest = path.substr(at + kHwcaps.size());
   return rest.substr(0, rest.find('/'));
-}
-
-void replace_all(std::string& text, const std::string& what, const std::string& with) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at)) {
-    text.replace(at, what.size(), with);
-    at += with.size();
-  }
 }
 
 std::string triplet(std::uint16_t machine) {
@@ -217,7 +211,7 @@ std::vector<std::string> LibrarySearch::expand(const std::vector<std::string>& d
                                                const std::string& origin) const {
   std::vector<std::string> expanded;
   for (std::string folder : directories) {
-    for (const char* form : {"$ORIGIN", "${ORIGIN}"}) replace_all(folder, form, folder_of(origin));
+    folder = with_token(folder, "ORIGIN", folder_of(origin));
     std::vector<std::string> forms{folder};
     // $LIB is lib64, in Debian lib/x86_64-linux-gnu; $PLATFORM what the processor is.
     const std::vector<std::string> libs{"lib/" + triplet(state_->machine), "lib64", "lib"};
@@ -231,9 +225,7 @@ std::vector<std::string> LibrarySearch::expand(const std::vector<std::string>& d
       std::vector<std::string> next;
       for (const std::string& each : forms) {
         for (const std::string& value : values) {
-          std::string form = each;
-          replace_all(form, "${" + token + "}", value);
-          replace_all(form, "$" + token, value);
+          const std::string form = with_token(each, token, value);
           if (std::find(next.begin(), next.end(), form) == next.end()) next.push_back(form);
         }
       }

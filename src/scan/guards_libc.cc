@@ -17,11 +17,11 @@
 //   is asked for by mkdtemp alone (misc/mkdtemp.c; sysdeps/posix/tempname.c, try_dir, whose address
 //   stands in a table with the others).
 // - Arenas of malloc. Processors are counted once there are more than eight, unless mallopt set
-//   another bound (malloc/arena.c, arena_get2). Each thread has one, and takes a second where
-//   memory runs out in it.
+//   another bound (malloc/arena.c, arena_get2). One thread never has so many.
 // - The working directory. Messages are looked for in it where bindtextdomain named a relative
 //   directory (intl/dcigettext.c, DCIGETTEXT), converters of character sets where GCONV_PATH is
-//   set (iconv/gconv_conf.c, __gconv_get_path).
+//   set (iconv/gconv_conf.c, __gconv_get_path): by who changes the environment, or whoever began
+//   it.
 // - The dynamic linker as a program of its own. Only where the program's entry is its own does it
 //   read options and start another program, or print what it knows of the system (elf/rtld.c,
 //   dl_main; elf/dl-diagnostics.c). That entry is what the kernel says: of the program, not of its
@@ -35,6 +35,7 @@
 #include <algorithm>
 
 #include "arch/syscalls.h"
+#include "elf/tokens.h"
 #include "scan/guards.h"
 #include "scan/names.h"
 #include "scan/parts.h"
@@ -69,7 +70,20 @@ bool asks_for_origin(const Summary& program) {
 /// Whether it may become a relative path. Tokens other than the origin are no beginning of one that
 /// is absolute (elf/dl-load.c, _dl_dst_substitute).
 bool is_relative(std::string_view path) {
-  return !path.starts_with('/') && !path.starts_with("$ORIGIN") && !path.starts_with("${ORIGIN}");
+  return !path.starts_with('/') && token_length(path, "ORIGIN") == 0;
+}
+
+/// Whether the object refers to the variable that keeps the environment, or has it (by a copy
+/// relocation).
+bool names_environment(const Summary& object) {
+  const auto is_it = [&](std::uint32_t text) {
+    const std::string_view name = text_of(object, text);
+    return name == "environ" || name == "__environ" || name == "_environ";
+  };
+  return std::any_of(object.imports.begin(), object.imports.end(),
+                     [&](const Import& import) { return is_it(import.name); }) ||
+         std::any_of(object.exports.begin(), object.exports.end(),
+                     [&](const Export& symbol) { return is_it(symbol.name); });
 }
 
 /// Whether an object names another by a relative path, or a relative directory to look in.
@@ -209,9 +223,15 @@ void Guards::find_arenas(std::uint32_t object) {
 void Guards::find_working_directory(std::uint32_t object) {
   const std::uint32_t where = named_in(object, "getcwd");
   if (where == kNone) return;
-  Guard converters;
+  // Whoever changes variables may change that one.
+  Guard converters{.called = {"setenv", "putenv"}};
+  bool has_environment = false;
+  for (std::uint32_t i = 0; i < graph_.objects().size(); ++i) {
+    has_environment = has_environment ||
+                      (!graph_.is_c_library(i) && names_environment(graph_.objects()[i].summary));
+  }
   const std::vector<std::uint32_t> paths = callers_of_all(object, {"getcwd", "strtok_r"});
-  if (paths.size() == 1) converters.steps.emplace_back(paths.front(), where);
+  if (paths.size() == 1 && !has_environment) converters.steps.emplace_back(paths.front(), where);
   add(std::move(converters));
   const std::uint32_t bind = named_in(object, kBindDomain);
   const std::uint32_t translate = named_in(object, "dcgettext");
@@ -271,7 +291,7 @@ void Guards::find_relative_paths(std::uint32_t linker) {
       })) {
     return;
   }
-  Guard guard{.called = {"dlopen", "dlmopen"}};
+  Guard guard{.called = {"dlopen", "dlmopen", "__nss_configure_lookup"}};
   for (std::uint32_t i = 0; i < summary.functions.size(); ++i) {
     const std::uint32_t node = graph_.node_of_function(linker, i);
     if (makes(graph_, node, *nr)) guard.sites.emplace_back(node, *nr);

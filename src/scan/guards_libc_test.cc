@@ -207,20 +207,47 @@ TEST(GuardsOfGlibc, CountProcessorsForWhoHasManyArenas) {
 }
 
 TEST(GuardsOfGlibc, ConvertersAreNotLookedForInTheWorkingDirectory) {
-  for (const bool is_known : {true, false}) {
-    SCOPED_TRACE(is_known);
+  struct Case {
+    const char* why;
+    std::function<void(Glibc&)> build;
+    const char* numbers;
+    bool is_known = true;
+  };
+  const Case kCases[] = {
+      {"nobody sets GCONV_PATH", [](Glibc&) {}, "2"},
+      {"another function", [](Glibc&) {}, "2 79", false},
+      {"a variable is set", [](Glibc& world) { world.call("setenv"); }, "2 79"},
+      {"it is put there", [](Glibc& world) { world.call("putenv"); }, "2 79"},
+      {"the program has the environment",
+       [](Glibc& world) {
+         world.program.refer(world.start, world.program.import("environ", "", false, true));
+       },
+       "2 79"},
+      {"it has a copy of it",
+       [](Glibc& world) {
+         world.program.export_as("__environ", chunk_target(world.program.chunk("__environ")));
+       },
+       "2 79"},
+      {"the C library sets one", [](Glibc& world) { world.call("sets"); }, "2"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
     Glibc world;
     TestObject& libc = world.libc;
     const std::uint32_t where = libc.global("getcwd");
     const std::uint32_t paths = libc.function("");
     libc.site(where, {num(79)});
     libc.call(paths, where);
-    if (is_known) libc.call(paths, libc.global("strtok_r"));
+    if (c.is_known) libc.call(paths, libc.global("strtok_r"));
     const std::uint32_t open = libc.global("iconv_open");
     libc.site(open, {num(2)});
     libc.call(open, paths);
+    libc.global("putenv");
+    libc.export_as("environ", chunk_target(libc.chunk("environ")));
+    libc.call(libc.global("sets"), libc.global("setenv"));
     world.call("iconv_open");
-    EXPECT_EQ(world.numbers(), is_known ? "2" : "2 79");
+    c.build(world);
+    EXPECT_EQ(world.numbers(), c.numbers);
   }
 }
 
@@ -244,6 +271,13 @@ TEST(GuardsOfGlibc, TheLinkerAsksForTheWorkingDirectoryForARelativePath) {
       {"a directory is relative", [](TestObject&, TestObject& library) { library.looks_in("lib"); },
        "3 79"},
       {"it is empty", [](TestObject& program, TestObject&) { program.looks_in(""); }, "3 79"},
+      {"it begins as the origin does",
+       [](TestObject& program, TestObject&) { program.looks_in("$ORIGINAL"); }, "3 79 89"},
+      {"somebody names the name services",
+       [](TestObject& program, TestObject&) {
+         program.call(0, program.import("__nss_configure_lookup"));
+       },
+       "3 79"},
       {"it begins with another token",
        [](TestObject& program, TestObject&) { program.looks_in("$LIB/own"); }, "3 79 89"},
       {"somebody opens what they will",
@@ -258,6 +292,7 @@ TEST(GuardsOfGlibc, TheLinkerAsksForTheWorkingDirectoryForARelativePath) {
     c.build(program, library);
     libc.global("gnu_get_libc_version");
     libc.global("dlopen");
+    libc.global("__nss_configure_lookup");
     const std::uint32_t main = linker.function("_start");
     linker.global("_dl_mcount");
     linker.entry(main);

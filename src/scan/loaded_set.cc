@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "elf/tokens.h"
 
 namespace sysnare {
 namespace {
@@ -21,16 +22,8 @@ std::string directory_of(const std::string& path) {
 /// another, who has another one.
 void add_expanded(const std::vector<std::string>& list, const std::string& path,
                   std::vector<std::string>& to) {
-  for (std::string each : list) {
-    for (const std::string_view token : {"$ORIGIN", "${ORIGIN}"}) {
-      for (std::size_t at = 0; (at = each.find(token, at)) != std::string::npos;) {
-        const std::string directory = directory_of(path);
-        each.replace(at, token.size(), directory);
-        at += directory.size();
-      }
-    }
-    to.push_back(std::move(each));
-  }
+  const std::string directory = directory_of(path);
+  for (const std::string& each : list) to.push_back(with_token(each, "ORIGIN", directory));
 }
 
 constexpr const char* kPreload = "/etc/ld.so.preload";

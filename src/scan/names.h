@@ -39,8 +39,8 @@ bool is_said_by_event_loop(std::string_view text);
 /// (scan/known_loads.h).
 inline constexpr std::string_view kLookupFile = "src/shared/dlfcn-util.c";
 
-/// Functions of which it matters what they are passed, as an argument decides what they call
-/// (scan/guards_arguments.cc).
+/// Functions of which it matters what they are passed, as an argument decides what is called
+/// (scan/guards_arguments.cc, guards_libc.cc).
 inline constexpr std::string_view kAccess = "faccessat";
 inline constexpr std::string_view kSysconf = "sysconf";
 inline constexpr std::string_view kBindDomain = "bindtextdomain";

@@ -389,7 +389,17 @@ void load_opened(const OpenRequest& request, const Surroundings& around, LoadedS
     const std::string_view database = name.substr(kNss.size());
     for (const std::string& service :
          nss_services(read_nsswitch(request, around, open), database)) {
-      if (service.find('/') != std::string::npos) continue;
+      if (service.find('/') != std::string::npos) {
+        OpenPoint point;
+        point.kind = "dlopen";
+        point.object = request.object;
+        point.function = request.function;
+        point.reason = fmt::format(
+            "{} names \"{}\", of which a path is made that begins in the working directory",
+            kNsswitch, service);
+        open.push_back(std::move(point));
+        continue;
+      }
       const auto path = set.find(fmt::format("libnss_{}.so.2", service), request.object);
       // One that is not installed is passed over (nss/nss_module.c, glibc 2.36).
       if (path)

@@ -52,6 +52,8 @@ class Finder {
   void find_nameless_dlopen();
   [[nodiscard]] bool is_hook(std::uint32_t node) const;
   void find_unknown_dlsym();
+  void find_named_services();
+  void find_converter_path();
   void find_own();
   void find_linker();
   Opens take();
@@ -257,6 +259,48 @@ void Finder::find_unknown_dlsym() {
   }
 }
 
+/// Who says itself which name services are asked, in place of nsswitch.conf (getent -s).
+void Finder::find_named_services() {
+  const std::vector<std::uint32_t> names = graph_.library_functions("__nss_configure_lookup");
+  std::vector<std::uint32_t> who = takers(graph_, reach_, names);
+  for (const std::uint32_t function : names) {
+    for (const Numbers::Caller& caller : numbers_.callers(function)) {
+      if (!is_own_call(graph_, caller.node, "__nss_configure_lookup")) who.push_back(caller.node);
+    }
+  }
+  std::sort(who.begin(), who.end());
+  who.erase(std::unique(who.begin(), who.end()), who.end());
+  for (const std::uint32_t node : who) {
+    open_point(node,
+               "it names the name services that are loaded (__nss_configure_lookup); naming their "
+               "libraries closes it");
+  }
+}
+
+/// Who says itself where converters of character sets are. By a name that is not constant it is
+/// taken to be another variable.
+void Finder::find_converter_path() {
+  const auto is_live = [&](std::uint32_t node) { return reach_.live(node); };
+  const auto changes = [&](std::string_view name) {
+    const std::vector<std::uint32_t> functions = graph_.library_functions(name);
+    return std::any_of(functions.begin(), functions.end(), is_live);
+  };
+  if (!changes("setenv") && !changes("putenv")) return;
+  for (const std::uint32_t node : reach_.order()) {
+    const Function* function = graph_.function(node);
+    if (function == nullptr || graph_.is_c_library(graph_.object_of(node))) continue;
+    const Summary& summary = graph_.summary_of(node);
+    const std::span<const StringRef> strings = cut(summary.strings, function->strings);
+    if (std::any_of(strings.begin(), strings.end(), [&](const StringRef& string) {
+          return text_of(summary, string.text).starts_with("GCONV_PATH");
+        })) {
+      open_point(node,
+                 "it says where converters of character sets are loaded from (GCONV_PATH); naming "
+                 "them closes it");
+    }
+  }
+}
+
 void Finder::find_own() {
   for (const std::uint32_t node : reach_.order()) {
     const Function* function = graph_.function(node);
@@ -315,6 +359,8 @@ Opens find_opens(LinkGraph& graph, const Reach& reach, Numbers& numbers,
   finder.find_dlopen();
   finder.find_nameless_dlopen();
   finder.find_unknown_dlsym();
+  finder.find_named_services();
+  finder.find_converter_path();
   finder.find_own();
   finder.find_linker();
   Opens opens = finder.take();

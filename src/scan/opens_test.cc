@@ -247,6 +247,55 @@ TEST(Opens, WhoIsKnownByATextOpensWhatItsSourceSays) {
 
 /// Somebody else opens an object by a constant.
 /// What glibc calls in its name services: its own, and one that is opened.
+TEST(Opens, WhoNamesServicesOrPlacesOfConvertersMayLoadAnyOfThem) {
+  struct Case {
+    const char* why;
+    std::function<void(TestObject& program, std::uint32_t start)> build;
+    const char* open;  ///< in the reason; empty: closed
+  };
+  const auto call = [](const char* name) {
+    return [name](TestObject& program, std::uint32_t start) {
+      program.call(start, program.import(name));
+    };
+  };
+  const Case kCases[] = {
+      {"nobody does", [](auto&, auto) {}, ""},
+      {"services are named", call("__nss_configure_lookup"), "(__nss_configure_lookup)"},
+      {"by its address",
+       [](TestObject& program, std::uint32_t start) {
+         program.refer(start, program.import("__nss_configure_lookup", "", false, true));
+       },
+       "(__nss_configure_lookup)"},
+      {"the C library names them for somebody", call("inner"), ""},
+      {"a variable is set", call("setenv"), ""},
+      {"the variable of converters is",
+       [](TestObject& program, std::uint32_t start) {
+         program.call(start, program.import("putenv"));
+         program.string(start, "GCONV_PATH=/opt");
+       },
+       "(GCONV_PATH)"},
+      {"it is asked for alone",
+       [](TestObject& program, std::uint32_t start) { program.string(start, "GCONV_PATH"); }, ""},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.why);
+    TestObject program, libc("libc.so.6");
+    const std::uint32_t start = program.function("_start");
+    program.entry(start);
+    libc.global("gnu_get_libc_version");
+    libc.global("setenv");
+    libc.global("putenv");
+    libc.call(libc.global("inner"), libc.global("__nss_configure_lookup"));
+    c.build(program, start);
+    const ScanResult result =
+        linked({program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)});
+    ASSERT_EQ(result.open.size(), *c.open == '\0' ? 0u : 1u);
+    if (*c.open != '\0') {
+      EXPECT_THAT(result.open[0].reason, ::testing::HasSubstr(c.open));
+    }
+  }
+}
+
 TEST(Opens, OfTheDynamicLinkerAreWhateverItIsTold) {
   for (const char* path : {"/lib/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1", "/bin/ld"}) {
     SCOPED_TRACE(path);

@@ -195,7 +195,7 @@ TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
   f.around.put("/lib/gconv/EUC-JP.so", {.needed = {"libJIS.so"}, .runpath = "/lib/gconv"});
   f.around.put("/lib/gconv/libJIS.so", FakeObject{});
   f.around.put_text("/lib/gconv/gconv-modules", "text");
-  f.around.put_text("/etc/nsswitch.conf", "passwd: files systemd [!UNAVAIL=return] gone\n");
+  f.around.put_text("/etc/nsswitch.conf", "passwd: files systemd [!UNAVAIL=return] gone d/q\n");
   f.wanted["/bin/x"] = {{"libplug.so", "/bin/x", "main"},
                         {"/plugins/", "/bin/x", "load_all"},
                         {"libnuma.so.1", "/bin/x", "init"},
@@ -216,7 +216,8 @@ TEST(ScanProgram, LoadsWhatIsOpenedUntilNothingMoreIs) {
   EXPECT_THAT(f.analysed, UnorderedElementsAre("/bin/x", "/lib/libc.so.6", kLoader))
       << "what is opened and makes no call has a light summary";
   EXPECT_THAT(reasons(evidence),
-              ElementsAre(HasSubstr("dlopen /bin/x: \"./local.so\" is looked up in the working")));
+              ElementsAre(HasSubstr("dlopen /bin/x: \"./local.so\" is looked up in the working"),
+                          HasSubstr("dlopen /lib/libc.so.6: /etc/nsswitch.conf names \"d/q\"")));
   EXPECT_THAT(evidence.notes,
               ElementsAre("dlopen(\"libnuma.so.1\") in init of /bin/x is not there: what it would "
                           "call is not in the scan"));

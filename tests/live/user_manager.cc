@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 namespace sysnare::live {
 namespace {
@@ -53,11 +55,12 @@ UserManager::UserManager(const TempDir& folder) : folder_(folder) {
   fs::create_directories(folder / units());
   folder.write(units() + "/idle.target", "[Unit]\nDescription=nothing\n");
   static int made = 0;
-  const std::string name =
-      "sysnare-manager-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+  const std::string name = "sysnare-manager-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(++made) + "-" + std::to_string(::time(nullptr));
   for (const fs::path& at : hierarchies()) {
-    std::error_code failed;
-    if (fs::create_directory(at / name, failed)) cgroups_.push_back(at / name);
+    if (!fs::create_directory(at / name))
+      throw std::runtime_error((at / name).string() + " is there already: whose is it?");
+    cgroups_.push_back(at / name);
   }
 }
 
@@ -76,7 +79,7 @@ UserManager::~UserManager() {
 std::vector<std::string> UserManager::running(const std::string& then) const {
   std::string script = "set -u\n";
   for (const fs::path& cgroup : cgroups_)
-    script += "echo $$ >" + cgroup.string() + "/cgroup.procs\n";
+    script += "echo $$ >" + cgroup.string() + "/cgroup.procs || exit 1\n";
   script += R"(mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/user && chmod 700 /run/user
 export XDG_RUNTIME_DIR=/run/user HOME="$0" XDG_CONFIG_HOME="$0/config"

@@ -18,7 +18,8 @@ std::string why_no_user_manager();
 /// and they are removed. Needs root.
 class UserManager {
  public:
-  /// Its units are the files that `folder` has in units(), its log is manager.log there.
+  /// Its units are the files that `folder` has in units(), its log is manager.log there. Throws
+  /// where a cgroup cannot be made.
   explicit UserManager(const TempDir& folder);
   ~UserManager();
   UserManager(const UserManager&) = delete;
