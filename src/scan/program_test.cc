@@ -345,24 +345,6 @@ TEST(ScanProgram, FollowsWhatCanBeStarted) {
   EXPECT_EQ(evidence->scanned->execs_open(), 1u);
 }
 
-TEST(LightSummary, IsOnlyForWhatEntersNoKernel) {
-  struct Case {
-    const char* why;
-    const char* code;
-    bool light;
-  };
-  constexpr Case kCases[] = {
-      {"nothing", "\x90\xc3", true},    {"syscall", "\x90\x0f\x05\xc3", false},
-      {"sysenter", "\x0f\x34", false},  {"int 0x80 in the midst of another", "\xb8\xcd\x80", false},
-      {"its first byte", "\x0f", true},
-  };
-  for (const Case& c : kCases) {
-    const auto image = ElfImage::from_bytes(elf_of({.soname = "s", .code = c.code}), "x");
-    ASSERT_TRUE(image.has_value());
-    EXPECT_EQ(light_summary(*image).has_value(), c.light) << c.why;
-  }
-}
-
 TEST(ScriptLine, IsReadAsTheKernelReadsIt) {
   struct Case {
     const char* why;
