@@ -1,15 +1,17 @@
 // How long do calls take, where those of a kind are short, long, or both?
 //
 // The victim measures each call by its own clock, outside of what a recorder measures: no sum may
-// be above its, but for what an estimate may miss.
+// be above its, but for what an estimate may miss. And when were calls seen?
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <time.h>
 
 #include <cstdio>
 #include <string>
 
 #include "harness.h"
+#include "processes.h"
 #include "recorder_contract.h"
 
 namespace sysnare::live {
@@ -131,6 +133,47 @@ TEST_P(RecorderTimes, SumsOfShortCallsAreEstimates) {
     EXPECT_FALSE(exact.read.sampled);
     EXPECT_LE(exact.read.total_ns, exact.sum);
     EXPECT_GE(exact.read.total_ns, exact.read.min_ns.value() * exact.read.count);
+  }
+}
+
+std::uint64_t unix_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// What comes in first may be the return of a call whose entry nobody saw.
+TEST_P(RecorderTimes, CallsThatAFilterDeniesBeforeAnyOtherIsSeenHaveTheirMoment) {
+  if (!may_attach()) GTEST_SKIP() << kMayNotAttach;
+  for (const RecordDetail detail :
+       {RecordDetail::kExactTime, RecordDetail::kTime, RecordDetail::kErrors}) {
+    SCOPED_TRACE(static_cast<int>(detail));
+    Background denied({victim("denied_first")});
+    ASSERT_TRUE(eventually([&] { return denied.out_so_far() == "ready\n"; }));
+    ASSERT_TRUE(eventually([&] { return state_of(denied.pid()) == 'S'; })) << "it waits";
+    RecordOptions options;
+    options.attach = {denied.pid()};
+    options.detail = detail;
+    const std::uint64_t before = unix_ns();
+    RecorderProcess recorder(GetParam().record, options);
+    ASSERT_TRUE(eventually([&] {
+      return recorder.armed() && (!GetParam().is_tracer || all_threads_traced(denied.pid()));
+    }));
+    denied.signal(SIGTERM);
+    EXPECT_EQ(denied.wait().status, 0);
+    const Recorded recorded = recorder.wait();
+    const std::uint64_t after = unix_ns();
+    const CallEvidence first = call(recorded, "getppid");
+    EXPECT_EQ(first.count, 2u);
+    EXPECT_EQ(first.errors.at("EACCES"), 2u);
+    // Moments go by ticks, and the clock may begin in the midst of one.
+    const std::uint64_t slack = 2 * tick_ns();
+    ASSERT_TRUE(first.first_seen_ns.has_value());
+    ASSERT_TRUE(first.last_seen_ns.has_value());
+    EXPECT_GE(*first.first_seen_ns + slack, before);
+    EXPECT_LE(*first.first_seen_ns, *first.last_seen_ns);
+    EXPECT_LE(*first.last_seen_ns, after + slack);
   }
 }
 
