@@ -362,7 +362,10 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
       default:
         break;
     }
-    if (!atom.is(Kind::kConstant)) return FlowValue::any();
+    if (!atom.is(Kind::kConstant)) {
+      give_away(atom);
+      return FlowValue::any();
+    }
     switch (insn.op) {
       case InsnOp::kAnd:
         atom.number &= *number;

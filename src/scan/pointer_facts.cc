@@ -60,11 +60,13 @@ class Watcher {
         break;
       case InsnOp::kAdd:
       case InsnOp::kSub:
-        if (!insn.has_imm) lose_of(state, {insn.left, insn.src});
+        if (!insn.has_imm && !is_cleared(insn)) lose_of(state, {insn.left, insn.src});
+        break;
+      case InsnOp::kXor:
+        if (!is_cleared(insn)) lose_of(state, {insn.left, insn.src});
         break;
       case InsnOp::kAnd:
       case InsnOp::kOr:
-      case InsnOp::kXor:
       case InsnOp::kShiftLeft:
       case InsnOp::kInsert:
       case InsnOp::kChoose:
@@ -75,6 +77,7 @@ class Watcher {
       default:
         break;
     }
+    if (insn.op == InsnOp::kOther) lose_changed(insn, state);
     if (reads_anywhere(insn, state)) lose_words(state);
     for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
       // By its base it writes to memory, which is noted as such.
@@ -120,6 +123,27 @@ class Watcher {
   /// Nobody keeps track of it from here on.
   void lose(const FlowValue& value) {
     if (const auto source = source_of(value)) write(*source, kFirstByte, kLastByte);
+  }
+
+  /// Whether a register is made 0 by itself: nothing is left of what it held.
+  static bool is_cleared(const Insn& insn) {
+    constexpr unsigned kWhole = 4;  // the upper half is cleared too
+    return (insn.op == InsnOp::kXor || insn.op == InsnOp::kSub) && insn.src != kNoRegister &&
+           insn.src == insn.left && insn.width >= kWhole;
+  }
+
+  /// What it makes of a register's own value is not followed (xchg, a part of it alone). Where all
+  /// instructions have one size, `reads` says it.
+  void lose_changed(const Insn& insn, const FlowState& state) {
+    if (machine_.instruction_bytes != 1) return;
+    std::uint32_t changed = 0;
+    for (unsigned reg = 0; insn.writes != 0 && reg < machine_.registers; ++reg) {
+      if (((insn.writes >> reg) & 1) && source_of(state.regs[reg])) changed |= 1u << reg;
+    }
+    if (changed != 0) changed &= map_.decoder().reads(map_.code(insn.vaddr));
+    for (unsigned reg = 0; changed != 0 && reg < machine_.registers; ++reg) {
+      if ((changed >> reg) & 1) lose(state.regs[reg]);
+    }
   }
 
   void lose_of(const FlowState& state, std::initializer_list<int> registers) {

@@ -234,7 +234,7 @@ std::uint32_t written(const ZydisDecodedInstruction& decoded, const ZydisDecoded
   return writes;
 }
 
-/// The registers whose values it puts into memory or a vector.
+/// The registers whose values it puts into memory or a vector, or makes another's of (BMI: andn).
 std::uint32_t put_away(const ZydisDecodedInstruction& decoded,
                        const ZydisDecodedOperand* operands) {
   const ZydisDecodedOperand& to = operands[0];
@@ -245,8 +245,9 @@ std::uint32_t put_away(const ZydisDecodedInstruction& decoded,
                       kind == ZYDIS_REGCLASS_YMM || kind == ZYDIS_REGCLASS_ZMM;
   const bool memory =
       to.type == ZYDIS_OPERAND_TYPE_MEMORY && (to.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+  const bool other = decoded.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
   std::uint32_t reads = 0;
-  for (unsigned i = 1; (vector || memory) && i < decoded.operand_count_visible; ++i) {
+  for (unsigned i = 1; (vector || memory || other) && i < decoded.operand_count_visible; ++i) {
     if (operands[i].type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
     if (!(operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ)) continue;
     const int reg = number_of(operands[i].reg.value);
@@ -343,6 +344,7 @@ Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t v
 }
 
 std::uint32_t X86Decoder::reads(std::span<const std::uint8_t> bytes) const {
+  constexpr unsigned kWholeBits = 32;  // the upper half is cleared too
   ZydisDecodedInstruction decoded;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
   if (ZYAN_FAILED(ZydisDecoderDecodeFull(&state_->decoder, bytes.data(), bytes.size(), &decoded,
@@ -357,7 +359,7 @@ std::uint32_t X86Decoder::reads(std::span<const std::uint8_t> bytes) const {
     case ZYDIS_MNEMONIC_XOR:
     case ZYDIS_MNEMONIC_SUB:
       if (operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER && operands[1].type == operands[0].type &&
-          operands[0].reg.value == operands[1].reg.value) {
+          operands[0].reg.value == operands[1].reg.value && operands[0].size >= kWholeBits) {
         return 0;
       }
       break;
