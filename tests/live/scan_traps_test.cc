@@ -285,6 +285,11 @@ TEST_F(Scan, KnowsTheCallsOfProgramsWithLibraries) {
        "go_variable",
        {"ioprio_get", "mlockall", "munlockall", "getppid"},
        {"reboot"}},
+      {"a Go program that has all of the C library: who makes a mutex of priority protection, and "
+       "sets a user",
+       "go_static",
+       {"ioprio_get", "setuid", "sched_setscheduler", "sched_get_priority_max", "prlimit64"},
+       {"reboot"}},
   };
   for (const Case& c : cases) {
     for (const auto& [variant, program] : builds_of(c.program)) {
