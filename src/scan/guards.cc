@@ -88,6 +88,11 @@ std::vector<std::uint32_t> Guards::objects_with(std::string_view name,
   return objects;
 }
 
+bool Guards::is_c_library_alone(std::uint32_t object) const {
+  return graph_.is_c_library(object) &&
+         graph_.objects()[object].role != LoadedObject::Role::kProgram;
+}
+
 void Guards::add(Guard guard) {
   if (guard.asleep.empty() && guard.steps.empty() && guard.sites.empty()) return;
   set_asleep(guard, true);
@@ -103,7 +108,7 @@ void Guards::set_asleep(const Guard& guard, bool asleep) {
 void Guards::find_priority_protection() {
   for (const std::uint32_t node : graph_.named("pthread_mutexattr_setprotocol")) {
     const std::uint32_t object = graph_.object_of(node);
-    if (!graph_.is_c_library(object)) continue;
+    if (!is_c_library_alone(object)) continue;
     for (const std::vector<std::string_view>& callees :
          {std::vector<std::string_view>{"sched_get_priority_max", "sched_get_priority_min"},
           std::vector<std::string_view>{"sched_getparam", "sched_getscheduler"}}) {

@@ -89,6 +89,9 @@ class Guards {
   /// inlined there, and nobody calls them though what they do is done.
   [[nodiscard]] std::vector<std::uint32_t> objects_with(std::string_view name,
                                                         std::string_view soname) const;
+  /// Whether it is the C library and nothing else: what looks like a part of that in a static
+  /// program, which may export its functions too, can be a function of the program's own.
+  [[nodiscard]] bool is_c_library_alone(std::uint32_t object) const;
   void set_asleep(const Guard& guard, bool asleep);
   [[nodiscard]] bool decides(const Argument& argument, const Answer& passed);
   [[nodiscard]] bool is_due(const Guard& guard, const Reach& reach);

@@ -21,7 +21,7 @@ namespace sysnare {
 
 void Guards::find_arguments() {
   for (const std::uint32_t object : objects_with("gnu_get_libc_version", "")) {
-    if (!graph_.is_c_library(object)) continue;
+    if (!is_c_library_alone(object)) continue;
     find_access(object);
     find_processors(object);
   }

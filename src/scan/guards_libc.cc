@@ -110,7 +110,7 @@ bool Guards::calls(std::uint32_t from, std::uint32_t to) const {
 void Guards::find_options() {
   for (const std::uint32_t node : graph_.named("gnu_get_libc_version")) {
     const std::uint32_t object = graph_.object_of(node);
-    if (!graph_.is_c_library(object)) continue;
+    if (!is_c_library_alone(object)) continue;
     find_spawn_options(object);
     find_thread_options(object);
     find_rpc(object);
