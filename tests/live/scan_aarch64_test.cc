@@ -6,72 +6,31 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 #include "harness.h"
+#include "scans.h"
 
 namespace sysnare::live {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
-using Names = std::set<std::string>;
 
 std::string root() { return victim("scan_aarch64"); }
 
-const std::string& cache() {
-  static const TempDir dir;
-  static const std::string path = dir / "cache";
-  return path;
-}
-
-struct Scanned {
-  Names calls;
-  Names open;  ///< kinds
-  std::string text;
-};
-
 /// `program`: its name in the tree's bin.
 Scanned scan(const std::string& program) {
-  TempDir dir;
-  const Outcome outcome = sysnare(
-      {"scan", "--cache", cache(), "--root", root(), "-o", dir / "e.json", "/bin/" + program});
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
-  Scanned scanned;
-  if (!json.is_object()) return scanned;
-  for (const Json& call : json["calls"]) {
-    EXPECT_EQ(call["abi"], "aarch64");
-    // The kernel's own: in every set, whatever the program does.
-    if (call["name"] == "restart_syscall" || call["name"] == "rt_sigreturn") continue;
-    scanned.calls.insert(call["name"]);
-  }
-  for (const Json& point : json["open"]) {
-    scanned.open.insert(point["kind"]);
-    scanned.text += "\n  open: " + point.dump();
-  }
-  return scanned;
+  const Scanned found = run_scan({"--root", root(), "/bin/" + program}, "aarch64");
+  for (const std::string& call : found.calls)
+    EXPECT_EQ(call.find(':'), std::string::npos) << call << " is of another ABI";
+  return found;
 }
 
 std::vector<std::string> builds_of(const std::string& name) {
   std::vector<std::string> builds;
-  for (const auto& entry : fs::directory_iterator(root() + "/bin")) {
-    const std::string file = entry.path().filename();
-    if (file.starts_with(name + ".")) builds.push_back(file);
-  }
-  EXPECT_FALSE(builds.empty()) << "no build of " << name;
-  std::sort(builds.begin(), builds.end());
+  for (const auto& [variant, path] : builds_in(root() + "/bin", name))
+    builds.push_back(name + "." + variant);
   return builds;
-}
-
-Names missing_in(const Names& wanted, const Names& there) {
-  Names missing;
-  std::set_difference(wanted.begin(), wanted.end(), there.begin(), there.end(),
-                      std::inserter(missing, missing.end()));
-  return missing;
 }
 
 class ScanAarch64 : public ::testing::Test {

@@ -7,94 +7,20 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <set>
 
 #include "harness.h"
+#include "scans.h"
 
 namespace sysnare::live {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
-using Names = std::set<std::string>;
 
-/// One cache for all scans of this suite: libc is analysed once.
-const std::string& cache() {
-  static const TempDir dir;
-  static const std::string path = dir / "cache";
-  return path;
-}
-
-/// A scan's evidence, in the words of this suite.
-struct Scanned {
-  Names calls;                        ///< "getpid"; of i386 "i386:getpid"
-  std::map<std::string, Names> when;  ///< call -> load, main, error-only
-  Names sites;                        ///< "libc.so.6+0x1234 getpid"
-  std::set<std::string> open;         ///< kinds
-  std::set<std::string> opened;       ///< names of files that were loaded at run time
-  std::set<std::string> execs;        ///< paths; "?" for one that is not known
-  std::set<std::string> starters;     ///< names of files that start one that is not known
-  std::string text;                   ///< of the open points
-};
-
-Scanned read_scan(const Json& json) {
-  Scanned scanned;
-  for (const Json& call : json["calls"]) {
-    // The kernel's own: in every set, whatever the program does.
-    if (call["name"] == "restart_syscall" || call["name"] == "rt_sigreturn") continue;
-    std::string name = call["name"];
-    if (call["abi"] != "x86_64") name = call["abi"].get<std::string>() + ":" + name;
-    scanned.calls.insert(name);
-    for (const Json& phase : call["reachable"]) scanned.when[name].insert(phase);
-  }
-  for (const Json& site : json["sites"]) {
-    const std::string place = site["module_key"].get<std::string>() + "+" + site["offset"].dump();
-    for (const Json& nr : site["nrs"]) scanned.sites.insert(place + " " + nr.dump());
-    if (site["any"].get<bool>()) scanned.sites.insert(place + " any");
-  }
-  for (const Json& point : json["open"]) {
-    scanned.open.insert(point["kind"]);
-    scanned.text += "\n  open: " + point.dump();
-  }
-  for (const Json& object : json["objects"]) {
-    if (object["role"] == "opened") {
-      scanned.opened.insert(fs::path(object["path"].get<std::string>()).filename());
-    }
-  }
-  for (const Json& exec : json["execs"]) {
-    scanned.execs.insert(exec["path"].is_string() ? exec["path"].get<std::string>() : "?");
-    if (exec["path"].is_string()) continue;
-    scanned.starters.insert(fs::path(exec["object"].get<std::string>()).filename());
-  }
-  return scanned;
-}
-
-Scanned scan(const std::string& program) {
-  TempDir dir;
-  const Outcome outcome = sysnare({"scan", "--cache", cache(), "-o", dir / "e.json", program});
-  const Json json = Json::parse(slurp(dir / "e.json"), nullptr, false);
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_TRUE(json.is_object()) << outcome.err;
-  return json.is_object() ? read_scan(json) : Scanned();
-}
+Scanned scan(const std::string& program) { return run_scan({program}); }
 
 /// How `name` was built: variant -> path.
 std::map<std::string, std::string> builds_of(const std::string& name) {
-  std::map<std::string, std::string> builds;
-  for (const auto& entry : fs::directory_iterator(victim("scan"))) {
-    const std::string file = entry.path().filename();
-    if (file.starts_with(name + ".")) builds[file.substr(name.size() + 1)] = entry.path();
-  }
-  EXPECT_FALSE(builds.empty()) << "no build of " << name;
-  return builds;
-}
-
-Names missing_in(const Names& wanted, const Names& there) {
-  Names missing;
-  std::set_difference(wanted.begin(), wanted.end(), there.begin(), there.end(),
-                      std::inserter(missing, missing.end()));
-  return missing;
+  return builds_in(victim("scan"), name);
 }
 
 class Scan : public ::testing::Test {
