@@ -18,7 +18,6 @@ using namespace testing;
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 using Kind = Asker::Kind;
-using Role = LoadedObject::Role;
 
 /// A program, a library, and an opened object. Of that, functions make the call of their own.
 struct World {

@@ -16,6 +16,8 @@
 
 namespace sysnare::testing {
 
+using Role = LoadedObject::Role;
+
 inline constexpr std::uint8_t kRax = 0, kRdx = 2, kRsi = 6, kRdi = 7;
 
 inline Value value_of(Value::Kind kind, std::uint64_t number, std::uint8_t reg = 0) {
@@ -329,5 +331,21 @@ inline ScanResult linked(const std::vector<LoadedObject>& objects,
       link_objects(objects, wanted != nullptr ? *wanted : requests, options);
   return result ? *result : ScanResult{};
 }
+
+/// A program of one function that makes the calls which a test says, and a C library.
+struct ProgramAndLibc {
+  TestObject program, libc{"libc.so.6"};
+  std::uint32_t start = program.function("_start");
+  ProgramAndLibc() { program.entry(start); }
+  void call(const char* name, const std::vector<Given>& given = {}) {
+    program.call(start, program.import(name), given);
+  }
+  /// Of both, and of the libraries `others`. Once, at the end.
+  std::string numbers(std::vector<LoadedObject> others = {}) {
+    others.insert(others.begin(), program.load("/p", Role::kProgram));
+    others.push_back(libc.load("/libc.so.6", Role::kLibrary));
+    return numbers_of(linked(others));
+  }
+};
 
 }  // namespace sysnare::testing

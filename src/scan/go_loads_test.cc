@@ -14,7 +14,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 constexpr const char* kSystemd = "github.com/coreos/go-systemd/v22/internal/dlopen._Cfunc_dlopen";
 constexpr const char* kSymbols = "github.com/coreos/go-systemd/v22/internal/dlopen._Cfunc_dlsym";

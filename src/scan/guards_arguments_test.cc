@@ -12,29 +12,18 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// 1 is the call of who asks for access, 2 that of who asks who it is.
-struct Access {
-  TestObject program, libc{"libc.so.6"};
-  std::uint32_t start = program.function("_start");
+struct Access : ProgramAndLibc {
   std::uint32_t access = libc.global("faccessat");
   std::uint32_t path = libc.global("realpath");
   std::uint32_t who = libc.global("geteuid");
   explicit Access(bool glibc = true) {
-    program.entry(start);
     if (glibc) libc.global("gnu_get_libc_version");
     libc.site(access, {num(1)});
     libc.site(who, {num(2)});
     libc.call(access, who);
     libc.call(path, access, {{kRdx, {num(0)}}});
-  }
-  void call(const char* name, const std::vector<Given>& given = {}) {
-    program.call(start, program.import(name), given);
-  }
-  std::string numbers() {
-    return numbers_of(
-        linked({program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)}));
   }
 };
 

@@ -9,20 +9,17 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 constexpr std::uint64_t kKill = 424;  // pidfd_send_signal
 
 /// An object with such a loop: `run` is part of it and can make all calls, `add_io` makes a source.
-struct Loop {
-  TestObject program, libc{"libc.so.6"}, loop{"libnss_systemd.so.2"};
-  std::uint32_t start = program.function("_start");
+struct Loop : ProgramAndLibc {
+  TestObject loop{"libnss_systemd.so.2"};
   std::uint32_t ask = loop.global("ask");
   std::uint32_t run = loop.function("");
   std::uint32_t add_io = loop.function("");
   Loop() {
-    program.entry(start);
-    program.call(start, program.import("ask"));
+    call("ask");
     for (const auto& [name, nr] : {std::pair("signalfd", 289),
                                    {"waitid", 247},
                                    {"kill", 62},
@@ -53,9 +50,7 @@ struct Loop {
     return made;
   }
   std::string numbers() {
-    return numbers_of(linked({program.load("/p", Role::kProgram),
-                              loop.load("/libnss_systemd.so.2", Role::kLibrary),
-                              libc.load("/libc.so.6", Role::kLibrary)}));
+    return ProgramAndLibc::numbers({loop.load("/libnss_systemd.so.2", Role::kLibrary)});
   }
 };
 

@@ -11,12 +11,9 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// A C library whose calls have the numbers that they have in truth.
-struct Glibc {
-  TestObject program, libc{"libc.so.6"};
-  std::uint32_t start = program.function("_start");
+struct Glibc : ProgramAndLibc {
   std::uint32_t set_flags = libc.global("posix_spawnattr_setflags");
   std::uint32_t spawn = libc.global("posix_spawn");
   std::uint32_t child = libc.function("");
@@ -28,7 +25,6 @@ struct Glibc {
   std::vector<std::uint32_t> steps;  ///< of the child
 
   explicit Glibc(bool glibc = true) {
-    program.entry(start);
     if (glibc) libc.global("gnu_get_libc_version");
     for (const auto& [name, nr] : {std::pair("sched_setparam", 142),
                                    {"sched_setscheduler", 144},
@@ -69,11 +65,6 @@ struct Glibc {
          {"pthread_attr_setinheritsched", "pthread_getattr_np", "svc_register"}) {
       libc.global(name);
     }
-  }
-  void call(const char* name) { program.call(start, program.import(name)); }
-  std::string numbers() {
-    return numbers_of(
-        linked({program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)}));
   }
 };
 

@@ -11,7 +11,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 TEST(GuardsOfLibraries, OfEnginesHangOnTheirBuilder) {
   for (const bool builds : {false, true}) {

@@ -11,7 +11,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// A static program that exports all of its functions (-static-pie -rdynamic): its C library has no
 /// object of its own, and what looks like a part of that may be the program's.

@@ -13,20 +13,16 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// A C library in which locking can lead to a change of priority: 1 and 2 are the calls of that, 3
 /// is locking's own.
-struct World {
-  TestObject program, libc{"libc.so.6"};
-  std::uint32_t start = program.function("_start");
+struct World : ProgramAndLibc {
   std::uint32_t lock = libc.global("pthread_mutex_lock");
   std::uint32_t least = libc.global("sched_get_priority_min");
   std::uint32_t most = libc.global("sched_get_priority_max");
   std::uint32_t set = libc.global("sched_setscheduler");
   std::uint32_t change = libc.function("");
   World() {
-    program.entry(start);
     libc.global("pthread_mutexattr_setprotocol");
     libc.site(lock, {num(3)});
     libc.site(least, {num(1)});
@@ -34,7 +30,6 @@ struct World {
     libc.call(lock, change);
     for (const std::uint32_t each : {least, most, set}) libc.call(change, each);
   }
-  void call(const char* name) { program.call(start, program.import(name)); }
 };
 
 TEST(Guards, LetNothingLiveThatHangsOnWhatIsDead) {
@@ -92,9 +87,7 @@ TEST(Guards, LetNothingLiveThatHangsOnWhatIsDead) {
     SCOPED_TRACE(c.why);
     World world;
     c.build(world);
-    EXPECT_EQ(numbers_of(linked({world.program.load("/p", Role::kProgram),
-                                 world.libc.load("/libc.so.6", Role::kLibrary)})),
-              c.calls);
+    EXPECT_EQ(world.numbers(), c.calls);
   }
 }
 

@@ -13,7 +13,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// A static program: `_start` (function 0) with the call 1, and what `build` makes of it.
 LoadedObject program(const std::function<void(TestObject&)>& build) {

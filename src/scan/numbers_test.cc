@@ -13,7 +13,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 constexpr std::uint64_t kWord = 0xa00000;
 

@@ -12,7 +12,6 @@ namespace sysnare {
 namespace {
 
 using namespace testing;
-using Role = LoadedObject::Role;
 
 /// "1:load 2:load+main 3:error", without what the kernel adds.
 std::string phases_of(const ScanResult& result) {
