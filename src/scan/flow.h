@@ -298,7 +298,11 @@ class FunctionFlow {
   FlowValue compute(const Insn& insn, const FlowValue& a, const FlowValue& b);
   void visit_with_values(const FlowVisitor& visit, const FlowVisitor& then);
   bool join_into(FlowState& into, const FlowState& from, bool widen);
-  void give_away(const FlowValue& value);
+  /// Sets are of no addresses of the stack (AtomSets::may_be_in_set()).
+  void give_away(const FlowValue& value) {
+    if (value.is(FlowValue::Kind::kStack)) give_away_stack(value.offset);
+  }
+  void give_away_stack(std::int32_t offset);
   void note_pointee_store(const Insn& insn, const FlowState& state, unsigned width);
   void note_pointee_store(PointeeStore made, bool anywhere);
   [[nodiscard]] bool is_pointee_changed(const FlowValue& base, std::int64_t disp,

@@ -102,6 +102,7 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
     into.regs[reg] = sum;
     changed = true;
   }
+  if (into.stack == from.stack) return changed;
   // Only words that both know.
   std::size_t kept = 0;
   auto other = from.stack.begin();

@@ -249,7 +249,11 @@ bool FunctionFlow::follow_tables() {
     if (own_tables_read_.at(table).whole) switch_jumps_.insert(jump);
   }
   if (others || (!jumps && !go_)) {
-    for (const Insn& insn : insns_) read_tables_of(insn, bound);
+    for (const Insn& insn : insns_) {
+      const bool may = insn.op == InsnOp::kAddress || insn.op == InsnOp::kLoad ||
+                       (insn.op == InsnOp::kMove && insn.has_imm);
+      if (may) read_tables_of(insn, bound);
+    }
   }
   if (others) {
     read_far_tables(bound);

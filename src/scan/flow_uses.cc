@@ -7,7 +7,6 @@
 // may, ends the search. What a landing pad finds in registers is what calls left there.
 
 #include <algorithm>
-#include <bit>
 
 #include "scan/flow.h"
 
@@ -20,10 +19,6 @@ constexpr unsigned kWord = 8;
 constexpr std::uint32_t kResults = 1u << 0 | 1u << 2;
 
 std::uint32_t bit(int reg) { return reg < 0 ? 0 : 1u << reg; }
-
-void each_bit(std::uint32_t bits, const auto& call) {
-  for (; bits != 0; bits &= bits - 1) call(static_cast<unsigned>(std::countr_zero(bits)));
-}
 
 }  // namespace
 
@@ -78,14 +73,14 @@ std::uint32_t FunctionFlow::uses(const Block& block, const Insn& insn) const {
     case InsnOp::kStop:
       return 0;
     default:
-      return decoder_.reads(context_.code(insn.vaddr));
+      return decoder_.reads(insn, context_.code(insn.vaddr));
   }
 }
 
 /// What `from` holds in `regs` is held by `into` too. Returns whether that is news.
 bool FunctionFlow::hold(HeldCode& into, const HeldCode& from, std::uint32_t regs) {
   bool changed = false;
-  each_bit(from.regs & regs, [&](unsigned reg) {
+  each_register(from.regs & regs, [&](unsigned reg) {
     changed = changed || (from.codes[reg] & ~into.codes[reg]) != 0;
     into.codes[reg] |= from.codes[reg];
   });
@@ -97,7 +92,8 @@ void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
   const Insn& insn = insns_[at];
   const auto in = [&](int reg) { return reg < 0 ? 0 : held.codes[static_cast<unsigned>(reg)]; };
   if (held.regs != 0) {
-    each_bit(held.regs & uses(block, insn), [&](unsigned reg) { escaped_ |= held.codes[reg]; });
+    each_register(held.regs & uses(block, insn),
+                  [&](unsigned reg) { escaped_ |= held.codes[reg]; });
   }
   const bool is_call = insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect;
   if (in(insn.src) != 0 && (insn.op == InsnOp::kCallIndirect || insn.op == InsnOp::kJumpIndirect)) {
@@ -106,14 +102,14 @@ void FunctionFlow::carry(const Block& block, std::uint32_t at, HeldCode& held) {
   }
   if (insn.op == InsnOp::kCompare) compared_ |= in(insn.dst) | in(insn.src);
   if (insn.op == InsnOp::kCall) {
-    each_bit(held.regs, [&](unsigned reg) { kept_over_calls_ |= held.codes[reg]; });
+    each_register(held.regs, [&](unsigned reg) { kept_over_calls_ |= held.codes[reg]; });
   }
   const std::uint32_t copied = insn.op == InsnOp::kMove ? in(insn.src) : 0;
   std::uint32_t lost = insn.writes | bit(insn.second);
   if (insn.op != InsnOp::kCompare) lost |= bit(insn.dst);
   if (is_call) lost |= machine_.caller_saved;
   if (insn.op == InsnOp::kSyscall) lost |= machine_.syscall_writes;
-  each_bit(held.regs & lost, [&](unsigned reg) { held.codes[reg] = 0; });
+  each_register(held.regs & lost, [&](unsigned reg) { held.codes[reg] = 0; });
   held.regs &= ~lost;
   const std::uint32_t gained = copied | put_[at];
   if (gained != 0 && insn.dst >= 0 && insn.op != InsnOp::kCompare) {
@@ -163,7 +159,8 @@ void FunctionFlow::find_uses() {
         carry(block, at, held);
       }
       if (held.regs == 0) continue;
-      if (block.runs_on) each_bit(held.regs, [&](unsigned reg) { escaped_ |= held.codes[reg]; });
+      if (block.runs_on)
+        each_register(held.regs, [&](unsigned reg) { escaped_ |= held.codes[reg]; });
       for (std::uint32_t next : after(block)) changed = hold(in[next], held, ~0u) || changed;
     }
   }

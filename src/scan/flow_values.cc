@@ -121,22 +121,19 @@ FlowValue FunctionFlow::stack_word(const FlowState& state, std::int32_t offset, 
   return static_cast<unsigned>(at->width) < width ? FlowValue::any() : at->value;
 }
 
-void FunctionFlow::give_away(const FlowValue& value) {
-  for (const FlowValue& atom : sets_.atoms(value)) {
-    if (!atom.is(Kind::kStack)) continue;
-    if (atom.offset < machine_.pushed && (given_at_ != at_ || at_ == 0)) {
-      given_elsewhere_ |= given_at_ != 0 || at_ == 0;
-      given_at_ = at_;
-    }
-    // Who is given a member's address goes back to the beginning of the struct (container_of()),
-    // and nothing tells how far that is. What the caller passed is no part of what lies below it.
-    const std::int32_t lowest = go_                              ? atom.offset
-                                : atom.offset >= machine_.pushed ? machine_.pushed
-                                                                 : INT32_MIN;
-    if (lowest >= given_away_) continue;
-    given_away_ = lowest;
-    given_away_changed_ = true;
+void FunctionFlow::give_away_stack(std::int32_t offset) {
+  if (offset < machine_.pushed && (given_at_ != at_ || at_ == 0)) {
+    given_elsewhere_ |= given_at_ != 0 || at_ == 0;
+    given_at_ = at_;
   }
+  // Who is given a member's address goes back to the beginning of the struct (container_of()),
+  // and nothing tells how far that is. What the caller passed is no part of what lies below it.
+  const std::int32_t lowest = go_                         ? offset
+                              : offset >= machine_.pushed ? machine_.pushed
+                                                          : INT32_MIN;
+  if (lowest >= given_away_) return;
+  given_away_ = lowest;
+  given_away_changed_ = true;
 }
 
 /// Forgets what somebody else can have changed.
@@ -391,13 +388,10 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
 
 void FunctionFlow::call(const Insn& insn, FlowState& state) {
   if (context_.returns_twice(insn)) forget_stack(state);
-  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-    if ((machine_.caller_saved >> reg) & 1) give_away(state.regs[reg]);
-  }
-  const std::uint32_t lost = go_ ? ~(1u << machine_.stack_pointer) : machine_.caller_saved;
-  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-    if ((lost >> reg) & 1) state.regs[reg] = FlowValue::any();
-  }
+  each_register(machine_.caller_saved, [&](unsigned reg) { give_away(state.regs[reg]); });
+  const std::uint32_t lost =
+      go_ ? machine_.all_registers() & ~(1u << machine_.stack_pointer) : machine_.caller_saved;
+  each_register(lost, [&](unsigned reg) { state.regs[reg] = FlowValue::any(); });
   forget_given(state);
   if (!go_) return;
   // Who is passed arguments on the stack leaves its results behind them.
@@ -523,9 +517,8 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
     case InsnOp::kSyscall:
     case InsnOp::kSyscallI386:
       if (may_be_vfork(insn, state)) forget_stack(state);
-      for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-        if ((machine_.syscall_writes >> reg) & 1) state.regs[reg] = FlowValue::any();
-      }
+      each_register(machine_.syscall_writes,
+                    [&](unsigned reg) { state.regs[reg] = FlowValue::any(); });
       forget_given(state);
       break;
     case InsnOp::kOther:
@@ -559,14 +552,12 @@ void FunctionFlow::step(const Insn& insn, FlowState& state) {
 
 /// What is computed in a way that is not followed.
 void FunctionFlow::write_registers(const Insn& insn, FlowState& state) {
-  for (unsigned reg = 0; insn.reads != 0 && reg < machine_.registers; ++reg) {
-    if ((insn.reads >> reg) & 1) give_away(state.regs[reg]);
-  }
-  for (unsigned reg = 0; reg < machine_.registers; ++reg) {
-    if (!((insn.writes >> reg) & 1)) continue;
+  const std::uint32_t all = machine_.all_registers();
+  each_register(insn.reads & all, [&](unsigned reg) { give_away(state.regs[reg]); });
+  each_register(insn.writes & all, [&](unsigned reg) {
     give_away(state.regs[reg]);
     state.regs[reg] = FlowValue::any();
-  }
+  });
 }
 
 }  // namespace sysnare

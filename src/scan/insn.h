@@ -90,8 +90,10 @@ class Decoder {
   [[nodiscard]] virtual Insn decode(std::span<const std::uint8_t> bytes,
                                     std::uint64_t vaddr) const = 0;
   /// The registers that it reads, by bit, other than to compare what they hold or to clear them;
-  /// all where that is not known. Cost: some 300 ns.
-  [[nodiscard]] virtual std::uint32_t reads(std::span<const std::uint8_t> /*bytes*/) const {
+  /// all where that is not known. `bytes` begin with `insn`. Cost: some 300 ns for those that carry
+  /// no value.
+  [[nodiscard]] virtual std::uint32_t reads(const Insn& /*insn*/,
+                                            std::span<const std::uint8_t> /*bytes*/) const {
     return ~0u;
   }
   [[nodiscard]] const Machine& machine() const { return machine_; }

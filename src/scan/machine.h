@@ -5,6 +5,7 @@
 // the kernel's entry code (arch/x86/entry/entry_64.S, arch/arm64/kernel/entry.S, Linux 6.18).
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -40,7 +41,17 @@ struct Machine {
   /// merged globals.)
   bool composes_addresses = false;
   std::uint8_t instruction_bytes = 1;  ///< they all have this size, or (1) any
+
+  [[nodiscard]] std::uint32_t all_registers() const {
+    return static_cast<std::uint32_t>((std::uint64_t{1} << registers) - 1);
+  }
 };
+
+/// Calls `call` with the number of each register in `bits`, the lowest first.
+template <typename Call>
+void each_register(std::uint32_t bits, const Call& call) {
+  for (; bits != 0; bits &= bits - 1) call(static_cast<unsigned>(std::countr_zero(bits)));
+}
 
 /// Null for a machine (EM_*) that is not known.
 const Machine* machine_of(std::uint16_t machine);

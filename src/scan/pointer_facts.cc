@@ -140,7 +140,7 @@ class Watcher {
     for (unsigned reg = 0; insn.writes != 0 && reg < machine_.registers; ++reg) {
       if (((insn.writes >> reg) & 1) && source_of(state.regs[reg])) changed |= 1u << reg;
     }
-    if (changed != 0) changed &= map_.decoder().reads(map_.code(insn.vaddr));
+    if (changed != 0) changed &= map_.decoder().reads(insn, map_.code(insn.vaddr));
     for (unsigned reg = 0; changed != 0 && reg < machine_.registers; ++reg) {
       if ((changed >> reg) & 1) lose(state.regs[reg]);
     }

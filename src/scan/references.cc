@@ -185,11 +185,12 @@ unsigned References::loaded_width(const Insn& insn) const {
   return insn.memory_width;
 }
 
-/// Whoever reads a table of distances adds each to the table's address: it is read in no other
-/// way. `is_signed`: `insn` may load a distance.
-void References::note_other_reads(const Insn& insn, bool is_signed) {
-  if (insn.vaddr != after_ || flow_.is_leader(insn.vaddr)) held_.clear();
-  after_ = insn.next();
+/// With what registers hold from before.
+void References::note_reads_of_held(const Insn& insn, bool is_signed) {
+  if (insn.vaddr != after_ || flow_.is_leader(insn.vaddr)) {
+    held_.clear();
+    return;
+  }
   const bool reads = insn.has_memory && !insn.absolute && insn.disp == 0 && !is_signed &&
                      insn.op != InsnOp::kAddress && insn.memory_width != 0;
   for (const auto& [reg, vaddr] : held_) {
@@ -200,6 +201,13 @@ void References::note_other_reads(const Insn& insn, bool is_signed) {
            ((insn.writes >> each.first) & 1) != 0;
   });
   if (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect) held_.clear();
+}
+
+/// Whoever reads a table of distances adds each to the table's address: it is read in no other
+/// way. `is_signed`: `insn` may load a distance.
+void References::note_other_reads(const Insn& insn, bool is_signed) {
+  if (!held_.empty()) note_reads_of_held(insn, is_signed);
+  after_ = insn.next();
   if (insn.op == InsnOp::kAddress && insn.absolute && insn.dst != kNoRegister)
     held_.emplace_back(insn.dst, static_cast<std::uint64_t>(insn.disp));
 }

@@ -66,6 +66,7 @@ class References {
   void lose_all(const FlowValue& value);
   [[nodiscard]] unsigned loaded_width(const Insn& insn) const;
   void note_other_reads(const Insn& insn, bool is_signed);
+  void note_reads_of_held(const Insn& insn, bool is_signed);
   void note_plain(const Insn& insn);
   [[nodiscard]] bool only_calls(const Insn& insn) const;
   [[nodiscard]] bool is_elsewhere(std::uint64_t vaddr) const;

@@ -38,6 +38,7 @@ class ShortDecoder : public ::testing::Test {
     quick.vaddr = kVaddr;
     if (!decode_common(bytes, quick)) return false;
     const Insn full = decoder_.decode_any(bytes, kVaddr);
+    EXPECT_EQ(decoder_.reads(full, bytes), decoder_.reads_any(bytes)) << text_of(full);
     if (quick == full) return true;
     if (++differences_ <= 20) {
       std::string hex;

@@ -9,6 +9,7 @@
 #include <Zydis/Register.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "scan/x86_common.h"
 
@@ -256,6 +257,48 @@ std::uint32_t put_away(const ZydisDecodedInstruction& decoded,
   return reads;
 }
 
+std::uint32_t bit(int reg) { return reg < 0 ? 0 : 1u << reg; }
+
+/// Whether it is `test`, which most loops and branches have: 84, 85.
+bool is_test(std::span<const std::uint8_t> bytes) {
+  std::size_t at = bytes.size() > 1 && bytes[0] == 0x66 ? 1 : 0;
+  if (at + 1 < bytes.size() && (bytes[at] & 0xf0) == 0x40) ++at;
+  return at < bytes.size() && (bytes[at] & 0xfe) == 0x84;
+}
+
+/// What X86Decoder::reads() says where what is known of the instruction tells it.
+std::optional<std::uint32_t> plain_reads(const Machine& machine, const Insn& insn,
+                                         std::span<const std::uint8_t> bytes) {
+  constexpr unsigned kWholeBytes = 4;  // the upper half is cleared too
+  const std::uint32_t address = bit(insn.base) | bit(insn.index);
+  switch (insn.op) {
+    case InsnOp::kLoad:
+      return address;
+    case InsnOp::kStore:
+      return address | bit(insn.src);
+    case InsnOp::kAddress:
+      // Without memory it has a segment, and registers that are not said here.
+      return insn.has_memory ? std::optional(address) : std::nullopt;
+    case InsnOp::kXor:
+    case InsnOp::kSub:
+      if (!insn.has_imm && insn.src == insn.dst && insn.width >= kWholeBytes) return 0;
+      return bit(insn.dst) | bit(insn.src);
+    case InsnOp::kAdd:
+    case InsnOp::kAnd:
+    case InsnOp::kOr:
+    case InsnOp::kShiftLeft:
+      return bit(insn.dst) | bit(insn.src);
+    case InsnOp::kPush:
+      if (insn.src == kNoRegister) return std::nullopt;
+      return bit(insn.src) | bit(machine.stack_pointer);
+    case InsnOp::kPop:
+      if (insn.dst == kNoRegister) return std::nullopt;
+      return bit(machine.stack_pointer);
+    default:
+      return is_test(bytes) ? std::optional(0u) : std::nullopt;
+  }
+}
+
 }  // namespace
 
 struct X86Decoder::State {
@@ -343,7 +386,12 @@ Insn X86Decoder::decode_any(std::span<const std::uint8_t> bytes, std::uint64_t v
   return insn;
 }
 
-std::uint32_t X86Decoder::reads(std::span<const std::uint8_t> bytes) const {
+std::uint32_t X86Decoder::reads(const Insn& insn, std::span<const std::uint8_t> bytes) const {
+  if (const std::optional<std::uint32_t> told = plain_reads(machine(), insn, bytes)) return *told;
+  return reads_any(bytes);
+}
+
+std::uint32_t X86Decoder::reads_any(std::span<const std::uint8_t> bytes) const {
   constexpr unsigned kWholeBits = 32;  // the upper half is cleared too
   ZydisDecodedInstruction decoded;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];

@@ -16,7 +16,10 @@ class X86Decoder final : public Decoder {
   /// The same without decode_common() (scan/x86_common.h), which takes 5 ns; this 100. For its
   /// test.
   [[nodiscard]] Insn decode_any(std::span<const std::uint8_t> bytes, std::uint64_t vaddr) const;
-  [[nodiscard]] std::uint32_t reads(std::span<const std::uint8_t> bytes) const override;
+  [[nodiscard]] std::uint32_t reads(const Insn& insn,
+                                    std::span<const std::uint8_t> bytes) const override;
+  /// The same of the bytes alone, likewise.
+  [[nodiscard]] std::uint32_t reads_any(std::span<const std::uint8_t> bytes) const;
 
  private:
   struct State;
