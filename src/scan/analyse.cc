@@ -18,7 +18,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -250,6 +252,12 @@ class Analyser {
                                       values || map_.machine().composes_addresses);
     if (table_.is_go && table_.functions[i].name == kGoRepeats)
       findings_.functions[i].calls.clear();
+    if (!values || !is_likely_asked(map_, findings_, findings_.functions[i])) return;
+    std::optional<std::vector<PointerFact>> pointers =
+        pointer_facts_again(map_, flow, table_.functions[i], entries, is_go(i));
+    if (!pointers) return;
+    const std::lock_guard lock(mutex_);
+    pointers_.insert_or_assign(i, KeptPointers{entries.size(), std::move(*pointers)});
   }
 
   /// Follows the values in the functions where they matter: those with a system call of their own,
@@ -310,6 +318,11 @@ class Analyser {
 
    private:
     std::vector<PointerFact> follow(std::uint32_t i) {
+      const auto kept = analyser_.pointers_.find(i);
+      if (kept != analyser_.pointers_.end() &&
+          kept->second.entries == analyser_.entries_[i].size()) {
+        return kept->second.facts;
+      }
       const std::vector<std::uint64_t> entries(analyser_.entries_[i].begin(),
                                                analyser_.entries_[i].end());
       std::unique_ptr<FunctionFlow> flow = analyser_.take_flow();
@@ -530,6 +543,12 @@ class Analyser {
   std::set<std::uint32_t> again_;       ///< to be followed again
   std::set<std::uint32_t> gave_up_;
   std::vector<std::vector<std::uint32_t>> callers_;
+  /// What a function does with pointers, as it was found with so many entries.
+  struct KeptPointers {
+    std::size_t entries = 0;
+    std::vector<PointerFact> facts;
+  };
+  std::unordered_map<std::uint32_t, KeptPointers> pointers_;
   std::vector<std::uint8_t> asked_;        ///< is_asked() of one of its names
   std::vector<std::uint8_t> all_threads_;  ///< is_for_all_threads(), once values are known
 };

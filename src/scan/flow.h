@@ -140,10 +140,15 @@ class FunctionFlow {
     bool compiled = false;
     /// That is known of what lies before it.
     std::uint64_t compiled_end = ~std::uint64_t{0};
+    bool uses = true;  ///< is_only_called() and may_call() will be asked
   };
   /// Follows the function.
   /// `then` is called, where it is given, with the values behind the instruction.
   void run(const Request& request, const FlowVisitor& visit, const FlowVisitor& then = {});
+
+  /// The same instructions and values once more, behind run() with values. False: they are not kept
+  /// (of a function with thousands of blocks).
+  bool visit_again(const FlowVisitor& visit);
 
   [[nodiscard]] AtomSets& sets() { return sets_; }
   /// Whether some path returns, or leaves by a jump.

@@ -77,7 +77,7 @@ void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const F
     return;
   }
   settle();
-  find_uses();
+  if (request.uses) find_uses();
   visit_with_values(visit, then);
 }
 

@@ -245,6 +245,12 @@ void FunctionFlow::settle() {
   }
 }
 
+bool FunctionFlow::visit_again(const FlowVisitor& visit) {
+  if (end_ == start_ || (!unknown_everywhere_ && in_.size() < blocks_.size())) return false;
+  visit_with_values(visit, {});
+  return true;
+}
+
 void FunctionFlow::visit_with_values(const FlowVisitor& visit, const FlowVisitor& then) {
   for (std::size_t number = 0; number < blocks_.size(); ++number) {
     const Block& block = blocks_[number];

@@ -301,6 +301,11 @@ class Watcher {
   std::vector<PointerFact> facts_;
 };
 
+/// Where it is entered elsewhere than at its beginning, nothing is known either.
+bool is_unknown_somewhere(const FunctionFlow& flow, std::span<const std::uint64_t> entries) {
+  return !entries.empty() || flow.knows_nothing() || flow.gave_up() || flow.too_large();
+}
+
 }  // namespace
 
 std::vector<PointerFact> pointer_facts_of(const ObjectMap& map, FunctionFlow& flow,
@@ -314,10 +319,20 @@ std::vector<PointerFact> pointer_facts_of(const ObjectMap& map, FunctionFlow& fl
   request.go = go;
   request.compiled = function.framed;
   request.compiled_end = function.covered_end;
+  request.uses = false;
   flow.run(request, [&](const Insn& insn, const FlowState& state) { watcher(insn, state); });
-  // Where it is entered elsewhere than at its beginning, nothing is known either.
-  return watcher.take(!entries.empty() || flow.knows_nothing() || flow.gave_up() ||
-                      flow.too_large());
+  return watcher.take(is_unknown_somewhere(flow, entries));
+}
+
+std::optional<std::vector<PointerFact>> pointer_facts_again(const ObjectMap& map,
+                                                            FunctionFlow& flow,
+                                                            const FunctionRange& function,
+                                                            std::span<const std::uint64_t> entries,
+                                                            bool go) {
+  Watcher watcher(map, flow, function, go);
+  const auto visit = [&](const Insn& insn, const FlowState& state) { watcher(insn, state); };
+  if (!flow.visit_again(visit)) return std::nullopt;
+  return watcher.take(is_unknown_somewhere(flow, entries));
 }
 
 }  // namespace sysnare

@@ -7,6 +7,7 @@
 // meet, and one in the second register of a result.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,5 +49,13 @@ inline constexpr std::int64_t kLastByte = INT64_MAX;
 std::vector<PointerFact> pointer_facts_of(const ObjectMap& map, FunctionFlow& flow,
                                           const FunctionRange& function,
                                           std::span<const std::uint64_t> entries, bool go);
+
+/// The same, of one that `flow` has just followed with values and these entries; nothing where the
+/// values are not kept. Cost: a fourth of that.
+std::optional<std::vector<PointerFact>> pointer_facts_again(const ObjectMap& map,
+                                                            FunctionFlow& flow,
+                                                            const FunctionRange& function,
+                                                            std::span<const std::uint64_t> entries,
+                                                            bool go);
 
 }  // namespace sysnare

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -202,6 +203,30 @@ class Finder {
 };
 
 }  // namespace
+
+bool is_likely_asked(const ObjectMap& map, const Findings& findings, const FunctionFacts& facts) {
+  const auto has = [](const std::vector<Value>& values, bool passed) {
+    return std::any_of(values.begin(), values.end(), [&](const Value& value) {
+      return value.kind == Value::Kind::kPointee ||
+             (passed && value.kind == Value::Kind::kPassed && value.place.on_stack == 0);
+    });
+  };
+  const auto at_site = [&](const SiteFact& site) {
+    return has(site.nr, false) ||
+           std::any_of(std::begin(site.args), std::end(site.args),
+                       [&](const std::vector<Value>& arg) { return has(arg, false); });
+  };
+  const auto in_call = [&](const CallFact& call) {
+    if (!is_heard(map, findings, call)) return false;
+    return std::any_of(call.passed.begin(), call.passed.end(), [&](const PassedFact& fact) {
+      return has(fact.values, true) ||
+             std::any_of(fact.pointees.begin(), fact.pointees.end(),
+                         [&](const PassedFact& word) { return has(word.values, false); });
+    });
+  };
+  return std::any_of(facts.sites.begin(), facts.sites.end(), at_site) ||
+         std::any_of(facts.calls.begin(), facts.calls.end(), in_call);
+}
 
 std::vector<std::vector<Rewrite>> find_rewrites(const ObjectMap& map, const Findings& findings,
                                                 PointerFactSource& facts) {

@@ -32,4 +32,8 @@ class PointerFactSource {
 std::vector<std::vector<Rewrite>> find_rewrites(const ObjectMap& map, const Findings& findings,
                                                 PointerFactSource& facts);
 
+/// Whether find_rewrites() will ask what this function does with pointers, by all that is known
+/// now; either answer may be wrong.
+bool is_likely_asked(const ObjectMap& map, const Findings& findings, const FunctionFacts& facts);
+
 }  // namespace sysnare
