@@ -10,6 +10,7 @@
 // once an address of it was given away; what lies above the return address is the caller's to pass.
 // Code that breaks this can fool it.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -33,7 +34,7 @@ namespace sysnare {
 inline constexpr std::size_t kMaxFlowBlocks = 20'000;
 /// Most instructions of one function that are followed, and in how many bytes they lie: where
 /// nothing tells functions apart, all of a program is one. An instruction takes some 100 bytes of
-/// memory, a call 400, and each byte of code 9.
+/// memory, a call 400, and each byte of code 5.
 inline constexpr std::size_t kMaxFlowInsns = 1u << 19;
 inline constexpr std::uint64_t kMaxFlowBytes = 4u << 20;
 /// Most instructions that are looked at for tables of switches, over and over, of one function.
@@ -279,6 +280,11 @@ class FunctionFlow {
   bool hint(const Insn& insn, const FlowState& state);
   void enter_from_outside(FlowState& in) const;
   void begin_block(std::size_t number);
+  /// `to` = `from`, without the registers that the machine has not: half of x86-64's.
+  void assign(FlowState& to, const FlowState& from) const {
+    std::copy_n(from.regs, machine_.registers, to.regs);
+    to.stack = from.stack;
+  }
   bool follow_switches();
   std::optional<std::uint64_t> constant_before(std::size_t insn, int reg, unsigned depth) const;
   std::vector<std::uint64_t> constants_of(std::size_t insn, int reg);
@@ -321,12 +327,18 @@ class FunctionFlow {
     return std::span(next_).subspan(block.next, block.nexts);
   }
   [[nodiscard]] std::uint32_t insn_at(std::uint64_t vaddr) const;
+  /// 1 + the block that begins at `vaddr`, a place in the function; 0: none does.
+  [[nodiscard]] std::uint32_t block_at(std::uint64_t vaddr) const {
+    const std::uint32_t number = index_[vaddr - start_];
+    return number == 0 ? 0 : block_of_[number - 1];
+  }
 
   const FlowContext& context_;
   const Decoder& decoder_;
   const Machine& machine_;
   AtomSets sets_;
   bool go_ = false;
+  bool values_ = false;
   bool compiled_ = false;
   std::uint64_t compiled_end_ = 0;
   std::uint64_t start_ = 0;
@@ -336,11 +348,12 @@ class FunctionFlow {
   std::vector<Insn> insns_;
   std::vector<std::uint32_t> unknown_insns_;  ///< which of them are none
   std::uint64_t unknown_at_ = 0;
-  std::vector<std::uint8_t> ends_;       ///< by instruction: ends_flow() of it
-  std::vector<std::uint32_t> index_;     ///< by byte of the function: 1 + its instruction, 0: none
-  std::vector<std::uint8_t> leader_;     ///< by byte of the function
-  std::vector<std::uint32_t> order_;     ///< instructions by block
-  std::vector<std::uint32_t> block_of_;  ///< by byte, of leaders
+  std::vector<std::uint8_t> ends_;    ///< by instruction: ends_flow() of it
+  std::vector<std::uint32_t> index_;  ///< by byte of the function: 1 + its instruction, 0: none
+  std::vector<std::uint8_t> leader_;  ///< by byte of the function
+  std::vector<std::uint32_t> order_;  ///< instructions by block
+  std::vector<std::uint32_t>
+      block_of_;  ///< by instruction: 1 + the block that begins with it, or 0
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> next_;  ///< blocks that follow one
   std::vector<FlowState> in_;        ///< by block; only where values are followed

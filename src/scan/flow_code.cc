@@ -32,6 +32,7 @@ FunctionFlow::FunctionFlow(const FlowContext& context, const Decoder& decoder)
 void FunctionFlow::run(const Request& request, const FlowVisitor& visit, const FlowVisitor& then) {
   sets_.clear();
   go_ = request.go;
+  values_ = request.values;
   compiled_ = request.compiled;
   compiled_end_ = request.compiled_end;
   start_ = request.start;
@@ -169,6 +170,8 @@ void FunctionFlow::decode_from(std::uint64_t vaddr) {
       insn.length = machine_.instruction_bytes;
       insn.op = InsnOp::kStop;
     }
+    if (values_ && (insn.op == InsnOp::kCall || insn.op == InsnOp::kCallIndirect))
+      insn.returns_twice = context_.returns_twice(insn);
     insns_.push_back(insn);
     index_[vaddr - start_] = static_cast<std::uint32_t>(insns_.size());
     if (insn.op == InsnOp::kJump || insn.op == InsnOp::kBranch) {
@@ -209,7 +212,7 @@ void FunctionFlow::cut_blocks() {
   next_.clear();
   entered_ = false;
   order_.clear();
-  block_of_.assign(end_ - start_, 0);
+  block_of_.assign(insns_.size(), 0);
   for (std::uint64_t at = 0; at < end_ - start_; ++at) {
     std::uint64_t eight = 0;
     if (at + sizeof eight <= leader_.size()) {
@@ -217,7 +220,7 @@ void FunctionFlow::cut_blocks() {
       if (eight == 0) at += sizeof eight - 1;  // most bytes are none
     }
     if (leader_[at] == 0 || index_[at] == 0) continue;
-    block_of_[at] = static_cast<std::uint32_t>(blocks_.size()) + 1;
+    block_of_[index_[at] - 1] = static_cast<std::uint32_t>(blocks_.size()) + 1;
     Block& block = blocks_.emplace_back();
     block.from_outside = (leader_[at] & kEntered) != 0;
     entered_ = entered_ || block.from_outside;
@@ -238,7 +241,7 @@ void FunctionFlow::cut_blocks() {
     block.next = static_cast<std::uint32_t>(next_.size());
     const auto add = [&](std::uint64_t vaddr) {
       if (vaddr < start_ || vaddr >= end_) return false;
-      const std::uint32_t number = block_of_[vaddr - start_];
+      const std::uint32_t number = block_at(vaddr);
       if (number != 0) next_.push_back(number - 1);
       return number != 0;
     };
@@ -284,8 +287,8 @@ std::uint32_t FunctionFlow::zero_target(const Block& block) const {
   // je and jne, short and near: 74, 75, 0f 84, 0f 85.
   const bool near = bytes[kTest.size()] == 0x0f;
   const unsigned condition = near ? bytes[kTest.size() + 1] - 0x10u : bytes[kTest.size()];
-  if (condition == 0x74) return block_of_[branch.target - start_];
-  if (condition == 0x75) return block_of_[branch.next() - start_];
+  if (condition == 0x74) return block_at(branch.target);
+  if (condition == 0x75) return block_at(branch.next());
   return 0;
 }
 
@@ -362,7 +365,7 @@ void FunctionFlow::find_unknown() {
   std::vector<std::uint32_t> todo;
   const auto add = [&](std::uint64_t vaddr) {
     if (vaddr < start_ || vaddr >= end_) return;
-    const std::uint32_t number = block_of_[vaddr - start_];
+    const std::uint32_t number = block_at(vaddr);
     if (number == 0 || seen[number - 1]) return;
     seen[number - 1] = 1;
     todo.push_back(number - 1);
@@ -404,7 +407,7 @@ void FunctionFlow::reach() {
     todo.push_back(number);
   };
   for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
-    if (block_of_[0] == i + 1 || blocks_[i].from_outside) add(i);
+    if (block_at(start_) == i + 1 || blocks_[i].from_outside) add(i);
   }
   while (!todo.empty()) {
     const std::uint32_t number = todo.back();

@@ -152,10 +152,10 @@ bool FunctionFlow::join_into(FlowState& into, const FlowState& from, bool widen)
 /// Sets the state before the first instruction of a block.
 void FunctionFlow::begin_block(std::size_t number) {
   if (!unknown_everywhere_) {
-    state_ = in_[number];
+    assign(state_, in_[number]);
     return;
   }
-  state_ = unknown_;
+  assign(state_, unknown_);
   const bool hints = machine_.composes_addresses && entered_;
   if (hints && blocks_[number].from_outside) enter_from_outside(state_);
 }
@@ -183,12 +183,12 @@ void FunctionFlow::settle() {
       Block& block = blocks_[i];
       block.reached = false;
       block.visits = 0;
-      const bool first = block_of_[0] == i + 1;
+      const bool first = block_at(start_) == i + 1;
       if (!first && !block.from_outside && !unknown_everywhere_) continue;
       block.reached = true;
       dirty[i] = 1;
       if (unknown_everywhere_) continue;
-      in_[i] = first && !block.from_outside ? entry : unknown_;
+      assign(in_[i], first && !block.from_outside ? entry : unknown_);
       if (hints && block.from_outside) enter_from_outside(in_[i]);
     }
     std::size_t at = 0;
@@ -225,7 +225,7 @@ void FunctionFlow::settle() {
         if (block.zero == next + 1 && number.unknown()) number = FlowValue::constant(0);
         if (!to.reached) {
           to.reached = true;
-          in_[next] = state_;
+          assign(in_[next], state_);
           changed = true;
         } else {
           changed = join_into(in_[next], state_, to.visits > kMaxVisits);

@@ -387,7 +387,7 @@ FlowValue FunctionFlow::compute(const Insn& insn, const FlowValue& a, const Flow
 }
 
 void FunctionFlow::call(const Insn& insn, FlowState& state) {
-  if (context_.returns_twice(insn)) forget_stack(state);
+  if (insn.returns_twice) forget_stack(state);
   each_register(machine_.caller_saved, [&](unsigned reg) { give_away(state.regs[reg]); });
   const std::uint32_t lost =
       go_ ? machine_.all_registers() & ~(1u << machine_.stack_pointer) : machine_.caller_saved;

@@ -58,11 +58,12 @@ struct Insn {
   std::int8_t second = kNoRegister;  ///< with dst or src: the register of the next word of memory
   bool has_imm = false;
   bool has_memory = false;
-  bool absolute = false;      ///< the memory operand is `disp` itself, an address
-  bool stores = false;        ///< it writes to its memory operand
-  bool sets_flags = false;    ///< those that branches ask; told of aarch64 alone
-  bool scattered = false;     ///< `index` is a vector: elements anywhere around `base`
-  bool narrow_index = false;  ///< 32 bits of `index` or fewer count; `sign_extends`: with a sign
+  bool absolute = false;       ///< the memory operand is `disp` itself, an address
+  bool stores = false;         ///< it writes to its memory operand
+  bool sets_flags = false;     ///< those that branches ask; told of aarch64 alone
+  bool scattered = false;      ///< `index` is a vector: elements anywhere around `base`
+  bool returns_twice = false;  ///< what it calls may do so, as setjmp; told by FunctionFlow alone
+  bool narrow_index = false;   ///< 32 bits of `index` or fewer count; `sign_extends`: with a sign
   std::int8_t base = kNoRegister;
   std::int8_t index = kNoRegister;
   std::uint8_t scale = 0;
