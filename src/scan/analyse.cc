@@ -99,6 +99,7 @@ class Analyser {
     drop_unheard();
     follow_pointers();
     flows_.clear();  // of a large function they hold as much as its findings take now
+    pointers_ = {};
     return lay_flat(map_, std::move(findings_));
   }
 
