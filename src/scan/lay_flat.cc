@@ -28,9 +28,9 @@ bool matters(std::string_view text) {
   return !text.empty() &&
          (text.front() == '/' || text.find(".so") != std::string_view::npos ||
           text.starts_with("libnss_") || text.find("gconv") != std::string_view::npos ||
-          text.starts_with(kMuslStages) || is_said_by_dlopen(text) || is_service_function(text) ||
-          text.ends_with(kEventLoopFile) || is_said_by_event_loop(text) ||
-          text.ends_with(kLookupFile));
+          text.starts_with(kConverterPath) || text.starts_with(kMuslStages) ||
+          is_said_by_dlopen(text) || is_service_function(text) || text.ends_with(kEventLoopFile) ||
+          is_said_by_event_loop(text) || text.ends_with(kLookupFile));
 }
 
 /// Whether it can be the name of a symbol.

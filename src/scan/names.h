@@ -35,6 +35,9 @@ inline constexpr std::string_view kEventLoopFile = "/sd-event.c";
 inline constexpr std::string_view kNotifySocket = "NOTIFY_SOCKET";
 bool is_said_by_event_loop(std::string_view text);
 
+/// The variable of the environment that says where glibc's converters of character sets are.
+inline constexpr std::string_view kConverterPath = "GCONV_PATH";
+
 /// systemd's functions that look up what their callers name are told by their file likewise
 /// (scan/known_loads.h).
 inline constexpr std::string_view kLookupFile = "src/shared/dlfcn-util.c";

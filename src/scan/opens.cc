@@ -277,22 +277,16 @@ void Finder::find_named_services() {
   }
 }
 
-/// Who says itself where converters of character sets are. By a name that is not constant it is
-/// taken to be another variable.
+/// Who names the variable that says where converters of character sets are. One that is set by a
+/// name that is not constant is taken to be another.
 void Finder::find_converter_path() {
-  const auto is_live = [&](std::uint32_t node) { return reach_.live(node); };
-  const auto changes = [&](std::string_view name) {
-    const std::vector<std::uint32_t> functions = graph_.library_functions(name);
-    return std::any_of(functions.begin(), functions.end(), is_live);
-  };
-  if (!changes("setenv") && !changes("putenv")) return;
   for (const std::uint32_t node : reach_.order()) {
     const Function* function = graph_.function(node);
     if (function == nullptr || graph_.is_c_library(graph_.object_of(node))) continue;
     const Summary& summary = graph_.summary_of(node);
     const std::span<const StringRef> strings = cut(summary.strings, function->strings);
     if (std::any_of(strings.begin(), strings.end(), [&](const StringRef& string) {
-          return text_of(summary, string.text).starts_with("GCONV_PATH");
+          return text_of(summary, string.text).starts_with(kConverterPath);
         })) {
       open_point(node,
                  "it says where converters of character sets are loaded from (GCONV_PATH); naming "

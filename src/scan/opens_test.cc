@@ -274,8 +274,11 @@ TEST(Opens, WhoNamesServicesOrPlacesOfConvertersMayLoadAnyOfThem) {
          program.string(start, "GCONV_PATH=/opt");
        },
        "(GCONV_PATH)"},
-      {"it is asked for alone",
-       [](TestObject& program, std::uint32_t start) { program.string(start, "GCONV_PATH"); }, ""},
+      {"its name alone",
+       [](TestObject& program, std::uint32_t start) { program.string(start, "GCONV_PATH"); },
+       "(GCONV_PATH)"},
+      {"another variable's",
+       [](TestObject& program, std::uint32_t start) { program.string(start, "GCONV"); }, ""},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);

@@ -16,7 +16,7 @@
 namespace sysnare {
 
 /// Counted up whenever the same bytes would give another summary; part of the key of the cache.
-inline constexpr std::uint32_t kAnalyserVersion = 24;
+inline constexpr std::uint32_t kAnalyserVersion = 25;
 
 inline constexpr std::uint32_t kNone = 0xffffffff;
 

@@ -268,6 +268,13 @@ TEST_F(Scan, KnowsWhatGlibcDoesForSomeArgumentsAlone) {
     SCOPED_TRACE(variant);
     EXPECT_EQ(missing_in(places, scan(program).calls), places);
   }
+  for (const auto& [variant, program] : builds_of("sets_converters")) {
+    if (variant.starts_with("musl")) continue;  // it has all of them in itself
+    SCOPED_TRACE(variant);
+    const Scanned scanned = scan(program);
+    EXPECT_TRUE(scanned.open.count("dlopen")) << scanned.text;
+    EXPECT_TRUE(scanned.calls.count("getcwd"));
+  }
 }
 
 /// gcc has the tables of all classes behind one another, and where they have no names nothing tells
