@@ -278,20 +278,33 @@ void Finder::find_named_services() {
 }
 
 /// Who names the variable that says where converters of character sets are. One that is set by a
-/// name that is not constant is taken to be another.
+/// name that is not constant is taken to be another. The C library itself asks for it: in a static
+/// program, where all is one object, it is told by who sets a variable.
 void Finder::find_converter_path() {
+  std::vector<std::uint32_t> setters = graph_.library_functions("setenv");
+  const std::vector<std::uint32_t> others = graph_.library_functions("putenv");
+  setters.insert(setters.end(), others.begin(), others.end());
+  const auto sets = [&](std::uint32_t node) {
+    bool found = false;
+    graph_.for_each_edge(node, [&](std::uint32_t to, LinkGraph::Edge) {
+      found = found || std::find(setters.begin(), setters.end(), to) != setters.end();
+    });
+    return found;
+  };
   for (const std::uint32_t node : reach_.order()) {
     const Function* function = graph_.function(node);
-    if (function == nullptr || graph_.is_c_library(graph_.object_of(node))) continue;
+    if (function == nullptr) continue;
+    const bool own = graph_.is_c_library(graph_.object_of(node));
+    if (own && !graph_.is_static()) continue;
     const Summary& summary = graph_.summary_of(node);
     const std::span<const StringRef> strings = cut(summary.strings, function->strings);
-    if (std::any_of(strings.begin(), strings.end(), [&](const StringRef& string) {
-          return text_of(summary, string.text).starts_with(kConverterPath);
-        })) {
-      open_point(node,
-                 "it says where converters of character sets are loaded from (GCONV_PATH); naming "
-                 "them closes it");
-    }
+    const bool names = std::any_of(strings.begin(), strings.end(), [&](const StringRef& string) {
+      return text_of(summary, string.text).starts_with(kConverterPath);
+    });
+    if (!names || (own && !sets(node))) continue;
+    open_point(node,
+               "it says where converters of character sets are loaded from (GCONV_PATH); naming "
+               "them closes it");
   }
 }
 
