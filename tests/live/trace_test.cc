@@ -168,6 +168,12 @@ TEST(Trace, CountsWhatStraceCounts) {
   }
 }
 
+/// What was counted, with one more mapping that is made and given back, or (-1) one less.
+Table with_mapping(Table counted, int more) {
+  for (const char* name : {"mmap", "munmap"}) counted[name].calls += more;
+  return counted;
+}
+
 /// Programs whose parts run side by side take turns: there each count lies among those that strace
 /// counts in several runs: eight, and more as long as one of them may yet take turns as ours did.
 TEST(Trace, CountsWhatStraceCountsInScriptsAndPipelines) {
@@ -187,15 +193,26 @@ TEST(Trace, CountsWhatStraceCountsInScriptsAndPipelines) {
   for (const Words& command : commands) {
     SCOPED_TRACE(command.back());
     const Outcome ours = trace({}, command);
-    const Table counted = without_exits(table_of(ours.err));
+    Table counted = without_exits(table_of(ours.err));
     std::map<std::string, std::set<Counts>> seen;
     const auto is_seen = [&](const auto& row) {
       return loose.contains(row.first) || seen[row.first].contains(row.second);
     };
+    const auto all_seen = [&](const Table& table) {
+      return std::all_of(table.begin(), table.end(), is_seen);
+    };
+    // bash makes its list of children that have ended where one ends while it waits, and none where
+    // it had ended before: as strace slows it, always the one, and at times the other at our pace.
+    const Table with_list = with_mapping(counted, 1);
+    const Table without_list = with_mapping(counted, -1);
     for (std::size_t i = 0; i < kMostRuns; ++i) {
-      if (i >= kRuns && std::all_of(counted.begin(), counted.end(), is_seen)) break;
+      if (i >= kRuns && all_seen(counted)) break;
       strace(command, dir / "table");
       for (const auto& [name, counts] : table_of(slurp(dir / "table"))) seen[name].insert(counts);
+    }
+    if (!all_seen(counted)) {
+      if (all_seen(with_list)) counted = with_list;
+      if (all_seen(without_list)) counted = without_list;
     }
     std::erase_if(seen, [](const auto& each) { return each.second.empty(); });
     for (const auto& [name, all] : seen) {
