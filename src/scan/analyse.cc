@@ -253,12 +253,12 @@ class Analyser {
                                       values || map_.machine().composes_addresses);
     if (table_.is_go && table_.functions[i].name == kGoRepeats)
       findings_.functions[i].calls.clear();
-    if (!values || !is_likely_asked(map_, findings_, findings_.functions[i])) return;
-    std::optional<std::vector<PointerFact>> pointers =
-        pointer_facts_again(map_, flow, table_.functions[i], entries, is_go(i));
-    if (!pointers) return;
+    std::optional<std::vector<PointerFact>> pointers;
+    if (values && is_likely_asked(map_, findings_, findings_.functions[i]))
+      pointers = pointer_facts_again(map_, flow, table_.functions[i], entries, is_go(i));
     const std::lock_guard lock(mutex_);
-    pointers_.insert_or_assign(i, KeptPointers{entries.size(), std::move(*pointers)});
+    pointers_.erase(i);  // found when less was known of others
+    if (pointers) pointers_.emplace(i, KeptPointers{entries.size(), std::move(*pointers)});
   }
 
   /// Follows the values in the functions where they matter: those with a system call of their own,
