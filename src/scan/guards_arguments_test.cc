@@ -129,9 +129,8 @@ TEST(GuardsOfArguments, OfSysconfProcessorsAreCountedWhereTheyAreAskedFor) {
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
-    TestObject program, libc("libc.so.6");
-    const std::uint32_t start = program.function("_start");
-    program.entry(start);
+    ProgramAndLibc world;
+    TestObject& libc = world.libc;
     libc.global("gnu_get_libc_version");
     const std::uint32_t sysconf = libc.global(std::string(kSysconf));
     libc.site(sysconf, {num(1)});
@@ -141,10 +140,8 @@ TEST(GuardsOfArguments, OfSysconfProcessorsAreCountedWhereTheyAreAskedFor) {
       libc.call(sysconf, count);
     }
     libc.call(sysconf, sysconf, {{kRdi, {num(85)}}});
-    program.call(start, program.import(std::string(kSysconf)), {{kRdi, c.name}});
-    EXPECT_EQ(numbers_of(linked(
-                  {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)})),
-              c.numbers);
+    world.call("sysconf", {{kRdi, c.name}});
+    EXPECT_EQ(world.numbers(), c.numbers);
   }
 }
 
@@ -174,9 +171,8 @@ TEST(GuardsOfArguments, MessagesAreLookedForInTheWorkingDirectoryWhereSomebodySa
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.why);
-    TestObject program, libc("libc.so.6");
-    const std::uint32_t start = program.function("_start");
-    program.entry(start);
+    ProgramAndLibc world;
+    TestObject& libc = world.libc;
     libc.global("gnu_get_libc_version");
     const std::uint32_t bind = libc.global(std::string(kBindDomain));
     const std::uint32_t translate = libc.global("dcgettext");
@@ -186,12 +182,9 @@ TEST(GuardsOfArguments, MessagesAreLookedForInTheWorkingDirectoryWhereSomebodySa
     libc.site(where, {num(2)});
     libc.call(translate, search);
     libc.call(search, where);
-    program.call(start, program.import("dcgettext"));
-    program.call(start, program.import(std::string(kBindDomain)),
-                 {{kRsi, c.directory(program, start)}});
-    EXPECT_EQ(numbers_of(linked(
-                  {program.load("/p", Role::kProgram), libc.load("/libc.so.6", Role::kLibrary)})),
-              c.numbers);
+    world.call("dcgettext");
+    world.call("bindtextdomain", {{kRsi, c.directory(world.program, world.start)}});
+    EXPECT_EQ(world.numbers(), c.numbers);
   }
 }
 
